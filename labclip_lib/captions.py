@@ -1,0 +1,140 @@
+"""What captions say about scenes: templates, reading a caption back, and the caption policy.
+
+The caption policy is the cause this book is about. It decides how often a pretraining caption says
+which colour goes with which shape. On the web that is rare, and PocketCLIP is trained to match.
+"""
+
+import dataclasses
+import re
+
+import numpy as np
+import torch
+
+from labclip_lib.scenes import PAPER_TEMPLATE, fill
+
+# Two-object templates; `one_object` cuts each down to its first object.
+TEMPLATES = {
+    "paper": PAPER_TEMPLATE,
+    "article": "a {attr1} {obj1} and a {attr2} {obj2}",
+    "photo": "a photo of a {attr1} {obj1} and a {attr2} {obj2}",
+}
+
+
+def one_object(template):
+    """The part of a two-object template that names the first object."""
+    return template.split(" and ")[0]
+
+
+def parse(caption, world):
+    """Read a caption back: a list of (colour or None, shape or None), one an object mentioned.
+
+    "a red circle and a blue thing" -> [("red", "circle"), ("blue", None)]. Raises ValueError for a
+    caption that names no object of the world, and for a word that is neither colour, shape nor filler.
+    """
+    found = []
+    for phrase in re.split(r"\band\b|,", caption.lower()):
+        words = re.findall(r"[\w'-]+", phrase)
+        unknown = [w for w in words if w not in {*world.colors, *world.shapes, *FILLERS}]
+        if unknown:
+            raise ValueError(f"Cannot read {caption!r}: {unknown[0]!r} is no colour or shape of this world.")
+        color = next((w for w in words if w in world.colors), None)
+        shape = next((w for w in words if w in world.shapes), None)
+        if color or shape:
+            found.append((color, shape))
+    if not found:
+        raise ValueError(f"Cannot read {caption!r}: it names no colour and no shape of this world.")
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionPolicy:
+    """What pretraining captions mention.
+
+    single: share of images that hold one object, captioned in full ("a red circle").
+    binding: share of the two-object captions that bind, that is, give both objects their colour and
+        their shape. The others name each object by its colour *or* by its shape, never by both
+        ("a red thing and a square"), so they fit the scene and its swapped twin equally often.
+    Raises ValueError for a share outside [0, 1].
+    """
+
+    single: float = 0.34
+    binding: float = 0.0
+
+    def __post_init__(self):
+        for name in ("single", "binding"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"CaptionPolicy needs {name} in [0, 1], got {getattr(self, name)}.")
+
+    def sample(self, world, n, seed=0):
+        """Draw n captioned scenes: (one-object Scenes, two-object Scenes, n captions).
+
+        The captions of the one-object scenes come first. Templates and object order are random.
+        """
+        rng = np.random.default_rng(seed)
+        singles = int(rng.binomial(n, self.single))
+        ones = world.sample(singles, 1, seed=rng.integers(2**63))
+        twos = world.sample(n - singles, 2, seed=rng.integers(2**63))
+        return ones, twos, self._caption(ones, rng) + self._caption(twos, rng)
+
+    def _caption(self, scenes, rng):
+        n, k = scenes.color.shape
+        mention = scenes.mention_order("random", seed=rng.integers(2**63))
+        color, shape = scenes.color.gather(1, mention).tolist(), scenes.shape.gather(1, mention).tolist()
+        template = rng.choice(list(TEMPLATES.values()), n)
+        in_full = (rng.random(n) < (1 if k == 1 else self.binding))[:, None]
+        by_color = rng.random((n, k)) < 0.5
+        name_color, name_shape = in_full | by_color, in_full | ~by_color
+        names = scenes.world
+        return [
+            fill(
+                one_object(template[i]) if k == 1 else template[i],
+                [names.colors[color[i][j]] if name_color[i, j] else "" for j in range(k)],
+                [names.shapes[shape[i][j]] if name_shape[i, j] else "thing" for j in range(k)],
+            )
+            for i in range(n)
+        ]
+
+
+FILLERS = ("a", "an", "and", "of", "photo", "thing", "the")
+
+
+class WordTokenizer:
+    """One token a word. Ids: 0 padding, 1 start of text, then the words, last the end of text.
+
+    open_clip reads a caption's embedding off at the largest id, so the end of text must be last.
+
+    words: the vocabulary, a sequence of str. context_length: tokens a row, start and end included.
+    """
+
+    def __init__(self, words, context_length):
+        self.words = tuple(words)
+        self.context_length = context_length
+        self.ids = {word: i for i, word in enumerate(self.words, 2)}
+        self.end = len(self.words) + 2
+        self.vocab_size = self.end + 1
+
+    def __call__(self, captions):
+        """(N, context_length) int64 ids. Case, commas and full stops are ignored.
+
+        Raises ValueError for a caption with an unknown word, with no word or with too many.
+        """
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        out = torch.zeros(len(captions), self.context_length, dtype=torch.int64)
+        for row, caption in enumerate(captions):
+            words = re.sub(r"[.,]", " ", caption.lower()).split()
+            unknown = [word for word in words if word not in self.ids]
+            if unknown:
+                raise ValueError(
+                    f"PocketCLIP does not know the word {unknown[0]!r} in {caption!r}; "
+                    f"it knows: {', '.join(self.words)}."
+                )
+            if not words:
+                raise ValueError(f"Caption {row} is empty; give at least one word.")
+            if len(words) > self.context_length - 2:
+                raise ValueError(
+                    f"Caption {row} has {len(words)} words, PocketCLIP reads at most "
+                    f"{self.context_length - 2}: {caption!r}."
+                )
+            ids = [1, *(self.ids[word] for word in words), self.end]
+            out[row, : len(ids)] = torch.tensor(ids)
+        return out

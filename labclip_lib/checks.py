@@ -1,0 +1,119 @@
+"""The reader's self-checks: they say what you should see, and name the likely mistake when you do not."""
+
+import math
+
+import torch
+
+from labclip_lib.losses import info_nce
+
+
+class CheckFailed(AssertionError):
+    """A self-check that did not come out. Notebooks show its one message instead of a traceback."""
+
+    def _render_traceback_(self):
+        return [f"Not there yet. {self}"]
+
+
+def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hint=""):
+    """Compare a number with what the reader should see; print it, or raise CheckFailed with the hint.
+
+    near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
+    """
+    value = float(value)
+    if near is not None:
+        low, high = near - tol, near + tol
+    should = f"{near:g} within {tol:g}" if near is not None else _span(low, high)
+    if not low <= value <= high:  # NaN fails too
+        raise CheckFailed(f"{what} is {value:.4g}; you should see {should}.{' ' + hint if hint else ''}")
+    print(f"Check passed: {what} is {value:.4g}; you should see {should}.")
+
+
+def check_exercise(name, answer):
+    """Try the reader's function on inputs of our own; print that it works, or raise CheckFailed.
+
+    name: one of "info_nce", "zero_shot", "accuracy_with_ties". answer: the function to try.
+    """
+    try:
+        EXERCISES[name](answer)
+    except CheckFailed:
+        raise
+    except Exception as error:
+        raise CheckFailed(f"{answer.__name__} stopped with {type(error).__name__}: {error}.") from None
+    print(f"Exercise passed: {answer.__name__} does what it should.")
+
+
+def _span(low, high):
+    if high == math.inf:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if low == -math.inf else f"{low:g} to {high:g}"
+
+
+def _returned(answer, value, want):
+    """Fail early, in words, when nothing or the wrong kind of thing came back."""
+    if value is None or value is ...:
+        raise CheckFailed(f"{answer.__name__} returned nothing; write its body and end it with a return.")
+    value = torch.as_tensor(value).detach()
+    if tuple(value.shape) != want:
+        raise CheckFailed(f"{answer.__name__} returned shape {tuple(value.shape)}; expected {want}.")
+    return value
+
+
+def _unit(seed, *shape):
+    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.nn.functional.normalize(values, dim=-1)
+
+
+def _try_info_nce(answer):
+    images, texts = _unit(0, 6, 8), _unit(1, 6, 8)
+    value = float(_returned(answer, answer(images, texts, 10.0), ()))
+    want = float(info_nce(images, texts, 10.0))
+    target = torch.arange(6)
+    logits = 10.0 * images @ texts.T
+    slips = {
+        "only the images choose; let the captions choose too and average": _ce(logits, target),
+        "only the captions choose; let the images choose too and average": _ce(logits.T, target),
+        "the two directions are added; take their mean": 2 * want,
+        "the logit scale is missing": float(info_nce(images, texts, 1.0)),
+        "the sign is turned round; a loss is minus the log probability": -want,
+    }
+    _compare(answer, value, want, slips)
+
+
+def _ce(logits, target):
+    return float(torch.nn.functional.cross_entropy(logits, target))
+
+
+def _try_zero_shot(answer):
+    images, classes = _unit(2, 40, 8), _unit(3, 5, 8)
+    value = _returned(answer, answer(3.0 * images, 7.0 * classes), (40,))
+    want = (images @ classes.T).argmax(1)
+    if bool((value == want).all()):
+        stretched = classes * torch.tensor([9.0, 1, 1, 1, 1], dtype=torch.float64)[:, None]
+        value = _returned(answer, answer(images, stretched), (40,))
+    if not bool((value == want).all()):
+        share = float((value == want).double().mean())
+        hint = "Did you bring both sides to unit length? A long class vector must not win for its length."
+        raise CheckFailed(f"{answer.__name__} picks the nearest class for {share:.0%} of the images. {hint}")
+
+
+def _try_accuracy_with_ties(answer):
+    positive = torch.tensor([0.9, 0.2, 0.5, 0.5, 0.7, 0.1])
+    negative = torch.tensor([0.1, 0.8, 0.5, 0.5, 0.3, 0.1])
+    value = float(_returned(answer, answer(positive, negative), ()))
+    slips = {
+        "ties count as wins; an encoder that ignores word order would look perfect": 5 / 6,
+        "ties count as losses; an encoder that ignores word order would look worse than a coin": 2 / 6,
+        "this is a count; divide by the number of pairs": 3.5,
+    }
+    _compare(answer, value, 3.5 / 6, slips)
+
+
+def _compare(answer, value, want, slips):
+    if abs(value - want) < 1e-6:
+        return
+    slip = next((text for text, wrong in slips.items() if abs(value - wrong) < 1e-6), None)
+    hint = f" It looks as if {slip}." if slip else ""
+    raise CheckFailed(f"{answer.__name__} returned {value:.4f} where {want:.4f} was expected.{hint}")
+
+
+EXERCISES = {"info_nce": _try_info_nce, "zero_shot": _try_zero_shot, "accuracy_with_ties": _try_accuracy_with_ties}

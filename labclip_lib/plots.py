@@ -1,0 +1,119 @@
+"""The book's figures: one palette, one style. No maths in here; every number comes in as an argument.
+
+Figures carry their own light background, so they read the same on a light and on a dark page.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+# One colour means one thing in every chapter (Okabe and Ito's colour-blind-safe set).
+PALETTE = {
+    "image": "#0072B2",
+    "text": "#D55E00",
+    "cross-modal": "#AA4499",
+    "LABCLIP": "#009E73",
+    "chance": "#6B6B6B",
+    "bag-of-words ceiling": "#8C6D00",
+}
+PAPER, INK = "#FCFBF7", "#222222"
+
+
+def use_style():
+    """Set matplotlib and seaborn up as the whole book does."""
+    sns.set_theme(
+        style="ticks",
+        rc={
+            "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER,
+            "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+            "axes.spines.top": False, "axes.spines.right": False,
+            "figure.dpi": 110, "font.size": 11, "axes.titlesize": 11, "figure.constrained_layout.use": True,
+        },
+    )  # fmt: skip
+
+
+def show_scenes(images, titles=None, columns=4, width=1.9):
+    """A grid of images with a line of text under each.
+
+    images: (N, 3, H, W) in [0, 1]. titles: N str. Returns the figure.
+    """
+    rows = -(-len(images) // columns)
+    height = width * (1.22 if titles else 1.05)
+    fig, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(_pixels(image))
+        if titles:
+            ax.set_title(titles[i].replace(" and ", "\nand "), fontsize=9, y=-0.02, va="top")
+    return fig
+
+
+def similarity_matrix(similarity, images, captions, width=7.2):
+    """A heat map of image-caption similarities with the images down the side.
+
+    similarity: (N, M). images: (N, 3, H, W). captions: M str. Returns the figure.
+    """
+    similarity = np.asarray(similarity)
+    n, m = similarity.shape
+    fig, ax = plt.subplots(figsize=(width, 0.62 * n + 1.6))
+    picture = ax.imshow(similarity, cmap="viridis", aspect="auto")
+    for i in range(n):
+        for j in range(m):
+            shade = picture.norm(similarity[i, j])
+            ax.text(j, i, f"{similarity[i, j]:.2f}", ha="center", va="center", fontsize=8,
+                    color="white" if shade < 0.6 else "black")  # fmt: skip
+        thumb = ax.inset_axes((-0.095, 1 - (i + 0.95) / n, 0.09, 0.9 / n))
+        thumb.imshow(_pixels(images[i]))
+        thumb.set_axis_off()
+    ax.set_yticks([])
+    ax.set_xticks(range(m), captions, rotation=35, ha="right", fontsize=9)
+    ax.tick_params(length=0)
+    sns.despine(ax=ax, left=True, bottom=True)
+    fig.colorbar(picture, label="cosine similarity", fraction=0.035, pad=0.02)
+    return fig
+
+
+def accuracy_bars(rows, chance=None, ceiling=None, ax=None, ceiling_label="bag-of-words ceiling"):
+    """Accuracies as bars with 95 % intervals, against chance and the bag-of-words ceiling.
+
+    rows: sequence of (label, kind, mean, (low, high)), kind a key of PALETTE.
+    chance, ceiling: one float for all bars, or one a bar (NaN where there is none). Returns the axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 3.4))
+    for i, (_, kind, mean, (low, high)) in enumerate(rows):
+        ax.bar(i, mean, width=0.62, color=PALETTE[kind], zorder=2)
+        error = [[max(0, mean - low)], [max(0, high - mean)]]
+        ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
+        ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10)
+    for level, name, style in ((chance, "chance", ":"), (ceiling, "bag-of-words ceiling", "--")):
+        if level is None:
+            continue
+        levels = np.broadcast_to(np.asarray(level, float), len(rows))
+        ax.hlines(levels, np.arange(len(rows)) - 0.42, np.arange(len(rows)) + 0.42, color=PALETTE[name],
+                  ls=style, lw=2, zorder=4, label=name if name == "chance" else ceiling_label)  # fmt: skip
+    ax.set_xticks(range(len(rows)), [row[0] for row in rows])
+    ax.set_ylim(0, 1.12)
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.set_ylabel("accuracy")
+    if chance is not None or ceiling is not None:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 - 0.05 * _lines(rows)), ncols=2, frameon=False)
+    return ax
+
+
+def _lines(rows):
+    return max(row[0].count("\n") for row in rows)
+
+
+def _pixels(image):
+    return np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1)
+
+
+def glue(name, value):
+    """Hand a value to the prose of the built page, where {glue:text}`name` shows it; a no-op elsewhere."""
+    try:
+        from myst_nb import glue as paste
+    except ImportError:  # on Colab there is no page to build
+        return
+    paste(name, value, display=False)

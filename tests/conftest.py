@@ -1,0 +1,97 @@
+"""Fixtures that several test files share."""
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+
+import hypothesis
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from labclip_lib.backbones import load_backbone
+from labclip_lib.pretrain import Recipe, pretrain
+
+matplotlib.use("Agg")
+# pytest-xdist starts a process a core: with more than one thread each they would fight over the cores.
+# It also keeps bit-for-bit comparisons fair, since sums are split by the number of threads.
+torch.set_num_threads(1)
+# The same examples in every run: whether a test passes is never a matter of luck.
+hypothesis.settings.register_profile("book", deadline=None, derandomize=True, max_examples=30)
+hypothesis.settings.load_profile("book")
+
+TINY = {
+    "embed_dim": 16,
+    "custom_text": True,
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
+    "text_cfg": {"context_length": 24, "vocab_size": 26, "width": 32, "heads": 2, "layers": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The folder that holds the whole book."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def says():
+    """`with says(ValueError, "red"):` expects an error of one sentence that holds these words."""
+
+    @contextlib.contextmanager
+    def expect(kind, *parts):
+        with pytest.raises(kind) as caught:
+            yield
+        message = str(caught.value)
+        assert caught.type is kind
+        assert message.endswith(".") and "\n" not in message and len(message) < 500, message
+        assert not re.search(r"[.!?] [A-Z]", message), f"more than one sentence: {message}"
+        for part in parts:
+            assert part in message
+
+    return expect
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory):
+    """A recipe like PocketCLIP's over a model so small that a step takes milliseconds."""
+    config = tmp_path_factory.mktemp("config") / "tiny.json"
+    config.write_text(json.dumps(TINY))
+    return Recipe(steps=3, batch_size=8, warmup=2, config=str(config))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_recipe, tmp_path_factory):
+    return pretrain(tiny_recipe, tmp_path_factory.mktemp("tiny"), device="cpu", progress=False)
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_checkpoint):
+    """A backbone that is loaded like any checkpoint of a reader's."""
+    return load_backbone(str(tiny_checkpoint), device="cpu")
+
+
+@pytest.fixture
+def picture():
+    """A 32 x 32 picture with no symmetry: (3, 32, 32) float in [0, 1], and the same as a PIL image."""
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 255, Image.fromarray(pixels)
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real data files that LABCLIP_DATA names."""
+    folder = os.environ.get("LABCLIP_DATA")
+    if not folder:
+        pytest.skip("LABCLIP_DATA is not set: no real data to test with")
+    return Path(folder)
+
+
+def pytest_generate_tests(metafunc):
+    """Tests that take `device` run on the CPU, and on the graphics card where there is one."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])

@@ -1,0 +1,155 @@
+import hashlib
+import http.server
+import shutil
+import threading
+
+import pytest
+import torch
+
+from labclip_lib import data
+from labclip_lib.data import FILES, fetch, load_real_clip
+
+
+@pytest.fixture
+def copy(real_data, tmp_path, monkeypatch):
+    """A copy of the real files that a test may damage; LABCLIP_DATA points at it."""
+    shutil.copytree(real_data / "real_clip_vitb32", tmp_path / "real_clip_vitb32")
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o755)
+    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+    return tmp_path / "real_clip_vitb32"
+
+
+@pytest.fixture
+def to_download(tmp_path, monkeypatch):
+    """No LABCLIP_DATA and an empty cache folder, whose path it gives."""
+    monkeypatch.delenv("LABCLIP_DATA", raising=False)
+    monkeypatch.setenv("LABCLIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "real_clip_vitb32"
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch, to_download):
+    """A web server of our own that stands in for the publisher's; gives the folder it serves and its log."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    log = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *args):
+            log.append(self.requestline)
+
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    host = f"http://127.0.0.1:{web.server_port}"
+    monkeypatch.setattr(data, "_HOST", host)
+    (folder / "a.npy").write_bytes(b"numbers")
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    monkeypatch.setitem(FILES, "photos/a.npy", (f"{host}/a.npy", digest))
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    yield folder, log
+    web.shutdown()
+    web.server_close()
+
+
+@pytest.fixture(scope="module")
+def real():
+    return load_real_clip()
+
+
+@pytest.mark.usefixtures("real_data")
+class TestReal:
+    def test_shapes_and_lengths(self, real):
+        assert real.class_embeddings.shape == (1203, 512) and len(real.class_names) == 1203
+        assert real.photo_embeddings.shape == (7, 512) and len(real.photos) == 7
+        assert real.golden_text.shape == (3, 512) and len(real.golden_prompts) == 3
+        assert real.golden_image.shape == (1, 512) and real.golden_path.is_file()
+        for table in (real.class_embeddings, real.photo_embeddings, real.golden_text, real.golden_image):
+            assert table.dtype == torch.float32
+            assert torch.allclose(table.norm(dim=1), torch.ones(len(table)), atol=1e-5)
+
+    def test_golden_softmax(self, real):
+        """The published figures of OpenAI's ViT-B/32 for one picture and three prompts."""
+        shares = (100 * real.golden_image @ real.golden_text.T).softmax(1)[0]
+        assert [round(float(share), 4) for share in shares] == [0.9928, 0.0042, 0.0030]
+
+    def test_photos_sit_in_their_own_rows(self, real):
+        """Each photo's best class is one that a person sees in it, so rows were not mixed up."""
+        best = (real.photo_embeddings @ real.class_embeddings.T).argmax(1)
+        names = {path.name: real.class_names[k] for path, k in zip(real.photos, best, strict=True)}
+        assert len(names) == 7 and names == TestReal.SEEN
+
+    SEEN = {}
+
+
+def test_files_of_the_folder_are_verified(real_data):
+    for name in FILES:
+        assert fetch(name).is_relative_to(real_data)
+
+
+def test_wrong_checksum_is_refused(copy, says):
+    path = copy / "golden_text.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with says(ValueError, str(path), "checksum", "LABCLIP_DATA"):
+        fetch("golden_text.npy")
+
+
+@pytest.mark.parametrize("name", ["golden_text.npy", "names.json", "photos/123_456.jpg", "photo_embeddings.npy"])
+def test_missing_file_is_named(copy, name, says):
+    (copy / name).unlink()
+    with says(ValueError, name, str(copy.parent), "unset"):
+        load_real_clip()
+
+
+def test_changed_class_names_are_refused(copy, says):
+    path = copy / "names.json"
+    path.write_text(path.read_text().replace('"aerosol_can"', '"aerosol"'))
+    with says(ValueError, "1203", "names"):
+        load_real_clip()
+
+
+def test_folder_that_is_not_there_is_named(tmp_path, monkeypatch, says):
+    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path / "nowhere"))
+    with says(ValueError, "nowhere", "unset"):
+        fetch("golden_text.npy")
+
+
+def test_no_network_and_no_folder_is_said(to_download, monkeypatch, says):
+    monkeypatch.setattr(data, "online", lambda url: False)
+    with says(ConnectionError, "golden_text.npy", "githubusercontent", "LABCLIP_DATA"):
+        fetch("golden_text.npy")
+    assert not to_download.exists()
+
+
+def test_a_file_is_downloaded_once(server, to_download):
+    _, log = server
+    path = fetch("photos/a.npy")
+    assert path == to_download / "photos/a.npy" and path.read_bytes() == b"numbers"
+    asked = len(log)
+    assert fetch("photos/a.npy") == path and len(log) == asked
+
+
+def test_wrong_bytes_from_the_network_are_refused(server, to_download):
+    (server[0] / "a.npy").write_bytes(b"Numbers")
+    with pytest.raises(ValueError, match="hash"):
+        fetch("photos/a.npy")
+    assert not (to_download / "photos/a.npy").exists()
+
+
+def test_damaged_download_is_fetched_again(server):
+    path = fetch("photos/a.npy")
+    path.write_bytes(b"num")
+    assert fetch("photos/a.npy").read_bytes() == b"numbers"
+
+
+def test_damaged_download_without_a_network_is_said(server, monkeypatch, says):
+    path = fetch("photos/a.npy")
+    path.write_bytes(b"num")
+    monkeypatch.setattr(data, "online", lambda url: False)
+    monkeypatch.setitem(FILES, "photos/a.npy", ("http://127.0.0.1:9/a.npy", FILES["photos/a.npy"][1]))
+    with says(ConnectionError, "photos/a.npy"):
+        fetch("photos/a.npy")

@@ -1,0 +1,61 @@
+import math
+
+import open_clip
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from labclip_lib.losses import info_nce
+
+
+def unit(seed, *shape):
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
+
+
+def by_hand(images, texts, scale):
+    """InfoNCE one logarithm at a time."""
+    total = 0.0
+    for anchors, others in ((images, texts), (texts, images)):
+        for i, anchor in enumerate(anchors):
+            weights = [math.exp(scale * float(anchor @ other)) for other in others]
+            total -= math.log(weights[i] / sum(weights)) / (2 * len(images))
+    return total
+
+
+@pytest.mark.parametrize("scale", [1.0, 14.3, 100.0])
+@pytest.mark.parametrize("size", [1, 2, 17])
+def test_info_nce_agrees_with_open_clip_and_with_a_loop(scale, size):
+    images, texts = unit(0, size, 8), unit(1, size, 8)
+    ours = float(info_nce(images, texts, scale))
+    assert ours == pytest.approx(by_hand(images, texts, scale), abs=1e-10)
+    assert ours == pytest.approx(float(open_clip.loss.ClipLoss()(images, texts, scale)), abs=1e-10)
+
+
+@pytest.mark.parametrize("size", [2, 192])
+def test_no_information_costs_ln_b(size):
+    same = unit(2, 1, 8).expand(size, 8)
+    assert float(info_nce(same, same, 20.0)) == pytest.approx(math.log(size), abs=1e-9)
+
+
+def test_perfect_pairs_cost_nothing():
+    assert float(info_nce(torch.eye(6), torch.eye(6), 100.0)) < 1e-6
+
+
+
+def test_images_and_texts_may_change_places():
+    images, texts = unit(0, 5, 8), unit(1, 5, 8)
+    assert float(info_nce(images, texts, 10.0)) == pytest.approx(float(info_nce(texts, images, 10.0)), abs=1e-12)
+
+
+def test_gradients_are_right_for_the_scale_too():
+    inputs = unit(0, 4, 5).requires_grad_(), unit(1, 4, 5).requires_grad_()
+    scale = torch.tensor(7.0, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(info_nce, (*inputs, scale))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "seen"), [((3, 4), (2, 4), "(2, 4)"), ((4,), (4,), "(4,)"), ((0, 4), (0, 4), "(0, 4)")]
+)
+def test_other_shapes_are_refused(a, b, seen, says):
+    with says(ValueError, seen):
+        info_nce(torch.ones(a), torch.ones(b), 1.0)

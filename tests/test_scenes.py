@@ -1,0 +1,250 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labclip_lib.scenes import COLORS, SHAPES, World, fill
+
+SEEDS = st.integers(0, 2**32 - 1)
+FIELDS = ("color", "shape", "center", "radius", "angle", "tint", "backdrop", "slope")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return World().sample(64, objects=2, seed=1)
+
+
+def same(a, b):
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in FIELDS)
+
+
+def reference(scenes, size, finer=16):
+    """One mask an object and one image a scene, in float64, by counting fine samples inside each shape."""
+    at = (torch.arange(size * finer, dtype=torch.float64) + 0.5) / (size * finer)
+    masks, images = [], []
+    for n in range(len(scenes)):
+        covers = []
+        for k in range(scenes.color.shape[1]):
+            x, y = (at[None, :] - scenes.center[n, k, 0].double()), (at[:, None] - scenes.center[n, k, 1].double())
+            cos, sin = np.cos(float(scenes.angle[n, k])), np.sin(float(scenes.angle[n, k]))
+            u, v = ((cos * x + sin * y) / scenes.radius[n, k], (cos * y - sin * x) / scenes.radius[n, k])
+            inside = SHAPES[scenes.world.shapes[scenes.shape[n, k]]](u, v) < 0
+            covers.append(torch.nn.functional.avg_pool2d(inside.double()[None], finer)[0])
+        place = (torch.arange(size) + 0.5) / size - 0.5
+        slope = scenes.slope[n, 0] * place[None, :] + scenes.slope[n, 1] * place[:, None]
+        image = (1 - sum(covers)) * (scenes.backdrop[n, :, None, None] + slope)
+        for k, cover in enumerate(covers):
+            color = torch.tensor(COLORS[scenes.world.colors[scenes.color[n, k]]]) + scenes.tint[n, k]
+            image = image + cover * color.clamp(0, 1)[:, None, None]
+        masks.append(torch.stack(covers))
+        images.append(image.clamp(0, 1))
+    return torch.stack(masks), torch.stack(images)
+
+
+@pytest.mark.parametrize("objects", [1, 2, 4])
+def test_renderer_agrees_with_supersampling(objects, device):
+    scenes = World().sample(24, objects, seed=2)
+    assert set(scenes.shape.flatten().tolist()) == set(range(8)) or objects == 1
+    masks, images = reference(scenes, 64)
+    error = (scenes.masks(64, device).cpu() - masks).abs()
+    # Soft edges: a pixel at a thin tip may be off, the picture as a whole may not.
+    assert error.mean() < 2e-3 and error.flatten(2).sum(2).div(masks.flatten(2).sum(2)).max() < 0.06
+    assert (scenes.render(64, device).cpu() - images).abs().mean() < 2e-3
+
+
+@pytest.mark.parametrize("size", [16, 64, 97])
+def test_render_gives_pixels_in_range(pairs, size, device):
+    images = pairs.render(size, device)
+    assert images.shape == (64, 3, size, size) and images.dtype == torch.float32 and images.device.type == device
+    assert images.min() >= 0 and images.max() <= 1
+
+
+def test_a_scene_is_painted_alike_in_any_company(pairs):
+    together = pairs.render(64)
+    for i in (0, 17, 63):
+        assert torch.allclose(pairs[i].render(64)[0], together[i], atol=1e-6)
+
+
+def test_resolutions_show_the_same_scene(pairs):
+    halved = torch.nn.functional.avg_pool2d(pairs.render(128), 2)
+    assert (halved - pairs.render(64)).abs().mean() < 2e-3
+
+
+def test_no_scenes_no_pixels():
+    none = World().sample(0)
+    assert none.render(16).shape == (0, 3, 16, 16)
+    assert none.masks(16).shape == (0, 2, 16, 16)
+
+
+def test_same_seed_same_scenes_another_seed_others():
+    world = World()
+    assert same(world.sample(50, 3, seed=4), world.sample(50, 3, seed=4))
+    assert not same(world.sample(50, 3, seed=4), world.sample(50, 3, seed=5))
+
+
+def test_the_generator_has_not_changed():
+    """Readers' numbers, the kept report and old caches hang on these; change them on purpose only."""
+    scenes = World().sample(3, objects=2, seed=2026)
+    assert scenes.color.tolist() == PINNED["color"] and scenes.shape.tolist() == PINNED["shape"]
+    for name in ("center", "radius", "angle", "tint", "backdrop", "slope"):
+        seen = getattr(scenes, name)[0].flatten()[:2].tolist()
+        assert seen == pytest.approx(PINNED[name], abs=1e-6), name
+
+
+PINNED = {
+    "color": [[7, 0], [1, 6], [7, 3]],
+    "shape": [[2, 6], [7, 2], [7, 4]],
+    "center": [0.354713, 0.614311],
+    "radius": [0.152363, 0.179771],
+    "angle": [-0.340999, 0.073021],
+    "tint": [0.058576, -0.043644],
+    "backdrop": [0.182737, 0.167901],
+    "slope": [-0.036264, -0.037267],
+}
+
+
+@given(seed=SEEDS, objects=st.integers(2, 6))
+def test_objects_never_overlap_and_stay_inside(seed, objects):
+    scenes = World().sample(40, objects, seed)
+    gap = torch.cdist(scenes.center, scenes.center) - scenes.radius[:, :, None] - scenes.radius[:, None]
+    gap[:, range(objects), range(objects)] = 1
+    assert gap.min() > 0
+    assert (scenes.center - scenes.radius[..., None]).min() >= 0
+    assert (scenes.center + scenes.radius[..., None]).max() <= 1
+    assert all(len(set(row)) == objects for row in [*scenes.color.tolist(), *scenes.shape.tolist()])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_lies_within_its_disc(name):
+    """The layout keeps discs apart, so a corner that stands out of its disc can touch a neighbour."""
+    line = torch.linspace(-1.3, 1.3, 521, dtype=torch.float64)
+    u, v = torch.meshgrid(line, line, indexing="xy")
+    inside = SHAPES[name](u, v) <= 0
+    assert torch.sqrt(u * u + v * v)[inside].max() <= 1.0
+    assert inside.double().mean() * 2.6**2 > 0.6  # and it is big enough to be seen
+
+
+@given(seed=SEEDS, objects=st.integers(2, 4))
+def test_masks_are_disjoint_and_agree_with_the_picture(seed, objects):
+    scenes = World().sample(8, objects, seed)
+    masks, images = scenes.masks(48), scenes.render(48)
+    assert masks.min() >= 0 and masks.max() <= 1 and masks.sum(1).max() <= 1 + 1e-5
+    for n, k in itertools.product(range(8), range(objects)):
+        core = masks[n, k] == 1
+        assert core.any()
+        color = torch.tensor(COLORS[scenes.world.colors[scenes.color[n, k]]]) + scenes.tint[n, k]
+        assert torch.allclose(images[n][:, core], color.clamp(0, 1)[:, None].expand(-1, core.sum()), atol=1e-5)
+
+
+def test_masks_follow_the_object_they_belong_to(pairs):
+    masks = pairs.masks(64)
+    place = (torch.arange(64) + 0.5) / 64
+    middle_x = (masks.sum(2) * place).sum(-1) / masks.sum((2, 3))
+    assert (middle_x - pairs.center[..., 0]).abs().max() < 0.12
+
+
+@given(seed=SEEDS, objects=st.integers(2, 5))
+def test_swapped_exchanges_two_colours_and_nothing_else(seed, objects):
+    scenes = World().sample(10, objects, seed)
+    twins = scenes.swapped()
+    assert torch.equal(twins.color[:, :2], scenes.color[:, :2].flip(1))
+    assert torch.equal(twins.color[:, 2:], scenes.color[:, 2:])
+    assert all(torch.equal(getattr(twins, name), getattr(scenes, name)) for name in FIELDS if name != "color")
+    assert same(twins.swapped(), scenes)
+
+
+def test_swapped_shows_in_the_picture(pairs):
+    """Same places, so the twins' pictures differ inside the objects and nowhere else."""
+    change = (pairs.render(64) - pairs.swapped().render(64)).abs().amax(1)
+    bare = pairs.masks(64).sum(1) == 0
+    assert change[bare].max() < 1e-6
+    assert (change.amax((1, 2)) > 0.1).all()
+
+
+@pytest.mark.parametrize(
+    ("index", "rows"),
+    [(3, [3]), (-1, [63]), (slice(2, 5), [2, 3, 4]), ([5, 1], [5, 1]), (np.int64(7), [7])],
+)
+def test_scenes_are_indexed_like_a_list(pairs, index, rows):
+    part = pairs[index]
+    assert len(part) == len(rows)
+    assert all(torch.equal(getattr(part, name), getattr(pairs, name)[rows]) for name in FIELDS)
+
+
+def test_scenes_can_be_looped_over_and_masked(pairs):
+    assert sum(len(scene) for scene in pairs) == 64
+    with pytest.raises(IndexError):
+        pairs[64]
+    red = (pairs.color == 0).any(1)
+    assert len(pairs[red]) == int(red.sum())
+
+
+def test_every_combination_is_equally_likely():
+    scenes = World().sample(12_800, objects=2, seed=3)
+    counts = torch.bincount((scenes.color * 8 + scenes.shape).flatten(), minlength=64)
+    assert (counts - 400).abs().max() < 5 * 400**0.5  # five standard deviations
+
+
+@pytest.mark.parametrize(("objects", "count"), [(1, 64), (2, 1568)])
+def test_compositions_are_all_there_once(objects, count):
+    scenes = World().compositions(objects, seed=0)
+    kinds = {frozenset(zip(c, s, strict=True)) for c, s in zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True)}
+    assert len(scenes) == len(kinds) == count
+
+
+def test_compositions_layouts_differ_by_seed():
+    a, b = World().compositions(seed=0), World().compositions(seed=1)
+    assert torch.equal(a.color, b.color) and torch.equal(a.shape, b.shape) and not torch.equal(a.center, b.center)
+
+
+def test_world_keeps_the_order_of_names():
+    world = World(colors=("blue", "red"), shapes=["star", "moon"])
+    scenes = world.sample(20, objects=1, seed=0)
+    assert world.shapes == ("star", "moon") and set(scenes.captions()) == {
+        "blue star", "blue moon", "red star", "red moon"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "seen"),
+    [
+        ({"colors": ("red", "mauve")}, "mauve"),
+        ({"shapes": ("hexagon",)}, "hexagon"),
+        ({"colors": ("red", "red")}, "red"),
+        ({"shapes": ()}, "shapes"),
+    ],
+)
+def test_world_refuses_names_it_does_not_know(names, seen, says):
+    with says(ValueError, seen):
+        World(**names)
+
+
+@pytest.mark.parametrize("objects", [0, 3])
+def test_world_refuses_too_many_objects(objects, says):
+    with says(ValueError, f"got {objects}", "between 1 and 2"):
+        World(colors=("red", "blue")).sample(4, objects)
+
+
+def test_one_object_has_no_twin(says):
+    with says(ValueError, "swapped", "two"):
+        World().sample(2, objects=1).swapped()
+
+
+def test_fill_writes_english():
+    assert fill("a {attr1} {obj1} and a {attr2} {obj2}", ["orange", "red"], ["star", "moon"]) == (
+        "an orange star and a red moon"
+    )
+    assert fill("a {attr1} {obj1}", [""], ["circle"]) == "a circle"
+
+
+def test_template_with_too_many_objects_is_refused(pairs, says):
+    with says(ValueError, "{obj3}"):
+        pairs.captions(template="a {obj3}")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
+def test_devices_paint_alike(pairs):
+    assert (pairs.render(64, "cuda").cpu() - pairs.render(64)).abs().max() < 1e-4
