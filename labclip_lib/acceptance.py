@@ -126,31 +126,40 @@ def _pairwise(images, true, foil, split):
 def _probe(features, color, shape, split, shapes):
     """One linear probe a shape, all fitted at once: which colour does that shape have? Test outcomes."""
     mean, spread = features[split.train].mean(0), features[split.train].std(0) + 1e-6
-    x = (features - mean) / spread
-    holds = torch.stack([(shape == s).any(1) for s in range(shapes)])
-    y = torch.stack([(color * (shape == s)).sum(1) for s in range(shapes)])
-    weight = (holds & split.train).float()
+    features = (features - mean) / spread
+
+    def questions(part):
+        """(shapes, M, D) features, (shapes, M) answers, clusters and weights; short shapes are padded."""
+        rows = [torch.where((shape == s).any(1) & part)[0] for s in range(shapes)]
+        pad = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+        asked = torch.arange(shapes, device=pad.device)[:, None, None]
+        answer = (color[pad] * (shape[pad] == asked)).sum(2)
+        return features[pad], answer, split.cluster[pad], pad >= 0
+
+    x, y, _, real = questions(split.train)
+    weight = real.flatten() / real.sum() * shapes
     best = (-1.0, None)
     for decay in (1e-5, 1e-4, 1e-3, 1e-2):
-        w = torch.zeros(shapes, x.shape[1], int(color.max()) + 1, device=x.device, requires_grad=True)
+        w = torch.zeros(shapes, x.shape[2], int(color.max()) + 1, device=x.device, requires_grad=True)
         b = torch.zeros(shapes, 1, w.shape[2], device=x.device, requires_grad=True)
         solver = torch.optim.LBFGS([w, b], max_iter=150, line_search_fn="strong_wolfe")
 
         def loss(w=w, b=b, solver=solver, decay=decay):
             solver.zero_grad()
             nll = F.cross_entropy((x @ w + b).flatten(0, 1), y.flatten(), reduction="none")
-            value = (nll * weight.flatten()).sum() / weight.sum() * shapes + decay * w.square().sum() / 2
+            value = (nll * weight).sum() + decay * w.square().sum() / 2
             value.backward()
             return value
 
         solver.step(loss)
+        xv, yv, _, real_v = questions(split.validation)
         with torch.no_grad():
-            right = (x @ w + b).argmax(-1) == y
-        score = float(right[holds & split.validation].float().mean())
-        best = max(best, (score, right), key=lambda pair: pair[0])
-    asked = holds & split.test
-    clusters = split.cluster.expand_as(asked)[asked]
-    return best[1][asked].double().cpu().numpy(), clusters.cpu().numpy()
+            score = float(((xv @ w + b).argmax(-1) == yv)[real_v].float().mean())
+        best = max(best, (score, (w.detach(), b.detach())), key=lambda pair: pair[0])
+    w, b = best[1]
+    x, y, cluster, real = questions(split.test)
+    right = ((x @ w + b).argmax(-1) == y)[real]
+    return right.double().cpu().numpy(), cluster[real].cpu().numpy()
 
 
 def _labclip_hnb(images, true, twin, train, seed, epochs=50, batch_size=128):

@@ -6,6 +6,7 @@ Figures carry their own light background, so they read the same on a light and o
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib import patheffects
 
 # One colour means one thing in every chapter (Okabe and Ito's colour-blind-safe set).
 PALETTE = {
@@ -13,7 +14,7 @@ PALETTE = {
     "text": "#D55E00",
     "cross-modal": "#AA4499",
     "LABCLIP": "#009E73",
-    "chance": "#6B6B6B",
+    "chance": "#4D4D4D",
     "bag-of-words ceiling": "#8C6D00",
 }
 PAPER, INK = "#FCFBF7", "#222222"
@@ -37,15 +38,17 @@ def show_scenes(images, titles=None, columns=4, width=1.9):
 
     images: (N, 3, H, W) in [0, 1]. titles: N str. Returns the figure.
     """
+    titles = [title.replace(" and ", "\nand ") for title in titles or []]
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
     rows = -(-len(images) // columns)
-    height = width * (1.22 if titles else 1.05)
-    fig, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    fig, axes = plt.subplots(rows, columns, figsize=(width * columns, (width + 0.19 * lines) * rows), squeeze=False)
     for ax in axes.flat:
-        ax.set_axis_off()
-    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.set(xticks=[], yticks=[])
+        sns.despine(ax=ax, left=True, bottom=True)
+    for ax, image in zip(axes.flat, images, strict=False):
         ax.imshow(_pixels(image))
-        if titles:
-            ax.set_title(titles[i].replace(" and ", "\nand "), fontsize=9, y=-0.02, va="top")
+    for ax, title in zip(axes.flat, titles, strict=False):
+        ax.set_xlabel(title, fontsize=9)
     return fig
 
 
@@ -74,7 +77,7 @@ def similarity_matrix(similarity, images, captions, width=7.2):
     return fig
 
 
-def accuracy_bars(rows, chance=None, ceiling=None, ax=None, ceiling_label="bag-of-words ceiling"):
+def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     """Accuracies as bars with 95 % intervals, against chance and the bag-of-words ceiling.
 
     rows: sequence of (label, kind, mean, (low, high)), kind a key of PALETTE.
@@ -87,12 +90,14 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None, ceiling_label="bag-o
         error = [[max(0, mean - low)], [max(0, high - mean)]]
         ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
         ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10)
-    for level, name, style in ((chance, "chance", ":"), (ceiling, "bag-of-words ceiling", "--")):
+    # Where the two coincide, both stay visible: dots on top of dashes.
+    for level, name, style, zorder in ((ceiling, "bag-of-words ceiling", "--", 4), (chance, "chance", ":", 5)):
         if level is None:
             continue
         levels = np.broadcast_to(np.asarray(level, float), len(rows))
-        ax.hlines(levels, np.arange(len(rows)) - 0.42, np.arange(len(rows)) + 0.42, color=PALETTE[name],
-                  ls=style, lw=2, zorder=4, label=name if name == "chance" else ceiling_label)  # fmt: skip
+        lines = ax.hlines(levels, np.arange(len(rows)) - 0.42, np.arange(len(rows)) + 0.42, color=PALETTE[name],
+                          ls=style, lw=2.2, zorder=zorder, label=name)  # fmt: skip
+        lines.set_path_effects([patheffects.withStroke(linewidth=4.2, foreground=PAPER)])  # seen on the bars too
     ax.set_xticks(range(len(rows)), [row[0] for row in rows])
     ax.set_ylim(0, 1.12)
     ax.set_yticks(np.linspace(0, 1, 6))

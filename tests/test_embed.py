@@ -190,6 +190,13 @@ def test_nothing_but_the_entry_is_left(spy, tmp_path):
     assert len(list((tmp_path / "deep" / "cache").iterdir())) == 1
 
 
+def test_others_may_read_what_was_written(tmp_path):
+    """A cache or a checkpoint is often shared; a temporary file's private mode must not stick to it."""
+    (tmp_path / "plain").touch()
+    write_atomically(tmp_path / "kept", lambda part: Path(part).write_text("new"))
+    assert (tmp_path / "kept").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_write_that_fails_leaves_the_old_file(tmp_path, error):
     path = tmp_path / "kept"

@@ -41,7 +41,6 @@ def test_perfect_pairs_cost_nothing():
     assert float(info_nce(torch.eye(6), torch.eye(6), 100.0)) < 1e-6
 
 
-
 def test_images_and_texts_may_change_places():
     images, texts = unit(0, 5, 8), unit(1, 5, 8)
     assert float(info_nce(images, texts, 10.0)) == pytest.approx(float(info_nce(texts, images, 10.0)), abs=1e-12)

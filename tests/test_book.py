@@ -1,0 +1,167 @@
+"""The book as a whole: its notebooks, its exercises and the order of the library's rooms."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from labclip_lib.checks import CheckFailed
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+# Arrows point up: a room imports only rooms that stand before it.
+ROOMS = [
+    "scenes", "captions", "losses", "backbones", "data", "embed", "diagnosis", "pretrain", "acceptance",
+    "plots", "widgets", "checks", "doctor", "__main__",
+]  # fmt: skip
+SETUP = """
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, normalize
+from labclip_lib.checks import check, check_exercise
+"""
+
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path, tag=None):
+    """The code cells of a notebook, or those that bear a tag."""
+    found = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return [cell for cell in found if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+def tracked():
+    """Every text file of the repository with its text."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this copy of the book is no git repository")
+    for name in sorted(set(listed.stdout.splitlines())):
+        try:
+            yield name, (ROOT / name).read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):  # a picture, weights, or a file that was removed
+            continue
+
+
+# Notebooks
+
+
+def test_table_of_contents_and_chapters_agree():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [toc["root"], *re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text())]
+    for name in listed:
+        assert any((ROOT / f"{name}{end}").is_file() for end in ("", ".md", ".ipynb")), name
+    assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in NOTEBOOKS} <= set(listed)
+
+
+@by_name
+def test_notebook_is_stored_clean(path):
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in cells(path):
+        assert cell.outputs == [] and cell.execution_count is None
+
+
+@by_name
+def test_notebook_checks_its_reader(path):
+    source = "\n".join(cell.source for cell in cells(path))
+    assert re.search(r"\bcheck\(", source), "no check"
+
+
+def run(path, cell):
+    """Run one cell where nothing but the chapter's imports is at hand."""
+    setup = cells(path, "setup-imports")
+    namespace = {"__name__": "__main__"}
+    for source in [setup[0].source if setup else SETUP, cell.source]:
+        exec("\n".join(line for line in source.splitlines() if not line.startswith(("%", "!"))), namespace)
+
+
+STUBS, SOLUTIONS = (
+    [
+        pytest.param(path, cell, id=f"{path.stem}-{number}")
+        for path in NOTEBOOKS
+        for number, cell in enumerate(cells(path, tag), 1)
+    ]
+    for tag in ("exercise-stub", "exercise-solution")
+)
+
+
+@pytest.mark.parametrize(("path", "cell"), STUBS)
+def test_exercise_is_not_solved_yet(path, cell):
+    with pytest.raises(CheckFailed):
+        run(path, cell)
+
+
+@pytest.mark.parametrize(("path", "cell"), SOLUTIONS)
+def test_solution_passes(path, cell, capsys):
+    run(path, cell)
+    assert "passed" in capsys.readouterr().out
+
+
+@by_name
+def test_every_exercise_has_a_solution(path):
+    assert len(cells(path, "exercise-stub")) == len(cells(path, "exercise-solution"))
+
+
+# The library
+
+
+def imports(path):
+    """Names of the rooms that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labclip_lib"):
+            rest = node.module.split(".")[1:]
+            yield from rest[:1] or [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("labclip_lib."))
+
+
+def test_every_room_has_its_place_and_its_tests():
+    files = {path.stem for path in (ROOT / "labclip_lib").glob("*.py")} - {"__init__"}
+    assert files == set(ROOMS)
+    for room in ROOMS:
+        assert (ROOT / "tests" / f"test_{room.strip('_')}.py").is_file(), room
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_point_up(room):
+    above = set(ROOMS[: ROOMS.index(room)])
+    assert set(imports(ROOT / "labclip_lib" / f"{room}.py")) <= above
+
+
+@pytest.mark.parametrize("room", ROOMS[:9])
+def test_figures_and_checks_are_for_the_chapters(room):
+    assert not {"plots", "widgets", "checks"} & set(imports(ROOT / "labclip_lib" / f"{room}.py"))
+
+
+# The repository
+
+
+def test_repository_address_is_the_one_of_the_config():
+    """Badges, clone commands and citations all lead to the same place."""
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].removesuffix("/")
+    owner, name = address.removeprefix("https://github.com/").split("/")
+    asked = re.compile(
+        r"(?:colab\.research\.google\.com/github|mybinder\.org/v2/gh"
+        r"|(?:git\+|git clone |repository-code: \W?)https://github\.com)/([\w.-]+)/([\w-]+)"
+    )
+    ours = re.compile(rf"github(?:usercontent)?\.com/([\w.-]+)/({re.escape(name)})\b")
+    for file, text in tracked():
+        for pattern in (asked, ours):
+            for found in pattern.finditer(text):
+                assert found.groups() == (owner, name), f"{file}: {found[0]}"
+
+
+def test_no_file_names_a_path_of_somebody_s_machine():
+    path = re.compile(r"(?<![\w./:~-])/(?:work|root|home|Users|mnt)/[\w.]|\b[A-Z]:\\Users")
+    for file, text in tracked():
+        assert str(ROOT) not in text, file
+        found = path.search(text)
+        assert not found, f"{file}: {text[max(0, found.start() - 30) : found.end() + 30]!r}"

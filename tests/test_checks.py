@@ -1,0 +1,113 @@
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, normalize
+
+from labclip_lib.checks import EXERCISES, CheckFailed, check, check_exercise
+
+
+def loss(images, texts, scale):
+    logits = scale * images @ texts.T
+    target = torch.arange(len(logits))
+    return (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
+
+
+def zero_shot(images, classes):
+    return (normalize(images, dim=-1) @ normalize(classes, dim=-1).T).argmax(1)
+
+
+def accuracy(positive, negative):
+    return ((positive > negative).float() + 0.5 * (positive == negative).float()).mean()
+
+
+RIGHT = {"info_nce": loss, "zero_shot": zero_shot, "accuracy_with_ties": accuracy}
+
+
+def rows(images, texts, scale):
+    logits = scale * images @ texts.T
+    return cross_entropy(logits, torch.arange(len(logits)))
+
+
+# Exercise, the slip, and the words of the hint that name it.
+SLIPS = [
+    ("info_nce", rows, "only the images choose"),
+    ("info_nce", lambda i, t, s: rows(t, i, s), "only the captions choose"),
+    ("info_nce", lambda i, t, s: 2 * loss(i, t, s), "added"),
+    ("info_nce", lambda i, t, s: loss(i, t, 1.0), "scale is missing"),
+    ("info_nce", lambda i, t, s: -loss(i, t, s), "sign"),
+    ("info_nce", lambda i, t, s: s * i @ t.T, "shape (6, 6)"),
+    ("zero_shot", lambda i, c: (i @ c.T).argmax(1), "unit length"),
+    ("zero_shot", lambda i, c: (normalize(i, dim=-1) @ c.T).argmax(1), "unit length"),
+    ("zero_shot", lambda i, c: zero_shot(c, i), "shape (5,)"),
+    ("accuracy_with_ties", lambda p, n: (p >= n).float().mean(), "ties count as wins"),
+    ("accuracy_with_ties", lambda p, n: (p > n).float().mean(), "ties count as losses"),
+    ("accuracy_with_ties", lambda p, n: 6 * accuracy(p, n), "divide"),
+    ("accuracy_with_ties", lambda p, n: p > n, "shape (6,)"),
+]
+
+
+def test_every_exercise_has_a_solution_and_a_slip_here():
+    assert set(RIGHT) == set(EXERCISES) == {name for name, _, _ in SLIPS}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_right_answers_pass(name, capsys):
+    check_exercise(name, RIGHT[name])
+    assert "passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), SLIPS)
+def test_slips_get_the_hint_that_names_them(name, answer, hint, capsys):
+    with pytest.raises(CheckFailed) as failed:
+        check_exercise(name, answer)
+    assert hint in str(failed.value) and "passed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("stub", [lambda *args: None, lambda *args: ...], ids=["None", "dots"])
+def test_stubs_are_told_to_write_a_body(name, stub):
+    with pytest.raises(CheckFailed, match="returned nothing"):
+        check_exercise(name, stub)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_answer_that_stops_is_told_where(name):
+    def answer(*args):
+        raise NotImplementedError("write me")
+
+    with pytest.raises(CheckFailed, match="answer stopped with NotImplementedError: write me"):
+        check_exercise(name, answer)
+
+
+def test_zero_shot_must_not_reward_long_classes():
+    """An answer that looks right while no class vector is longer than another is found out."""
+    with pytest.raises(CheckFailed, match="unit length"):
+        check_exercise("zero_shot", lambda images, classes: (images @ classes.T).argmax(1))
+
+
+@pytest.mark.parametrize("span", [{"near": 0.5, "tol": 0.1}, {"low": 0.4}, {"high": 0.6}, {"low": 0.5, "high": 0.5}])
+def test_check_passes_and_says_what_should_be_seen(span, capsys):
+    check("swap accuracy", torch.tensor(0.5), **span)
+    out = capsys.readouterr().out
+    assert "swap accuracy is 0.5" in out and "you should see" in out
+
+
+@pytest.mark.parametrize("value", [0.75, float("nan")])
+@pytest.mark.parametrize(
+    ("span", "should"),
+    [
+        ({"near": 0.5, "tol": 0.1}, "0.5 within 0.1"),
+        ({"low": 0.8}, "at least 0.8"),
+        ({"high": 0.6}, "at most 0.6"),
+        ({"low": 0.4, "high": 0.6}, "0.4 to 0.6"),
+    ],
+)
+def test_check_fails_with_the_value_and_the_hint(span, should, value):
+    with pytest.raises(CheckFailed) as failed:
+        check("swap accuracy", value, **span, hint="Did you normalise?")
+    for part in ("swap accuracy", f"{value:.4g}", should, "Did you normalise?"):
+        assert part in str(failed.value)
+
+
+def test_a_notebook_shows_the_message_in_place_of_a_traceback():
+    (line,) = CheckFailed("Too low.")._render_traceback_()
+    assert "Too low." in line

@@ -1,0 +1,87 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+
+from labclip_lib.plots import INK, PALETTE, PAPER, accuracy_bars, show_scenes, similarity_matrix, use_style
+from labclip_lib.scenes import World
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    with plt.rc_context():
+        use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def images():
+    return World().sample(5, seed=0).render(24)
+
+
+def luminance(color):
+    """Relative luminance of WCAG 2."""
+    return np.dot(
+        [0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    )
+
+
+def contrast(a, b):
+    low, high = sorted([luminance(a), luminance(b)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("meaning", PALETTE)
+def test_colours_stand_out_from_the_panel(meaning):
+    assert contrast(PALETTE[meaning], PAPER) >= 3
+    assert contrast(INK, PAPER) >= 7
+
+
+def test_one_colour_means_one_thing():
+    assert {"image", "text", "cross-modal", "LABCLIP", "chance", "bag-of-words ceiling"} <= set(PALETTE)
+    colors = [np.array(to_rgb(color)) for color in PALETTE.values()]
+    gaps = [np.abs(a - b).max() for i, a in enumerate(colors) for b in colors[:i]]
+    assert min(gaps) > 0.15
+
+
+def test_figures_have_the_panel_s_background(images):
+    fig = show_scenes(images)
+    assert fig.get_facecolor()[:3] == pytest.approx(to_rgb(PAPER))
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_show_scenes_shows_every_image_and_its_title(images, count):
+    titles = [f"red star and blue ring {k}" for k in range(count)]
+    fig = show_scenes(images[:count], titles, columns=4)
+    fig.canvas.draw()
+    shown = [ax for ax in fig.axes if ax.images]
+    assert len(shown) == count
+    assert [ax.get_title().replace("\n", " ") for ax in shown] == titles
+
+
+def test_similarity_matrix_writes_every_number(images):
+    similarity = torch.linspace(-1, 1, 15).reshape(5, 3)
+    fig = similarity_matrix(similarity, images, ["a", "b", "c"])
+    fig.canvas.draw()
+    ax = fig.axes[0]
+    assert [text.get_text() for text in ax.texts] == [f"{value:.2f}" for value in similarity.flatten()]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert any(other.get_ylabel() == "cosine similarity" for other in fig.axes)
+
+
+def test_accuracy_bars_show_value_interval_chance_and_ceiling():
+    rows = [("swap", "cross-modal", 0.5, (0.4, 0.6)), ("probe\nof text", "text", 0.9, (0.85, 0.93))]
+    ax = accuracy_bars(rows, chance=0.5, ceiling=[float("nan"), 0.56])
+    ax.figure.canvas.draw()
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.9]
+    assert [to_rgb(bar.get_facecolor()) for bar in ax.patches] == [to_rgb(PALETTE[k]) for k in ("cross-modal", "text")]
+    assert ax.get_ylabel() == "accuracy" and ax.get_ylim()[0] == 0
+    assert {text.get_text() for text in ax.texts} == {"0.50", "0.90"}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["chance", "bag-of-words ceiling"]
+
+
+def test_accuracy_bars_need_no_level_and_may_share_axes():
+    _, ax = plt.subplots()
+    assert accuracy_bars([("a", "image", 1.0, (0.9, 1.0))], ax=ax) is ax and ax.get_legend() is None
