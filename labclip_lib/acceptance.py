@@ -48,7 +48,7 @@ def twin_split(scenes, seed=42):
     return Split(rank < 0.8, (rank >= 0.8) & (rank < 0.9), rank >= 0.9, cluster)
 
 
-def measure(backbone, world=None, layouts=3, seed=7):
+def measure(backbone, world=None, layouts=10, seed=7):
     """All of `BOUNDS` for one backbone: {metric: (outcomes, clusters)}, two (M,) arrays over test items.
 
     Every composition of the world is drawn in so many layouts. Probe: multinomial logistic regression, one
@@ -64,21 +64,25 @@ def measure(backbone, world=None, layouts=3, seed=7):
 
     def texts(change, order):
         captions = [line for k, p in enumerate(parts) for line in change(p).captions(order, seed=[seed, k])]
-        return embed_texts(backbone, captions)
+        known = {caption: row for row, caption in enumerate(dict.fromkeys(captions))}
+        return embed_texts(backbone, list(known))[[known[caption] for caption in captions]]
 
     out = {"image probe": _probe(images, color, shape, split, len(world.shapes))}
     for order in ORDERS:
         true, twin = texts(lambda part: part, order), texts(lambda part: part.swapped(), order)
         out[f"swap accuracy, {order} order"] = _pairwise(images, true, twin, split)
-        out[f"text probe, {order} order"] = _probe(true, color, shape, split, len(world.shapes))
+        # In fixed order a composition has one caption, so further layouts only repeat it.
+        rows = slice(len(parts[0]) if order == "fixed" else None)
+        part = Split(*(value[rows] for value in vars(split).values()))
+        out[f"text probe, {order} order"] = _probe(true[rows], color[rows], shape[rows], part, len(world.shapes))
         matrix = _labclip_hnb(images, true, twin, split.train, seed)
         out[f"LABCLIP-HNB swap accuracy, {order} order"] = _pairwise(
             images, F.normalize(true @ matrix.T, dim=-1), F.normalize(twin @ matrix.T, dim=-1), split
         )
         if order == "random":
-            for name in ("color", "shape"):
-                foil = texts(lambda part, name=name: part.replaced(name, seed), order)
-                out[f"replace {name.replace('color', 'colour')}"] = _pairwise(images, true, foil, split)
+            for what in ("color", "shape"):
+                foil = texts(lambda part, what=what: part.replaced(what, seed), order)
+                out[f"replace {what.replace('color', 'colour')}"] = _pairwise(images, true, foil, split)
     return {metric: out[metric] for metric in BOUNDS}
 
 

@@ -46,12 +46,9 @@ class Backbone:
         size = config["size"]
         self.image_size = size if isinstance(size, int) else size[0]
         self.preprocess = image_transform_v2(PreprocessCfg(**config), is_train=False)
-        self._resize = v2.Compose(
-            [
-                v2.Resize(self.image_size, v2.InterpolationMode.BICUBIC, antialias=True),
-                v2.CenterCrop(self.image_size),
-            ]
-        )
+        size = [self.image_size] * 2 if config["resize_mode"] == "squash" else self.image_size
+        how = v2.InterpolationMode(config["interpolation"])
+        self._resize = v2.Compose([v2.Resize(size, how, antialias=True), v2.CenterCrop(self.image_size)])
         self._normalize = v2.Normalize(config["mean"], config["std"])
         self.dim = self._forward(model.encode_text, self._tokens(["a"]), True).shape[1]
 
@@ -102,14 +99,13 @@ class Backbone:
             return images
         return self._resize(images).clamp(0, 1)  # bicubic can overshoot
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _forward(self, tower, batch, normalize, step=256):
         if not len(batch):
             return torch.zeros(0, self.dim, device=self.device)
         parts = [tower(batch[i : i + step].to(self.device)).float() for i in range(0, len(batch), step)]
-        # Out of inference mode's special tensors, so that a reader may train on top of them.
         out = torch.cat(parts)
-        return (torch.nn.functional.normalize(out, dim=-1) if normalize else out).clone()
+        return torch.nn.functional.normalize(out, dim=-1) if normalize else out
 
 
 def load_backbone(name="pocket", device="auto"):
@@ -126,11 +122,11 @@ def load_backbone(name="pocket", device="auto"):
     if name == "pocket":
         verify_weights()
         return _load_pocket(WEIGHTS / "pocket.safetensors", name, device)
-    if Path(name).suffix == ".safetensors" and (Path(name).exists() or "/" not in name):
-        if not Path(name).exists():
-            raise ValueError(f"No checkpoint at {name!r}; check the path.")
-        if Path(name).with_suffix(".json").exists():
-            return _load_pocket(Path(name), name, device)
+    if Path(name).suffix == ".safetensors" and name.partition("/")[0] not in open_clip.list_models():
+        for path in (Path(name), Path(name).with_suffix(".json")):
+            if not path.exists():
+                raise ValueError(f"No file {str(path)!r} to load {name!r} from; check the path.")
+        return _load_pocket(Path(name), name, device)
     return _load_open_clip(name, device)
 
 
@@ -220,16 +216,17 @@ def _load_open_clip(name, device):
             model = open_clip.create_model(
                 architecture, pretrained=pretrained, force_quick_gelu=config.get("quick_gelu", False)
             )
-    except (SafetensorError, RuntimeError, OSError) as error:
+    except Exception as error:  # torch.load alone raises five kinds for a damaged file
         raise ValueError(f"Cannot load {name!r}: {_first_line(error)}.") from None
     return Backbone(model, open_clip.get_tokenizer(architecture), name, device)
 
 
 def _need_download(name, config):
     """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
-    repo = config.get("hf_hub", "").rstrip("/")
+    parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
+    repo, file = "/".join(parts[:2]), "/".join(parts[2:])
     if repo:
-        files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        files = (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
         if any(isinstance(huggingface_hub.try_to_load_from_cache(repo, file), str) for file in files):
             return
     elif (Path.home() / ".cache" / "clip" / config.get("url", "").rpartition("/")[2]).is_file():
@@ -271,18 +268,26 @@ def _quiet():
 
 
 def _first_line(error):
-    return str(error).strip().splitlines()[0].rstrip(".:") if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return lines[0].split(". ")[0].rstrip(".:") if lines else type(error).__name__
 
 
 def _listed(items, what):
     if isinstance(items, (str, bytes, Path, Image.Image)):
         raise ValueError(f"Expected a list of {what}, got a single {type(items).__name__}; put it in a list.")
+    if not isinstance(items, (list, tuple)) and hasattr(items, "shape"):
+        raise ValueError(
+            f"Expected a list of {what}, got {type(items).__name__} {tuple(items.shape)}; use torch.from_numpy."
+        )
     return list(items)
 
 
 def _opened(image):
     if isinstance(image, Image.Image):
         return image
+    if not isinstance(image, (str, os.PathLike)):
+        kind = type(image).__name__
+        raise ValueError(f"An image is a {kind}; give one tensor (N, 3, H, W), or a list of PIL images or paths.")
     try:
         with Image.open(image) as opened:
             return opened.convert("RGB")
@@ -293,8 +298,9 @@ def _opened(image):
 
 
 def _checked(images):
-    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:] or not images.is_floating_point():
         hint = " (add a batch dimension: images[None])" if images.ndim == 3 else ""
+        hint = " (divide by 255)" if images.dtype == torch.uint8 else hint
         raise ValueError(f"Images must be a float tensor (N, 3, H, W), got {images.dtype} {tuple(images.shape)}{hint}.")
     if images.numel():
         if not bool(torch.isfinite(images).all()):

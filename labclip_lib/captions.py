@@ -52,8 +52,9 @@ class CaptionPolicy:
 
     single: share of images that hold one object, captioned in full ("a red circle").
     binding: share of the two-object captions that bind, that is, give both objects their colour and
-        their shape. The others name each object by its colour *or* by its shape, never by both
-        ("a red thing and a square"), so they fit the scene and its swapped twin equally often.
+        their shape. The others name each object by its colour *or* by its shape, never by both ("a red thing
+        and a square"). To a bag of words they fit the scene and its swapped twin alike. To a careful
+        reader the mixed ones still say a little: the square is not the red thing.
     Raises ValueError for a share outside [0, 1].
     """
 

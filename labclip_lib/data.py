@@ -130,7 +130,8 @@ def _local(name):
 
 def _download(url, digest, name):
     folder = Path(os.environ.get("LABCLIP_CACHE") or pooch.os_cache("labclip")) / "real_clip_vitb32"
-    if not (folder / name).exists() and not online(_HOST):
+    sound = (folder / name).exists() and (digest is None or sha256(folder / name) == digest)
+    if not sound and not online(_HOST):
         raise ConnectionError(
             f"{name} must be downloaded once and {_HOST} cannot be reached; connect to the internet, "
             "or point LABCLIP_DATA at a folder that has it."

@@ -30,16 +30,16 @@ def embed_images(backbone, images, *, batch_size=256, progress=False, cache=None
             return backbone.encode_images(part.render(backbone.image_size, backbone.device))
     else:
         encode = backbone.encode_images
-    return _embed(backbone, encode, images, batch_size, progress, cache)
+    return _embed(backbone, encode, images, _pixels, batch_size, progress, cache)
 
 
 def embed_texts(backbone, captions, *, batch_size=1024, progress=False, cache=None):
     """Embed captions, a list of str, batch by batch: as `embed_images` does images."""
-    return _embed(backbone, backbone.encode_texts, captions, batch_size, progress, cache)
+    return _embed(backbone, backbone.encode_texts, captions, _words, batch_size, progress, cache)
 
 
-def _embed(backbone, encode, items, batch_size, progress, cache):
-    path = None if cache is None else Path(cache) / f"{_key(backbone, items)}.safetensors"
+def _embed(backbone, encode, items, pieces, batch_size, progress, cache):
+    path = None if cache is None else Path(cache) / f"{_key(backbone, pieces(items))}.safetensors"
     if path is not None:
         kept = _read(path, len(items), backbone.dim)
         if kept is not None:
@@ -60,6 +60,9 @@ def write_atomically(path, write):
     os.close(handle)
     try:
         write(part)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(part, 0o666 & ~umask)  # mkstemp's files are for their owner alone
         os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
@@ -87,15 +90,19 @@ def _prepare(folder):
         ) from None
 
 
-def _key(backbone, items):
+def _key(backbone, pieces):
     digest = hashlib.sha256(backbone.fingerprint.encode())
-    for piece in _pieces(items):
+    for piece in pieces:
         digest.update(len(piece).to_bytes(8, "little") + piece)
     return digest.hexdigest()[:32]
 
 
-def _pieces(items):
-    """The bytes that make the items what they are, piece by piece."""
+def _words(captions):
+    return (str(caption).encode() for caption in captions)
+
+
+def _pixels(items):
+    """The bytes that make the images what they are, piece by piece."""
     if isinstance(items, Scenes):
         yield repr(items.world).encode()
         for name, value in vars(items).items():
@@ -107,8 +114,8 @@ def _pieces(items):
     else:
         for item in items:
             if isinstance(item, Image.Image):
-                yield f"{item.mode}{item.size}".encode() + np.asarray(item).tobytes()
-            elif isinstance(item, Path) or Path(item).is_file():
+                yield f"{item.size}".encode() + np.asarray(item.convert("RGB")).tobytes()
+            elif isinstance(item, (str, Path)) and Path(item).is_file():
                 yield Path(item).read_bytes()
             else:
-                yield item.encode()
+                yield str(item).encode()  # not an image; encode_images will say so

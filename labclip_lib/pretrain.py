@@ -50,6 +50,10 @@ class Recipe:
     world: World = dataclasses.field(default_factory=World)
     config: str = str(WEIGHTS / "pocket.json")
 
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"Recipe needs one or more steps, got {self.steps}.")
+
     def as_dict(self):
         """Plain data for the card and for telling two recipes apart; the config by its contents."""
         return json.loads(json.dumps(dataclasses.asdict(self) | {"config": json.loads(Path(self.config).read_text())}))
@@ -190,20 +194,17 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
     try:
         while trainer.done < recipe.steps:
             loss = float(trainer.step())
-            log.append([trainer.done, loss, math.exp(float(trainer.model.logit_scale))])
+            log.append([trainer.done, loss, math.exp(trainer.model.logit_scale.item())])
             bar.update()
             bar.set_postfix(loss=f"{loss:.2f}")
             if trainer.done % save_every == 0:
                 keep()
-    except KeyboardInterrupt:
-        keep()
-        raise
     finally:
         bar.close()
     seconds = time.perf_counter() - started
     rows = ["step,loss,logit_scale", *(f"{step},{loss:.5f},{scale:.4f}" for step, loss, scale in log)]
     write_atomically(out / "pocket-log.csv", lambda part: Path(part).write_text("\n".join(rows) + "\n"))
-    metadata = {"words": json.dumps(recipe.vocabulary()), "format": "pt"}
+    metadata = {"words": json.dumps(recipe.vocabulary())}  # one entry: safetensors writes several in random order
     write_atomically(weights, lambda part: save_file(stored(trainer.model.state_dict()), part, metadata))
     write_atomically(out / "pocket.json", lambda part: shutil.copyfile(recipe.config, part))
     card = {

@@ -45,7 +45,7 @@ def _circle(u, v):
 
 
 def _square(u, v):
-    return torch.maximum(u.abs(), v.abs()) - 0.76
+    return torch.maximum(u.abs(), v.abs()) - 0.70
 
 
 def _triangle(u, v):
@@ -55,7 +55,7 @@ def _triangle(u, v):
 
 def _star(u, v):
     # A pentagram's point lies outside at most one of five lines: take the second largest distance.
-    lines = _half_planes(u, v, 5, 0.33)
+    lines = _half_planes(u, v, 5, 0.309)
     largest = next(lines)
     second = torch.full_like(largest, -torch.inf)
     for line in lines:
@@ -82,7 +82,7 @@ def _heart(u, v):
 
 
 def _moon(u, v):
-    u = u + 0.12
+    u = u + 0.10
     return torch.maximum(_norm(u, v) - 0.9, 0.72 - _norm(u - 0.48, v))
 
 
@@ -270,6 +270,8 @@ class Scenes:
 
     def masks(self, size=64, device="cpu"):
         """How much of each pixel each object covers: (N, K, size, size) float32 in [0, 1]."""
+        if not len(self):
+            return torch.zeros(0, self.color.shape[1], size, size, device=device)
         return torch.cat([part._coverage(size) for part in self.to(device)._chunks(size)])
 
     def render(self, size=64, device="cpu"):

@@ -197,7 +197,7 @@ def quiz(questions):
         if sum(right for _, right, _ in answers) != 1:
             raise ValueError(f"Quiz question {number} must have exactly one right answer.")
         rows = "".join(
-            f"<label class='lc-answer'><input type='radio' name='NAME{number}' value='{k}'> "
+            f"<label class='lc-answer'><input type='radio' name='{_MARK}{number}' value='{k}'> "
             f"{html.escape(answer)}</label>"
             for k, (answer, _, _) in enumerate(answers)
         )
@@ -249,11 +249,14 @@ function choose(then) {
 }"""
 
 
+_MARK = "\0"  # stands for the panel's id until it is known; no text holds one
+
+
 def _panel(body, script, data):
-    payload = json.dumps(data).replace("</", "<\\/")
+    payload = json.dumps(data).replace("<", "\\u003c")
     name = "lc-" + hashlib.sha256((body + payload).encode()).hexdigest()[:12]
     return HTML(
-        f'<style>{_STYLE}</style><div class="lc-panel" id="{name}">{body.replace("NAME", name)}</div>'
+        f'<style>{_STYLE}</style><div class="lc-panel" id="{name}">{body.replace(_MARK, name)}</div>'
         f'<script>(() => {{ const root = document.getElementById("{name}"), data = {payload};'
         f"{_HELPERS}{script} }})();</script>"
     )

@@ -1,8 +1,10 @@
 import hashlib
 import http.server
+import json
 import shutil
 import threading
 
+import numpy as np
 import pytest
 import torch
 
@@ -108,6 +110,17 @@ def test_changed_class_names_are_refused(copy, says):
     path.write_text(path.read_text().replace('"aerosol_can"', '"aerosol"'))
     with says(ValueError, "1203", "names"):
         load_real_clip()
+
+
+def test_photo_embeddings_are_found_by_name(copy, real):
+    """The folder may keep its rows in any order; names.json says which is whose."""
+    names = json.loads((copy / "names.json").read_text())
+    names["photos"].reverse()
+    (copy / "names.json").write_text(json.dumps(names))
+    np.save(copy / "photo_embeddings.npy", np.load(copy / "photo_embeddings.npy")[::-1])
+    again = load_real_clip()
+    assert [path.name for path in again.photos] == [path.name for path in real.photos]
+    assert torch.equal(again.photo_embeddings, real.photo_embeddings)
 
 
 def test_folder_that_is_not_there_is_named(tmp_path, monkeypatch, says):

@@ -113,9 +113,9 @@ def test_folder_of_another_recipe(small, capsys):
     assert "another recipe" in mistake(capsys, [*small, "--steps", "3"])
 
 
-def test_no_network_is_a_mistake_too(small, monkeypatch, capsys):
+def test_no_network_is_a_mistake_too(small, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(backbones, "online", lambda url: False)
-    monkeypatch.setattr(backbones.huggingface_hub, "try_to_load_from_cache", lambda *args: None)
+    monkeypatch.setattr(backbones.huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     assert "cannot be reached" in mistake(capsys, [*small, "--backbone", "ViT-B-32-quickgelu/openai"])
 
 
