@@ -216,8 +216,8 @@ def quiz(questions):
 
 
 _STYLE = f"""
-.lc-panel {{background:{PAPER};color:{INK};border-radius:8px;padding:0.8rem 1rem;margin:0.5rem 0;font-family:sans-serif;
-  font-size:0.95rem;line-height:1.45;max-width:44rem}}
+.lc-panel {{color-scheme:light;background:{PAPER};color:{INK};border-radius:8px;padding:0.8rem 1rem;margin:0.5rem 0;
+  font-family:sans-serif;  font-size:0.95rem;line-height:1.45;max-width:44rem}}
 .lc-panel .lc-row {{display:flex;flex-wrap:wrap;gap:0.6rem;margin:0.3rem 0}}
 .lc-panel canvas {{max-width:100%}}
 .lc-panel input[type=range] {{width:100%;max-width:26rem;display:block}}
@@ -228,7 +228,7 @@ _STYLE = f"""
 .lc-panel .lc-pick img {{width:72px;height:72px;image-rendering:auto}}
 .lc-panel .lc-bar {{margin:0.25rem 0}} .lc-panel .lc-bar div {{background:#e6e3da;border-radius:3px}}
 .lc-panel .lc-bar i {{display:block;height:0.8rem;border-radius:3px;min-width:1px}}
-.lc-panel fieldset {{border:0;border-top:1px solid #cfcabd;margin:0.4rem 0;padding:0.4rem 0}}
+.lc-panel fieldset {{border:0;margin:0.6rem 0;padding:0}}
 .lc-panel legend {{font-weight:600;font-size:1rem;float:none;width:auto}}
 .lc-panel .lc-answer {{display:block;margin:0.15rem 0 0.15rem 0.6rem}}
 .lc-panel p {{margin:0.4rem 0;color:inherit}} .lc-panel .lc-note {{min-height:1.4em}}"""

@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from labclip_lib.backbones import pick_device
-from labclip_lib.scenes import COLORS, World
+from labclip_lib.scenes import World
+from labclip_lib.shapes import COLORS
 
 FINER = 4
 
