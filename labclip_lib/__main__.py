@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from labclip_lib.doctor import doctor
+from labclip_lib.embed import write_atomically
 
 
 def main(argv=None):
@@ -20,6 +21,7 @@ def main(argv=None):
     )
     make.add_argument("--steps", type=int, help="optimiser steps, instead of the recipe's")
     make.add_argument("--binding", type=float, help="share of two-object captions that bind, instead of the recipe's")
+    make.add_argument("--text-lr", type=float, help="learning rate of the text tower, instead of the recipe's")
     make.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     make.add_argument("--report", action="store_true", help="measure and print the acceptance table")
     make.add_argument("--backbone", help="with --report: measure this one (such as 'pocket') and train nothing")
@@ -54,7 +56,7 @@ def _pretrain(args):
             worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
             print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
         return 0
-    changes = {} if args.steps is None else {"steps": args.steps}
+    changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
     if args.binding is not None:
         changes["policy"] = CaptionPolicy(binding=args.binding)
     paths = []
@@ -73,16 +75,19 @@ def _pretrain(args):
             f"{card['seconds'] / 60:.1f} min on {card['device']} ({card['threads']} threads)" for card in cards
         )
         print(f"\nPretraining time, seed by seed: {times}.")
-        report = {"seeds": [card["recipe"]["seed"] for card in cards], "table": table}
-        (args.out / "pocket-report.json").write_text(json.dumps(report, indent=2) + "\n")
+        _write(args.out / "pocket-report.json", {"recipes": [card["recipe"] for card in cards], "table": table})
         return 0 if all(row["accepted"] for row in table.values()) else 1
     return 0
 
 
 def _add_report(path, report):
     card = json.loads(path.read_text()) | {"report": report}
-    path.write_text(json.dumps(card, indent=2) + "\n")
+    _write(path, card)
     return card
+
+
+def _write(path, content):
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=2) + "\n"))
 
 
 if __name__ == "__main__":

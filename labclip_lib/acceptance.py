@@ -5,11 +5,13 @@ training and test, so the test asks about *combinations* that the probe and the 
 """
 
 import dataclasses
+import json
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from labclip_lib.backbones import WEIGHTS
 from labclip_lib.diagnosis import bootstrap_ci, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts
 from labclip_lib.scenes import World
@@ -104,6 +106,14 @@ def summary(runs, seed=0):
             "seeds": seeds, "accepted": all(low <= value <= high for value in seeds),
         }  # fmt: skip
     return table
+
+
+def load_report(name):
+    """A kept summary: "pocket", three seeds of the shipped recipe, or "fast-text", its text tower trained fast.
+
+    CONTRIBUTING.md has the commands that make them. Returns {metric: row}, as `summary` does.
+    """
+    return json.loads((WEIGHTS / f"{name}-report.json").read_text())["table"]
 
 
 def as_markdown(table):

@@ -219,7 +219,7 @@ _STYLE = f"""
 .lc-panel {{color-scheme:light;background:{PAPER};color:{INK};border-radius:8px;padding:0.8rem 1rem;margin:0.5rem 0;
   font-family:sans-serif;  font-size:0.95rem;line-height:1.45;max-width:44rem}}
 .lc-panel .lc-row {{display:flex;flex-wrap:wrap;gap:0.6rem;margin:0.3rem 0}}
-.lc-panel canvas {{max-width:100%}}
+.lc-panel canvas {{max-width:100%}} .lc-panel label {{display:block}}
 .lc-panel input[type=range] {{width:100%;max-width:26rem;display:block}}
 .lc-panel select, .lc-panel button {{font:inherit;color:{INK};background:#fff;border:1px solid #888;border-radius:4px;
   padding:0.15rem 0.45rem;margin:0.1rem}}

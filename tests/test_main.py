@@ -70,7 +70,7 @@ def test_report_measures_three_seeds_and_judges_them(small, graded, tmp_path, ca
     assert ("NOT ACCEPTED" in out) == bool(status) and all(metric in out for metric in BOUNDS)
     assert "min on cpu" in out
     report = json.loads((tmp_path / "pocket-report.json").read_text())
-    assert report["seeds"] == [0, 1, 2] and list(report["table"]) == list(BOUNDS)
+    assert [recipe["seed"] for recipe in report["recipes"]] == [0, 1, 2] and list(report["table"]) == list(BOUNDS)
     for seed in range(3):  # and each one's own row is on its card
         card = json.loads((tmp_path / f"pocket-{seed}" / "pocket-card.json").read_text())
         assert list(card["report"]) == list(BOUNDS) and len(card["report"]["image probe"]["seeds"]) == 1

@@ -1,11 +1,11 @@
 """Draw the picture of the README and of the landing page: python tools/teaser.py"""
 
-import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from labclip_lib.backbones import WEIGHTS, load_backbone
+from labclip_lib.acceptance import load_report
+from labclip_lib.backbones import load_backbone
 from labclip_lib.plots import PALETTE, accuracy_bars, use_style
 from labclip_lib.scenes import World
 
@@ -20,7 +20,7 @@ scene = candidates[candidates.captions().index("blue square and orange triangle"
 captions = [*scene.captions(), *scene.swapped().captions(), *scene.replaced("color", 1).captions()]
 cosines = (clip.encode_images(scene.render(clip.image_size)) @ clip.encode_texts(captions).T)[0].tolist()
 
-table = json.loads((WEIGHTS / "pocket-report.json").read_text())["table"]
+table = load_report("pocket")
 rows = [
     (label, kind, table[metric]["mean"], (table[metric]["low"], table[metric]["high"]))
     for label, kind, metric in (
