@@ -22,7 +22,9 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
     value = float(value)
     if near is not None:
         low, high = near - tol, near + tol
-    should = f"{near:g} within {tol:g}" if near is not None else _span(low, high)
+    should = _span(low, high)
+    if near is not None:
+        should = f"{near:g} within {tol:g}" if tol else f"exactly {near:g}"
     if not low <= value <= high:  # NaN fails too
         raise CheckFailed(f"{what} is {value:.4g}; you should see {should}.{' ' + hint if hint else ''}")
     print(f"Check passed: {what} is {value:.4g}; you should see {should}.")
