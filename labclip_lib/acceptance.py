@@ -109,8 +109,7 @@ def summary(runs, seed=0):
 
 
 def load_report(name):
-    """A kept summary: "pocket", three seeds of the shipped recipe; "binding", all captions bind; "fast-text",
-    a text tower trained at the image tower's rate.
+    """A kept summary: "pocket", three seeds of the shipped recipe, or "fast-text", its text tower trained fast.
 
     CONTRIBUTING.md has the commands that make them. Returns {metric: row}, as `summary` does.
     """
