@@ -39,8 +39,8 @@ def root():
 
 
 @pytest.fixture
-def says():
-    """`with says(ValueError, "red"):` expects an error of one sentence that holds these words."""
+def raises_saying():
+    """`with raises_saying(ValueError, "red"):` expects an error of one sentence that holds these words."""
 
     @contextlib.contextmanager
     def expect(kind, *parts):

@@ -171,21 +171,21 @@ def test_devices_embed_alike(tiny, tiny_checkpoint, picture, device):
         ([3], "int"),
     ],
 )
-def test_bad_images_are_refused(tiny, images, seen, says):
-    with says(ValueError, seen):
+def test_bad_images_are_refused(tiny, images, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         tiny.encode_images(images)
 
 
-def test_one_bad_pixel_is_enough(tiny, says):
+def test_one_bad_pixel_is_enough(tiny, raises_saying):
     images = torch.rand(4, 3, 32, 32)
     images[3, 2, 31, 31] = torch.nan
-    with says(ValueError, "NaN"):
+    with raises_saying(ValueError, "NaN"):
         tiny.encode_images(images)
 
 
-def test_file_that_is_no_picture_is_refused(tiny, tmp_path, says):
+def test_file_that_is_no_picture_is_refused(tiny, tmp_path, raises_saying):
     (tmp_path / "notes.png").write_text("not a picture")
-    with says(ValueError, "notes.png"):
+    with raises_saying(ValueError, "notes.png"):
         tiny.encode_images([tmp_path / "notes.png"])
 
 
@@ -200,14 +200,14 @@ def test_file_that_is_no_picture_is_refused(tiny, tmp_path, says):
         (["red " * 30], "30 words"),
     ],
 )
-def test_bad_captions_are_refused(tiny, captions, seen, says):
-    with says(ValueError, seen):
+def test_bad_captions_are_refused(tiny, captions, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         tiny.encode_texts(captions)
 
 
-def test_real_models_refuse_empty_captions_too(tiny_clip, says):
+def test_real_models_refuse_empty_captions_too(tiny_clip, raises_saying):
     backbone = load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")
-    with says(ValueError, "Caption 0"):
+    with raises_saying(ValueError, "Caption 0"):
         backbone.encode_texts([""])
 
 
@@ -257,14 +257,14 @@ def test_weights_trained_with_quick_gelu_run_with_it(tiny_clip, monkeypatch, nam
         ("runs/pocket-0/pocket.safetensors", ["runs/pocket-0/pocket.safetensors", "path"]),
     ],
 )
-def test_unknown_names_are_refused_with_a_way_on(name, parts, says):
-    with says(ValueError, *parts):
+def test_unknown_names_are_refused_with_a_way_on(name, parts, raises_saying):
+    with raises_saying(ValueError, *parts):
         load_backbone(name, "cpu")
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99"])
-def test_unknown_device_is_refused(name, says):
-    with says(ValueError, repr(name), "auto"):
+def test_unknown_device_is_refused(name, raises_saying):
+    with raises_saying(ValueError, repr(name), "auto"):
         load_backbone("pocket", name)
 
 
@@ -278,29 +278,29 @@ def test_auto_takes_the_graphics_card_when_there_is_one():
     [lambda data: data[: len(data) // 2], lambda data: data[:20], lambda data: b"", lambda data: b"\xff" * 64],
     ids=["half", "header", "empty", "noise"],
 )
-def test_truncated_checkpoint_is_refused(broken, edit, says):
+def test_truncated_checkpoint_is_refused(broken, edit, raises_saying):
     path = broken(edit)
-    with says(ValueError, path):
+    with raises_saying(ValueError, path):
         load_backbone(path, "cpu")
 
 
-def test_checkpoint_without_its_config_is_refused(broken, says):
+def test_checkpoint_without_its_config_is_refused(broken, raises_saying):
     path = broken(lambda data: data)
     Path(path).with_suffix(".json").unlink()
-    with says(ValueError, path, "pocket.json"):
+    with raises_saying(ValueError, path, "pocket.json"):
         load_backbone(path, "cpu")
 
 
-def test_checkpoint_of_something_else_is_refused(tmp_path, says):
+def test_checkpoint_of_something_else_is_refused(tmp_path, raises_saying):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     (tmp_path / "other.json").write_text("{}")
-    with says(ValueError, "other.safetensors"):
+    with raises_saying(ValueError, "other.safetensors"):
         load_backbone(str(tmp_path / "other.safetensors"), "cpu")
 
 
 @pytest.mark.parametrize("damage", ["half", "noise", "other weights"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_damaged_open_clip_checkpoint_is_refused(tiny_clip, damage, suffix, tmp_path, says):
+def test_damaged_open_clip_checkpoint_is_refused(tiny_clip, damage, suffix, tmp_path, raises_saying):
     path = tmp_path / f"damaged{suffix}"
     if suffix == ".pt":
         torch.save({"weight": torch.zeros(64)}, path)
@@ -310,7 +310,7 @@ def test_damaged_open_clip_checkpoint_is_refused(tiny_clip, damage, suffix, tmp_
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif damage == "noise":
         path.write_bytes(b"not a checkpoint at all")
-    with says(ValueError, str(path)):
+    with raises_saying(ValueError, str(path)):
         load_backbone(f"tiny-clip/{path}", "cpu")
 
 
@@ -318,32 +318,32 @@ def test_damaged_open_clip_checkpoint_is_refused(tiny_clip, damage, suffix, tmp_
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32-quickgelu/openai", "ViT-B-32/laion2b_s34b_b79k", "ViTamin-S/datacomp1b"])
-def test_no_network_is_said_at_once(no_network, name, says):
+def test_no_network_is_said_at_once(no_network, name, raises_saying):
     started = time.perf_counter()
-    with says(ConnectionError, name, "192.0.2.1", "'pocket'"):
+    with raises_saying(ConnectionError, name, "192.0.2.1", "'pocket'"):
         load_backbone(name, "cpu")
     assert time.perf_counter() - started < 3.5
 
 
-def test_refused_connection_is_no_network(no_network, monkeypatch, says):
+def test_refused_connection_is_no_network(no_network, monkeypatch, raises_saying):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    with says(ConnectionError, "127.0.0.1:9"):
+    with raises_saying(ConnectionError, "127.0.0.1:9"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
 
 
-def test_offline_mode_is_obeyed(no_network, monkeypatch, says):
+def test_offline_mode_is_obeyed(no_network, monkeypatch, raises_saying):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(backbones, "online", lambda *args: pytest.fail("asked the network in offline mode"))
-    with says(ConnectionError, "ViT-B-32-quickgelu/openai"):
+    with raises_saying(ConnectionError, "ViT-B-32-quickgelu/openai"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
 
 
-def test_as_this_machine_is(no_network, monkeypatch, says):
+def test_as_this_machine_is(no_network, monkeypatch, raises_saying):
     """The same with the hub's real address, where it cannot be reached."""
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "https://huggingface.co")
     if online("https://huggingface.co"):
         pytest.skip("this machine has a network")
-    with says(ConnectionError, "huggingface.co"):
+    with raises_saying(ConnectionError, "huggingface.co"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
 
 
@@ -363,26 +363,26 @@ def test_weights_that_agree_with_their_card_pass(shelf):
     assert verify_weights(shelf)["recipe"] == {"seed": 5}
 
 
-def test_weights_with_a_wrong_checksum_are_refused(shelf, says):
+def test_weights_with_a_wrong_checksum_are_refused(shelf, raises_saying):
     (shelf / "pocket.safetensors").write_bytes(b"Weights")
     seen = hashlib.sha256(b"Weights").hexdigest()
-    with says(ValueError, seen[:12], hashlib.sha256(b"weights").hexdigest()[:12], "install"):
+    with raises_saying(ValueError, seen[:12], hashlib.sha256(b"weights").hexdigest()[:12], "install"):
         verify_weights(shelf)
 
 
 @pytest.mark.parametrize("name", ["pocket.safetensors", "pocket-card.json"])
-def test_missing_weights_are_named(shelf, name, says):
+def test_missing_weights_are_named(shelf, name, raises_saying):
     (shelf / name).unlink()
-    with says(ValueError, name, str(shelf)):
+    with raises_saying(ValueError, name, str(shelf)):
         verify_weights(shelf)
 
 
-def test_pocket_is_verified_before_it_is_used(monkeypatch, says):
+def test_pocket_is_verified_before_it_is_used(monkeypatch, raises_saying):
     def damaged():
         raise ValueError("PocketCLIP's weights are damaged.")
 
     monkeypatch.setattr(backbones, "verify_weights", damaged)
-    with says(ValueError, "damaged"):
+    with raises_saying(ValueError, "damaged"):
         load_backbone("pocket", "cpu")
 
 

@@ -72,8 +72,8 @@ def test_a_twin_is_described_in_the_same_order(order):
         assert parse(twin, WORLD) == [(color2, shape1), (color1, shape2)]
 
 
-def test_unknown_order_is_refused(says):
-    with says(ValueError, "'sorted'", "'random'"):
+def test_unknown_order_is_refused(raises_saying):
+    with raises_saying(ValueError, "'sorted'", "'random'"):
         WORLD.sample(1).captions("sorted")
 
 
@@ -89,8 +89,8 @@ def test_parse_reads_partial_captions():
 
 
 @pytest.mark.parametrize(("caption", "seen"), [("a mauve circle", "mauve"), ("a thing", "a thing"), ("", "''")])
-def test_parse_names_what_it_cannot_read(caption, seen, says):
-    with says(ValueError, seen):
+def test_parse_names_what_it_cannot_read(caption, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         parse(caption, WORLD)
 
 
@@ -143,9 +143,9 @@ def test_policy_repeats_itself_for_a_seed():
 
 
 @pytest.mark.parametrize("shares", [{"binding": 1.5}, {"single": -0.1}, {"binding": float("nan")}])
-def test_policy_refuses_a_share_that_is_none(shares, says):
+def test_policy_refuses_a_share_that_is_none(shares, raises_saying):
     ((name, value),) = shares.items()
-    with says(ValueError, name, str(value)):
+    with raises_saying(ValueError, name, str(value)):
         CaptionPolicy(**shares)
 
 
@@ -170,18 +170,18 @@ def test_open_clip_reads_the_embedding_off_at_the_end_of_text(words):
     assert open_clip.transformer.text_global_pool(places, tokens).item() == len(words) + 1
 
 
-def test_unknown_word_is_named(tokenizer, says):
-    with says(ValueError, "'hexagon'", "a red hexagon", "circle"):
+def test_unknown_word_is_named(tokenizer, raises_saying):
+    with raises_saying(ValueError, "'hexagon'", "a red hexagon", "circle"):
         tokenizer(["a star", "a red hexagon"])
 
 
 @pytest.mark.parametrize("caption", ["", "  ", " . "])
-def test_caption_without_a_word_is_refused(tokenizer, caption, says):
-    with says(ValueError, "1", "empty"):
+def test_caption_without_a_word_is_refused(tokenizer, caption, raises_saying):
+    with raises_saying(ValueError, "1", "empty"):
         tokenizer(["a star", caption])
 
 
-def test_caption_that_is_too_long_is_refused(tokenizer, says):
+def test_caption_that_is_too_long_is_refused(tokenizer, raises_saying):
     assert tokenizer(["red " * 22]).shape == (1, 24)
-    with says(ValueError, "23 words", "22"):
+    with raises_saying(ValueError, "23 words", "22"):
         tokenizer(["red " * 23])

@@ -91,24 +91,24 @@ def test_files_of_the_folder_are_verified(real_data):
         assert fetch(name).is_relative_to(real_data)
 
 
-def test_wrong_checksum_is_refused(copy, says):
+def test_wrong_checksum_is_refused(copy, raises_saying):
     path = copy / "golden_text.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with says(ValueError, str(path), "checksum", "LABCLIP_DATA"):
+    with raises_saying(ValueError, str(path), "checksum", "LABCLIP_DATA"):
         fetch("golden_text.npy")
 
 
 @pytest.mark.parametrize("name", ["golden_text.npy", "names.json", "photos/123_456.jpg", "photo_embeddings.npy"])
-def test_missing_file_is_named(copy, name, says):
+def test_missing_file_is_named(copy, name, raises_saying):
     (copy / name).unlink()
-    with says(ValueError, name, str(copy.parent), "unset"):
+    with raises_saying(ValueError, name, str(copy.parent), "unset"):
         load_real_clip()
 
 
-def test_changed_class_names_are_refused(copy, says):
+def test_changed_class_names_are_refused(copy, raises_saying):
     path = copy / "names.json"
     path.write_text(path.read_text().replace('"aerosol_can"', '"aerosol"'))
-    with says(ValueError, "1203", "names"):
+    with raises_saying(ValueError, "1203", "names"):
         load_real_clip()
 
 
@@ -123,15 +123,15 @@ def test_photo_embeddings_are_found_by_name(copy, real):
     assert torch.equal(again.photo_embeddings, real.photo_embeddings)
 
 
-def test_folder_that_is_not_there_is_named(tmp_path, monkeypatch, says):
+def test_folder_that_is_not_there_is_named(tmp_path, monkeypatch, raises_saying):
     monkeypatch.setenv("LABCLIP_DATA", str(tmp_path / "nowhere"))
-    with says(ValueError, "nowhere", "unset"):
+    with raises_saying(ValueError, "nowhere", "unset"):
         fetch("golden_text.npy")
 
 
-def test_no_network_and_no_folder_is_said(to_download, monkeypatch, says):
+def test_no_network_and_no_folder_is_said(to_download, monkeypatch, raises_saying):
     monkeypatch.setattr(data, "online", lambda url: False)
-    with says(ConnectionError, "golden_text.npy", "githubusercontent", "LABCLIP_DATA"):
+    with raises_saying(ConnectionError, "golden_text.npy", "githubusercontent", "LABCLIP_DATA"):
         fetch("golden_text.npy")
     assert not to_download.exists()
 
@@ -157,10 +157,10 @@ def test_damaged_download_is_fetched_again(server):
     assert fetch("photos/a.npy").read_bytes() == b"numbers"
 
 
-def test_damaged_download_without_a_network_is_said(server, monkeypatch, says):
+def test_damaged_download_without_a_network_is_said(server, monkeypatch, raises_saying):
     path = fetch("photos/a.npy")
     path.write_bytes(b"num")
     monkeypatch.setattr(data, "online", lambda url: False)
     monkeypatch.setitem(FILES, "photos/a.npy", ("http://127.0.0.1:9/a.npy", FILES["photos/a.npy"][1]))
-    with says(ConnectionError, "photos/a.npy"):
+    with raises_saying(ConnectionError, "photos/a.npy"):
         fetch("photos/a.npy")

@@ -30,16 +30,16 @@ def test_turning_the_pairs_round_turns_the_accuracy_round(pairs):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", [0, 1])
-def test_similarities_that_are_no_numbers_are_refused(bad, side, says):
+def test_similarities_that_are_no_numbers_are_refused(bad, side, raises_saying):
     pair = [np.zeros(3), np.zeros(3)]
     pair[side][1] = bad
-    with says(ValueError, "1 similarities", "NaN"):
+    with raises_saying(ValueError, "1 similarities", "NaN"):
         pairwise_accuracy(*pair)
 
 
 @pytest.mark.parametrize(("a", "b"), [((3,), (2,)), ((2, 2), (2, 2)), ((0,), (0,))])
-def test_pairs_that_do_not_match_are_refused(a, b, says):
-    with says(ValueError, str(a), str(b)):
+def test_pairs_that_do_not_match_are_refused(a, b, raises_saying):
+    with raises_saying(ValueError, str(a), str(b)):
         pairwise_accuracy(np.zeros(a), np.zeros(b))
 
 
@@ -74,8 +74,8 @@ def test_recall_over_more_captions_than_images():
         (torch.full((2, 2), torch.nan), 1, "NaN"),
     ],
 )
-def test_recall_refuses_what_it_cannot_rank(similarity, k, seen, says):
-    with says(ValueError, seen):
+def test_recall_refuses_what_it_cannot_rank(similarity, k, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         recall_at_k(similarity, k)
 
 
@@ -119,6 +119,6 @@ def test_same_seed_same_interval():
 
 
 @pytest.mark.parametrize("values", [[], [np.nan, 1.0], [[1.0], []], [np.inf]])
-def test_interval_of_nothing_is_refused(values, says):
-    with says(ValueError, "finite", f"{len(values)} clusters"):
+def test_interval_of_nothing_is_refused(values, raises_saying):
+    with raises_saying(ValueError, "finite", f"{len(values)} clusters"):
         bootstrap_ci(values)

@@ -148,10 +148,10 @@ def test_a_caption_is_no_file_even_if_one_is_called_so(spy, tmp_path, monkeypatc
     assert spy.calls == [1]
 
 
-def test_mistakes_read_the_same_with_a_cache(tiny, tmp_path, says):
-    with says(ValueError, "nowhere.png"):
+def test_mistakes_read_the_same_with_a_cache(tiny, tmp_path, raises_saying):
+    with raises_saying(ValueError, "nowhere.png"):
         embed_images(tiny, [Path("nowhere.png")], cache=tmp_path)
-    with says(ValueError, "Caption 0"):
+    with raises_saying(ValueError, "Caption 0"):
         embed_texts(tiny, [None], cache=tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
@@ -221,25 +221,25 @@ def test_interrupted_embedding_leaves_no_entry(spy, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_read_only_cache_is_said_before_the_work(spy, tmp_path, monkeypatch, says):
+def test_read_only_cache_is_said_before_the_work(spy, tmp_path, monkeypatch, raises_saying):
     def read_only(*args, **kwargs):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
-    with says(OSError, str(tmp_path), "Read-only file system", "cache=None"):
+    with raises_saying(OSError, str(tmp_path), "Read-only file system", "cache=None"):
         embed_texts(spy, ["a star"], cache=tmp_path)
     assert spy.calls == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_cache_folder_that_cannot_be_made_is_named(spy, says):
-    with says(OSError, "/proc/labclip", "cache=None"):
+def test_cache_folder_that_cannot_be_made_is_named(spy, raises_saying):
+    with raises_saying(OSError, "/proc/labclip", "cache=None"):
         embed_texts(spy, ["a star"], cache="/proc/labclip")
     assert spy.calls == []
 
 
-def test_cache_folder_that_is_a_file_is_named(spy, tmp_path, says):
+def test_cache_folder_that_is_a_file_is_named(spy, tmp_path, raises_saying):
     (tmp_path / "file").touch()
-    with says(OSError, str(tmp_path / "file")):
+    with raises_saying(OSError, str(tmp_path / "file")):
         embed_texts(spy, ["a star"], cache=tmp_path / "file")

@@ -55,6 +55,6 @@ def test_gradients_are_right_for_the_scale_too():
 @pytest.mark.parametrize(
     ("a", "b", "seen"), [((3, 4), (2, 4), "(2, 4)"), ((4,), (4,), "(4,)"), ((0, 4), (0, 4), "(0, 4)")]
 )
-def test_other_shapes_are_refused(a, b, seen, says):
-    with says(ValueError, seen):
+def test_other_shapes_are_refused(a, b, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         info_nce(torch.ones(a), torch.ones(b), 1.0)

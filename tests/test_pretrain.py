@@ -135,12 +135,12 @@ def test_finished_run_is_not_done_again(tiny_checkpoint, tiny_recipe, monkeypatc
 
 
 @pytest.mark.parametrize("change", [{"seed": 9}, {"steps": 4}, {"policy": CaptionPolicy(binding=0.5)}])
-def test_folder_of_another_recipe_is_refused(tiny_checkpoint, tiny_recipe, change, says):
-    with says(ValueError, str(tiny_checkpoint.parent), "another recipe", "--out"):
+def test_folder_of_another_recipe_is_refused(tiny_checkpoint, tiny_recipe, change, raises_saying):
+    with raises_saying(ValueError, str(tiny_checkpoint.parent), "another recipe", "--out"):
         pretrain(dataclasses.replace(tiny_recipe, **change), tiny_checkpoint.parent, "cpu", progress=False)
 
 
-def test_unfinished_run_of_another_recipe_is_refused(recipe, tmp_path, monkeypatch, says):
+def test_unfinished_run_of_another_recipe_is_refused(recipe, tmp_path, monkeypatch, raises_saying):
     def interrupt(trainer):
         raise KeyboardInterrupt
 
@@ -148,12 +148,12 @@ def test_unfinished_run_of_another_recipe_is_refused(recipe, tmp_path, monkeypat
         patch.setattr(Trainer, "step", lambda t, step=Trainer.step: step(t) if t.done < 2 else interrupt(t))
         with pytest.raises(KeyboardInterrupt):
             pretrain(recipe, tmp_path, "cpu", progress=False, save_every=1)
-    with says(ValueError, str(tmp_path), "unfinished"):
+    with raises_saying(ValueError, str(tmp_path), "unfinished"):
         pretrain(dataclasses.replace(recipe, seed=9), tmp_path, "cpu", progress=False)
 
 
-def test_vocabulary_that_does_not_fit_the_config_is_refused(tiny_recipe, says):
-    with says(ValueError, "26", "24"):
+def test_vocabulary_that_does_not_fit_the_config_is_refused(tiny_recipe, raises_saying):
+    with raises_saying(ValueError, "26", "24"):
         Trainer(
             dataclasses.replace(tiny_recipe, world=World(shapes=("circle", "star", "ring", "heart", "moon", "cross")))
         )
@@ -250,6 +250,6 @@ def test_trained_on_a_device_it_loads_on_the_cpu(tiny_recipe, tmp_path, device):
     assert load_backbone(str(path), "cpu").encode_texts(["a star"]).shape == (1, 16)
 
 
-def test_unknown_device_is_refused(tiny_recipe, tmp_path, says):
-    with says(ValueError, "'tpu'"):
+def test_unknown_device_is_refused(tiny_recipe, tmp_path, raises_saying):
+    with raises_saying(ValueError, "'tpu'"):
         pretrain(tiny_recipe, tmp_path, "tpu", progress=False)

@@ -169,11 +169,11 @@ def test_replaced_changes_one_label_to_one_that_is_not_there(what):
     assert torch.equal(getattr(scenes.replaced(what, seed=1), what), after)
 
 
-def test_replaced_needs_a_label_to_spare(says):
+def test_replaced_needs_a_label_to_spare(raises_saying):
     scenes = World(colors=("red", "blue")).sample(2)
-    with says(ValueError, "color", "has 2"):
+    with raises_saying(ValueError, "color", "has 2"):
         scenes.replaced("color")
-    with says(ValueError, "'size'"):
+    with raises_saying(ValueError, "'size'"):
         scenes.replaced("size")
 
 
@@ -232,19 +232,19 @@ def test_world_keeps_the_order_of_names():
         ({"shapes": ()}, "shapes"),
     ],
 )
-def test_world_refuses_names_it_does_not_know(names, seen, says):
-    with says(ValueError, seen):
+def test_world_refuses_names_it_does_not_know(names, seen, raises_saying):
+    with raises_saying(ValueError, seen):
         World(**names)
 
 
 @pytest.mark.parametrize("objects", [0, 3])
-def test_world_refuses_too_many_objects(objects, says):
-    with says(ValueError, f"got {objects}", "between 1 and 2"):
+def test_world_refuses_too_many_objects(objects, raises_saying):
+    with raises_saying(ValueError, f"got {objects}", "between 1 and 2"):
         World(colors=("red", "blue")).sample(4, objects)
 
 
-def test_one_object_has_no_twin(says):
-    with says(ValueError, "swapped", "two"):
+def test_one_object_has_no_twin(raises_saying):
+    with raises_saying(ValueError, "swapped", "two"):
         World().sample(2, objects=1).swapped()
 
 
@@ -255,8 +255,8 @@ def test_fill_writes_english():
     assert fill("a {attr1} {obj1}", [""], ["circle"]) == "a circle"
 
 
-def test_template_with_too_many_objects_is_refused(pairs, says):
-    with says(ValueError, "{obj3}"):
+def test_template_with_too_many_objects_is_refused(pairs, raises_saying):
+    with raises_saying(ValueError, "{obj3}"):
         pairs.captions(template="a {obj3}")
 
 

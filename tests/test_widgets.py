@@ -122,8 +122,8 @@ def test_questions_do_not_share_their_buttons(pieces):
 
 
 @pytest.mark.parametrize("rights", [(False, False), (True, True)])
-def test_quiz_wants_one_right_answer(rights, says):
-    with says(ValueError, "question 2"):
+def test_quiz_wants_one_right_answer(rights, raises_saying):
+    with raises_saying(ValueError, "question 2"):
         quiz([QUESTIONS[0], ("Really?", [(str(k), right, "") for k, right in enumerate(rights)])])
 
 
