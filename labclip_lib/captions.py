@@ -1,7 +1,7 @@
 """What captions say about scenes: templates, reading a caption back, and the caption policy.
 
-The caption policy is the cause this book is about. It decides how often a pretraining caption says
-which colour goes with which shape. On the web that is rare, and PocketCLIP is trained to match.
+The caption policy decides how often a pretraining caption says which colour goes with which shape. The
+book suspects it as the cause of the failure; PocketCLIP's captions of two objects never say it outright.
 """
 
 import dataclasses

@@ -42,6 +42,6 @@ for i, (caption, cosine) in enumerate(zip(captions, cosines, strict=True)):
 middle.set(ylim=(2.5, -0.6), yticks=[], xlabel="cosine with the picture", xlim=(0, max(cosines) * 1.25))
 middle.set_title("Right, swapped, wrong colour", fontsize=12)
 accuracy_bars(rows, chance=[1 / 8, 1 / 8, 0.5, 0.5], ceiling=0.5, ax=right)
-right.set_title("Each side knows which colour goes with which shape", fontsize=12)
+right.set_title("Who finds which colour goes with which shape?", fontsize=12)
 fig.savefig(OUT, dpi=150)
 print(OUT)
