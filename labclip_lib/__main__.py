@@ -24,8 +24,25 @@ def main(argv=None):
     make.add_argument("--text-lr", type=float, help="learning rate of the text tower, instead of the recipe's")
     make.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     make.add_argument("--report", action="store_true", help="measure and print the acceptance table")
+    make.add_argument("--dial", action="store_true", help="train and measure one for each share of binding captions")
     make.add_argument("--backbone", help="with --report: measure this one (such as 'pocket') and train nothing")
     make.set_defaults(run=_pretrain)
+    for verb, run, what in (
+        ("probe", _probe, "which colour has which shape? probes of each side alone"),
+        ("diagnose", _diagnose, "is that used? swap and replace accuracy, retrieval, margins"),
+    ):
+        ask = verbs.add_parser(verb, help=what)
+        of = ask.add_mutually_exclusive_group()
+        of.add_argument(
+            "--backbone", default="pocket", help="'pocket', an open_clip pair or a checkpoint, on the book's scenes"
+        )
+        of.add_argument(
+            "--tables", type=Path, help="a folder of your own embeddings and labels (see labclip_lib/tables.py)"
+        )
+        ask.add_argument("--attributes", nargs="+", help="with --tables: the attributes there may be, to catch typos")
+        ask.add_argument("--json", type=Path, help="also write the table to this file")
+        ask.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+        ask.set_defaults(run=run)
     args = parser.parse_args(argv)
     try:
         return args.run(args)
@@ -46,6 +63,7 @@ def _pretrain(args):
     from labclip_lib.acceptance import as_markdown, measure, summary
     from labclip_lib.backbones import load_backbone, verify_weights
     from labclip_lib.captions import CaptionPolicy
+    from labclip_lib.dial import turn_dial
     from labclip_lib.pretrain import Recipe, pretrain
 
     if args.backbone:
@@ -55,6 +73,9 @@ def _pretrain(args):
             kept = verify_weights()["report"]
             worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
             print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
+        return 0
+    if args.dial:
+        print(turn_dial(args.out, args.device))
         return 0
     changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
     if args.binding is not None:
@@ -77,6 +98,50 @@ def _pretrain(args):
         print(f"\nPretraining time, seed by seed: {times}.")
         _write(args.out / "pocket-report.json", {"recipes": [card["recipe"] for card in cards], "table": table})
         return 0 if all(row["accepted"] for row in table.values()) else 1
+    return 0
+
+
+def _probe(args):
+    from labclip_lib.backbones import load_backbone, pick_device, random_init_encoder
+    from labclip_lib.reports import probe_backbone, probe_tables
+    from labclip_lib.tables import load_tables
+
+    if args.tables:
+        return _report(args, probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device))))
+    backbone = load_backbone(args.backbone, args.device)
+    # A checkpoint of one's own names no architecture to start anew from; it goes without that control.
+    own = Path(args.backbone).suffix == ".safetensors"
+    untrained = None if own else random_init_encoder(args.backbone, device=args.device)
+    return _report(args, probe_backbone(backbone, untrained))
+
+
+def _diagnose(args):
+    from labclip_lib.backbones import load_backbone, pick_device
+    from labclip_lib.diagnosis import diagnose
+    from labclip_lib.reports import diagnose_tables
+    from labclip_lib.tables import TABLES, load_tables
+
+    if args.tables:
+        return _report(
+            args, diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
+        )
+    return _report(args, diagnose(load_backbone(args.backbone, args.device)))
+
+
+def _report(args, measures):
+    from labclip_lib.diagnosis import as_table
+
+    print(as_table(measures))
+    if args.json:
+        rows = {
+            name: measure.estimate()._asdict()
+            | {"items": len(measure.values), "chance": measure.chance, "bag of words": measure.bag_of_words}
+            for name, measure in measures.items()
+        }
+        rows = {
+            name: {k: None if v != v else v for k, v in row.items()} for name, row in rows.items()
+        }  # NaN is no JSON
+        _write(args.json, {"of": str(args.tables or args.backbone), "table": rows})
     return 0
 
 

@@ -130,6 +130,26 @@ def load_backbone(name="pocket", device="auto"):
     return _load_open_clip(name, device)
 
 
+def random_init_encoder(name="pocket", seed=0, device="auto"):
+    """The same towers before any training, a control: what their architecture alone lets a probe read.
+
+    name: "pocket", or an open_clip architecture such as "ViT-B-32-quickgelu" (what follows a slash is
+        ignored). Raises ValueError for an unknown name.
+    """
+    device, architecture = pick_device(device), name.partition("/")[0]
+    if name != "pocket" and architecture not in open_clip.list_models():
+        raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
+    with torch.random.fork_rng(devices=[]), _quiet():
+        torch.manual_seed(seed)
+        if name != "pocket":
+            model = open_clip.create_model(architecture)
+            return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
+        model = new_pocket(WEIGHTS / "pocket.json", position_std=verify_weights()["recipe"]["position_std"])
+    with safe_open(WEIGHTS / "pocket.safetensors", "pt") as file:
+        words = json.loads(file.metadata()["words"])
+    return Backbone(model, pocket_tokenizer(words, WEIGHTS / "pocket.json"), "untrained pocket", device)
+
+
 def pick_device(device="auto"):
     """The torch device for a name; "auto" takes cuda, else mps, else cpu. ValueError if it is not there."""
     if device == "auto":
@@ -166,11 +186,17 @@ def verify_weights(folder=WEIGHTS):
     return card
 
 
-def new_pocket(config, device="cpu"):
-    """An untrained open_clip model after a config file (a path); its seed is torch's global one."""
+def new_pocket(config, device="cpu", position_std=None):
+    """An untrained open_clip model after a config file (a path); its seed is torch's global one.
+
+    position_std: spread of the text tower's positions at the start, instead of open_clip's 0.01.
+    """
     open_clip.add_model_config(config)
     with _quiet():
-        return open_clip.create_model(Path(config).stem, device=device)
+        model = open_clip.create_model(Path(config).stem, device=device)
+    if position_std is not None:
+        torch.nn.init.normal_(model.text.positional_embedding, std=position_std)
+    return model
 
 
 def pocket_tokenizer(words, config):

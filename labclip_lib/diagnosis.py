@@ -1,7 +1,13 @@
-"""How well images and captions are matched, and how sure we can be of the figure."""
+"""Does CLIP use what it knows? How well images and captions are matched, and how sure we can be of it."""
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
+
+from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.scenes import World
 
 
 def pairwise_accuracy(positive, negative):
@@ -27,24 +33,83 @@ def pairwise_outcomes(positive, negative):
     return np.where(positive == negative, 0.5, positive > negative)
 
 
-def recall_at_k(similarity, k):
-    """Share of rows whose true column, the one on the diagonal, is among the k most similar.
+def recall_at_k(similarity, k, own=None):
+    """Share of rows whose own column is among the k most similar: the mean of `recall_outcomes`."""
+    return float(recall_outcomes(similarity, k, own).mean())
 
-    similarity: (N, M) with M >= N, row i belonging with column i. A tie counts by its expected rank's
-    odds: among t tied columns with room for r, the true one is in with probability r / t.
-    Returns a float in [0, 1]. Raises ValueError for other shapes, k outside 1..M or non-finite values.
+
+def recall_outcomes(similarity, k, own=None):
+    """Is a row's own column among the k most similar? (N,) float64 in [0, 1].
+
+    similarity: (N, M). own: (N,) each row's column; left out, row i belongs with column i. A tie counts by the
+    luck of the draw: among t tied columns with room for r, the own one is in with probability r / t.
+    Raises ValueError for other shapes, k outside 1..M or non-finite values.
     """
     similarity = torch.as_tensor(similarity)
-    if similarity.ndim != 2 or not 1 <= len(similarity) <= similarity.shape[1]:
+    if similarity.ndim != 2 or not len(similarity) or (own is None and len(similarity) > similarity.shape[1]):
         raise ValueError(f"recall_at_k needs an (N, M) matrix with M >= N >= 1, got {tuple(similarity.shape)}.")
     if not 1 <= k <= similarity.shape[1]:
         raise ValueError(f"k must be between 1 and {similarity.shape[1]}, got {k}.")
     if not bool(torch.isfinite(similarity).all()):
         raise ValueError("recall_at_k got similarities that are NaN or infinite; check the embeddings.")
-    true = similarity.diagonal()[:, None]
+    true = _own(similarity, own)
     above = (similarity > true).sum(1)
     tied = (similarity == true).sum(1)
-    return float(((k - above) / tied).clamp(0, 1).double().mean())
+    return ((k - above) / tied).clamp(0, 1).double().cpu().numpy()
+
+
+def twin_errors(similarity, own, twin):
+    """Of the rows whose first choice is wrong: is it exactly the twin? (E,) float64, and the (E,) rows.
+
+    similarity: (N, M). own, twin: (N,) columns of each row's caption and of its twin with the colours exchanged.
+    Where several captions tie for the first place, a row is wrong if its own is not among them.
+    """
+    similarity = torch.as_tensor(similarity)
+    best = similarity.amax(1, keepdim=True)
+    wrong = torch.where((_own(similarity, own) < best)[:, 0])[0]
+    first = similarity[wrong] == best[wrong]
+    return (_own(first, twin[wrong])[:, 0].double() / first.sum(1)).cpu().numpy(), wrong.cpu().numpy()
+
+
+def _own(matrix, own):
+    """(N, 1): each row's entry in its own column."""
+    return matrix.diagonal()[:, None] if own is None else matrix.gather(1, own[:, None].to(matrix.device))
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self):
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def estimate(values, clusters=None, seed=0):
+    """Mean and 95 % bootstrap interval of (N,) per-item values; items of one cluster are drawn together.
+
+    clusters: (N,) labels, such as the number of each item's scene. Returns an Estimate.
+    """
+    values = np.asarray(values, float)
+    if clusters is None:
+        groups = values
+    else:
+        order = np.argsort(clusters, kind="stable")
+        groups = np.split(values[order], np.flatnonzero(np.diff(np.asarray(clusters)[order])) + 1)
+    return Estimate(float(values.mean()), *bootstrap_ci(groups, seed))
+
+
+def paired_difference(first, second, clusters=None, seed=0):
+    """Estimate of mean(first - second) for two sets of (N,) values of the *same* items, item by item.
+
+    Narrower than comparing two intervals, because what makes an item hard for both cancels out.
+    """
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    if first.shape != second.shape:
+        raise ValueError(f"paired_difference needs values of the same items, got {first.shape} and {second.shape}.")
+    return estimate(first - second, clusters, seed)
 
 
 def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
@@ -66,3 +131,143 @@ def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
         means.append(total[pick].sum() / count[pick].sum())
     tail = 50 * (1 - level)
     return tuple(float(q) for q in np.percentile(means, [tail, 100 - tail]))
+
+
+# A whole diagnosis
+
+
+class Measure(NamedTuple):
+    """One line of a table: per-item values with their clusters, and what chance and a bag of words would get."""
+
+    values: np.ndarray
+    clusters: np.ndarray
+    chance: float = math.nan
+    bag_of_words: float = math.nan
+
+    def estimate(self, seed=0):
+        return estimate(self.values, self.clusters, seed)
+
+
+def diagnose(backbone, world=None, layouts=3, seed=7):
+    """Everything chapter 3 asks of a backbone, over all two-object scenes of a world: {name: Measure}.
+
+    Intervals are clustered by twin pair: all that is asked about a scene, its twin and their layouts.
+    """
+    world = world or World()
+    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
+    scenes = parts[0]
+    images = [embed_images(backbone, part) for part in parts]
+    both = torch.cat([scenes.color.sort(1).values, scenes.shape.sort(1).values], 1)
+    cluster = both.unique(dim=0, return_inverse=True)[1]
+
+    def texts(change=lambda part: part, order="fixed", **how):
+        return [embed_texts(backbone, change(p).captions(order, seed=[seed, k], **how)) for k, p in enumerate(parts)]
+
+    out = {}
+    for order in ("fixed", "random"):
+        true = texts(order=order)
+        foils = {"swap": texts(lambda part: part.swapped(), order)}
+        for what, name in (("color", "replace colour"), ("shape", "replace shape")):
+            foils[name] = texts(lambda part, what=what: part.replaced(what, seed), order)
+        for name, foil in foils.items():
+            found = diagnose_embeddings(torch.cat(images), torch.cat(true), torch.cat(foil), cluster.repeat(layouts))
+            sure = 0.5 if name == "swap" else 1.0
+            out[f"{name} accuracy, {order} order"] = found["accuracy"]._replace(bag_of_words=sure)
+            if order == "random":
+                out[f"{name}, margin of the cosine"] = found["margin"]
+    out |= _retrieval(images, texts()[0], scenes, cluster)
+    out |= _one_side(backbone, parts, images, cluster, seed)
+    return out
+
+
+def diagnose_embeddings(images, captions, foils, clusters):
+    """Which of two captions is closer to each image? {"accuracy": Measure, "margin": Measure}.
+
+    images, captions, foils: (N, D) embeddings of unit length, row i of each about one image. clusters: (N,).
+    """
+    true, foil = (images * captions).sum(1), (images * foils).sum(1)
+    clusters = torch.as_tensor(clusters).cpu().numpy()
+    margin = (true - foil).double().cpu().numpy()
+    return {
+        "accuracy": Measure(pairwise_outcomes(true, foil), clusters, 0.5, 0.5),
+        "margin": Measure(margin, clusters, 0.0, 0.0),
+    }
+
+
+def _retrieval(images, captions, scenes, cluster):
+    """Image to text over the whole caption dictionary, one caption a composition."""
+    n = len(captions)
+    similarity = torch.cat([part @ captions.T for part in images])
+    own = torch.arange(n, device=captions.device)
+    twin = twins(scenes).to(captions.device)
+    own, twin, clusters = (value.repeat(len(images)) for value in (own, twin, cluster))
+    clusters = clusters.cpu().numpy()
+    out = {}
+    for k in (1, 5, 10):
+        values = recall_outcomes(similarity, k, own)
+        out[f"recall@{k} among {n:,} captions"] = Measure(values, clusters, k / n, min(1, k / 2))
+    errors, rows = twin_errors(similarity, own, twin)
+    if len(errors):
+        out["wrong first choices that are the twin"] = Measure(errors, clusters[rows], 1 / (n - 1), 1.0)
+    return out
+
+
+def twins(scenes):
+    """(N,) for each scene the number of the scene with its colours exchanged, among `World.compositions`."""
+    key = {row: i for i, row in enumerate(_rows(scenes))}
+    return torch.tensor([key[row] for row in _rows(scenes.swapped())])
+
+
+def _rows(scenes):
+    return [
+        frozenset(zip(colors, shapes, strict=True))
+        for colors, shapes in zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True)
+    ]
+
+
+def _one_side(backbone, parts, images, cluster, seed):
+    """The same question inside each side, by the same cosine, and how far a caption moves when it is changed."""
+    cluster = cluster.cpu().numpy()
+    out = {}
+    if len(parts) > 1:
+        # The anchor in one layout; its copy and its twin in another, which they share.
+        twin = embed_images(backbone, parts[1].swapped())
+        values = pairwise_outcomes((images[0] * images[1]).sum(1), (images[0] * twin).sum(1))
+        out["image with image: its copy or its twin"] = Measure(values, cluster, 0.5, 0.5)
+    scenes, swapped = parts[0], parts[0].swapped()
+    anchor, other = embed_texts(backbone, scenes.captions()), scenes.mention_order().flip(1)
+    turned = [_captions_in(part, other) for part in (scenes, swapped)]
+    longer = [part.captions(template="a photo of a {attr1} {obj1} and a {attr2} {obj2}") for part in (scenes, swapped)]
+    for name, (same, twin) in (("reworded", longer), ("objects in the other order", turned)):
+        same, twin = ((anchor * embed_texts(backbone, captions)).sum(1) for captions in (same, twin))
+        out[f"caption with caption, {name}"] = Measure(pairwise_outcomes(same, twin), cluster, 0.5, 0.5)
+    rng = np.random.default_rng(seed)
+    shuffled = [" ".join(rng.permutation(caption.split())) for caption in scenes.captions()]
+    for name, captions, still in (
+        ("words shuffled", shuffled, 0.0),
+        ("colours swapped", swapped.captions(), 0.0),
+        ("one colour replaced", scenes.replaced("color", seed).captions(), math.nan),
+    ):
+        moved = 1 - (anchor * embed_texts(backbone, captions)).sum(1).double().cpu().numpy()
+        out[f"caption moves (1 - cosine), {name}"] = Measure(moved, cluster, bag_of_words=still)
+    return out
+
+
+def _captions_in(scenes, mention):
+    """Captions that name the objects in a given (N, K) order."""
+    names = scenes.world
+    color, shape = scenes.color.gather(1, mention).tolist(), scenes.shape.gather(1, mention).tolist()
+    return [
+        " and ".join(f"{names.colors[c]} {names.shapes[s]}" for c, s in zip(cs, ss, strict=True))
+        for cs, ss in zip(color, shape, strict=True)
+    ]
+
+
+def as_table(measures, seed=0):
+    """Measures as a Markdown table, one line each."""
+    lines = ["| | measured | 95 % interval | chance | bag of words |", "|---|---|---|---|---|"]
+    for name, measure in measures.items():
+        mean, low, high = measure.estimate(seed)
+        known = ("" if math.isnan(value) else f"{value:.3f}" for value in measure[2:])
+        lines.append(f"| {name} | {mean:.3f} | {low:.3f} to {high:.3f} | {' | '.join(known)} |")
+    return "\n".join(lines)

@@ -38,7 +38,7 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 700
+    steps: int = 1200
     batch_size: int = 192
     image_lr: float = 2e-3
     text_lr: float = 1e-5
@@ -76,8 +76,7 @@ class Trainer:
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            model = new_pocket(recipe.config)  # on the CPU, so that every device starts alike
-            torch.nn.init.normal_(model.text.positional_embedding, std=recipe.position_std)
+            model = new_pocket(recipe.config, position_std=recipe.position_std)  # on the CPU: every device starts alike
         self.model = model.to(device, memory_format=torch.channels_last).train()  # a third faster on a CPU
         self.backbone = None
         self.done = 0

@@ -41,18 +41,23 @@ class World:
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"World needs one or more different {field}, got {names}.")
 
-    def sample(self, n, objects=2, seed=0):
+    def sample(self, n, objects=2, seed=0, distinct=True):
         """Draw n scenes of that many objects, no two alike in colour or in shape.
 
         Colours, shapes, places, sizes, angles, tints and backgrounds are independent of each other;
-        objects never touch. Raises ValueError when there are not enough colours or shapes.
+        objects never touch. distinct=False lets colours and shapes repeat within a scene, as in CLEVR.
+        Raises ValueError when there are not enough colours or shapes.
         """
-        most = min(len(self.colors), len(self.shapes))
+        most = min(len(self.colors), len(self.shapes)) if distinct else 10  # beyond 10 there is no room
         if not 1 <= objects <= most:
             raise ValueError(f"objects must be between 1 and {most} in this world, got {objects}.")
         rng = np.random.default_rng(seed)
-        color = rng.random((n, len(self.colors))).argsort(1)[:, :objects]
-        shape = rng.random((n, len(self.shapes))).argsort(1)[:, :objects]
+        if distinct:
+            color = rng.random((n, len(self.colors))).argsort(1)[:, :objects]
+            shape = rng.random((n, len(self.shapes))).argsort(1)[:, :objects]
+        else:
+            color = rng.integers(0, len(self.colors), (n, objects))
+            shape = rng.integers(0, len(self.shapes), (n, objects))
         return self._lay_out(color, shape, rng)
 
     def compositions(self, objects=2, seed=0):

@@ -1,0 +1,135 @@
+"""Embeddings that a reader brings: a folder with tables of numbers and a CSV of labels.
+
+    labels.csv       one line a scene: object1, attribute1, object2, attribute2, ... (words)
+    images.npy       (N, D) image embeddings, row i for line i; or images.safetensors, one tensor of any name
+    captions.npy     (N, D) embeddings of the true captions, the same way
+    swapped.npy      (N, D) embeddings of the captions with the first two attributes exchanged; for `diagnose`
+
+`probe` reads whichever of images and captions there is; `diagnose` needs all three.
+"""
+
+import csv
+import dataclasses
+import difflib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch.nn.functional import normalize
+
+TABLES = ("images", "captions", "swapped")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """What a folder held. attribute, object: (N, K) label numbers into `attributes` and `objects` (names).
+
+    embeddings: {"images" | "captions" | "swapped": (N, D) float32}, as they are in the files.
+    """
+
+    attributes: tuple
+    objects: tuple
+    attribute: torch.Tensor
+    object: torch.Tensor
+    embeddings: dict
+
+    def unit(self, name):
+        """(N, D) embeddings of unit length."""
+        return normalize(self.embeddings[name], dim=-1)
+
+
+def load_tables(folder, needed=(), attributes=None, device="cpu"):
+    """Read a folder of embeddings and labels, as this file's first lines lay it out.
+
+    needed: names out of TABLES that must be there. attributes: the attribute names there may be; left out, all
+    that occur. Raises ValueError, in one sentence, for whatever is missing, damaged or does not fit.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {str(folder)!r}; give one that holds labels.csv and embeddings.")
+    words = _read_labels(folder / "labels.csv")
+    embeddings = {}
+    for name in TABLES:
+        table = _read_table(folder, name)
+        if table is not None:
+            _look_over(table, name, len(words))
+            embeddings[name] = torch.as_tensor(table, dtype=torch.float32, device=device)
+    missing = [name for name in needed if name not in embeddings]
+    if missing or not embeddings:
+        what = missing[0] if missing else "images"
+        raise ValueError(f"{folder} has no {what}.npy and no {what}.safetensors; put the (N, D) embeddings there.")
+    widths = {name: table.shape[1] for name, table in embeddings.items()}
+    if needed and len(set(widths.values())) > 1:
+        seen = ", ".join(f"{name} {width}" for name, width in widths.items())
+        raise ValueError(f"The embeddings in {folder} differ in width ({seen}); they must come from one model.")
+    attribute, names = _number(words[:, 1::2], "attribute", attributes)
+    object, objects = _number(words[:, 0::2], "object", None)
+    return Tables(names, objects, attribute.to(device), object.to(device), embeddings)
+
+
+def _read_labels(path):
+    """(N, 2K) words: object1, attribute1, object2, attribute2, ..."""
+    if not path.is_file():
+        raise ValueError(f"There is no {path}; write one with the columns object1, attribute1, object2, attribute2.")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"Cannot read {path}: {error}; save it as CSV in UTF-8.") from None
+    count = sum(name.startswith("object") for name in columns)
+    wanted = [f"{what}{k}" for k in range(1, max(count, 2) + 1) for what in ("object", "attribute")]
+    lacking = [name for name in wanted if name not in columns]
+    if lacking:
+        raise ValueError(f"{path} has no column {lacking[0]!r}; it has {', '.join(columns) or 'none'}.")
+    if not lines:
+        raise ValueError(f"{path} holds no scene; give one line a scene below the header.")
+    words = []
+    for number, line in enumerate(lines, 2):
+        line = {(key or "").strip(): value for key, value in line.items()}
+        row = [(line[name] or "").strip() for name in wanted]
+        if not all(row):
+            raise ValueError(f"Line {number} of {path} has no {wanted[row.index('')]}; fill it in or drop the line.")
+        words.append(row)
+    return np.array(words)
+
+
+def _read_table(folder, name):
+    array, tensors = folder / f"{name}.npy", folder / f"{name}.safetensors"
+    try:
+        if array.is_file():
+            return np.load(array, allow_pickle=False)
+        if tensors.is_file():
+            found = load_file(tensors)
+            if len(found) != 1:
+                raise ValueError(f"it holds {len(found)} tensors, one is wanted")
+            return next(iter(found.values())).float().numpy()
+    except (ValueError, OSError, EOFError, SafetensorError) as error:
+        path = array if array.is_file() else tensors
+        raise ValueError(f"Cannot read {path}: {str(error).splitlines()[0].rstrip('.')}.") from None
+    return None
+
+
+def _look_over(table, name, lines):
+    if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
+        raise ValueError(f"{name} holds {table.dtype} of shape {table.shape}; (N, D) floats are wanted.")
+    if len(table) != lines:
+        raise ValueError(f"{name} has {len(table)} rows, but labels.csv has {lines} lines; one row a line is wanted.")
+    bad = int((~np.isfinite(table)).any(1).sum())
+    if bad:
+        raise ValueError(f"{bad} of {len(table)} rows of {name} hold a NaN or an infinity; embed them again.")
+
+
+def _number(words, what, known):
+    """Label numbers of words, and the names they number; ValueError for a word that is not among the known."""
+    names = sorted(set(words.flatten().tolist())) if known is None else list(known)
+    unknown = sorted(set(words.flatten().tolist()) - set(names))
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it may be one of {', '.join(names)}."
+        raise ValueError(f"labels.csv has the unknown {what} {unknown[0]!r}; {hint}")
+    place = {name: i for i, name in enumerate(names)}
+    return torch.tensor([[place[word] for word in row] for row in words.tolist()]), tuple(names)
