@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from labclip_lib.doctor import doctor
@@ -75,6 +76,12 @@ def _pretrain(args):
             print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
         return 0
     if args.dial:
+        given = [
+            name for name in ("seed", "steps", "binding", "text_lr", "backbone") if getattr(args, name) is not None
+        ]
+        if given or args.report:
+            name = given[0].replace("_", "-") if given else "report"
+            raise ValueError(f"--dial has a recipe of its own, and takes no --{name}; leave it out.")
         print(turn_dial(args.out, args.device))
         return 0
     changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
@@ -106,6 +113,7 @@ def _probe(args):
     from labclip_lib.reports import probe_backbone, probe_tables
     from labclip_lib.tables import load_tables
 
+    _look_ahead(args)
     if args.tables:
         return _report(args, probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device))))
     backbone = load_backbone(args.backbone, args.device)
@@ -121,11 +129,22 @@ def _diagnose(args):
     from labclip_lib.reports import diagnose_tables
     from labclip_lib.tables import TABLES, load_tables
 
+    _look_ahead(args)
     if args.tables:
         return _report(
             args, diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
         )
     return _report(args, diagnose(load_backbone(args.backbone, args.device)))
+
+
+def _look_ahead(args):
+    """Find the mistakes that can be found before the work."""
+    if args.attributes and not args.tables:
+        raise ValueError("--attributes goes with --tables; the book's scenes have their own colours.")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=args.json.parent):
+            pass
 
 
 def _report(args, measures):

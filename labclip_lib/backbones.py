@@ -133,16 +133,18 @@ def load_backbone(name="pocket", device="auto"):
 def random_init_encoder(name="pocket", seed=0, device="auto"):
     """The same towers before any training, a control: what their architecture alone lets a probe read.
 
-    name: "pocket", or an open_clip architecture such as "ViT-B-32-quickgelu" (what follows a slash is
-        ignored). Raises ValueError for an unknown name.
+    name: "pocket", an open_clip architecture, or a pair "MODEL/PRETRAINED", whose weights are not loaded.
+        Raises ValueError for an unknown name.
     """
-    device, architecture = pick_device(device), name.partition("/")[0]
+    device = pick_device(device)
+    architecture, _, pretrained = name.partition("/")
     if name != "pocket" and architecture not in open_clip.list_models():
         raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         if name != "pocket":
-            model = open_clip.create_model(architecture)
+            config = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
+            model = open_clip.create_model(architecture, force_quick_gelu=config.get("quick_gelu", False))
             return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
         model = new_pocket(WEIGHTS / "pocket.json", position_std=verify_weights()["recipe"]["position_std"])
     with safe_open(WEIGHTS / "pocket.safetensors", "pt") as file:

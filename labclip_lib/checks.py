@@ -33,7 +33,7 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
 def check_exercise(name, answer):
     """Try the reader's function on inputs of our own; print that it works, or raise CheckFailed.
 
-    name: one of "info_nce", "zero_shot", "accuracy_with_ties". answer: the function to try.
+    name: a key of EXERCISES. answer: the function to try.
     """
     try:
         EXERCISES[name](answer)
@@ -110,6 +110,76 @@ def _try_accuracy_with_ties(answer):
     _compare(answer, value, 3.5 / 6, slips)
 
 
+def _try_best_guess(answer):
+    for colors, want in (
+        (["red", "blue"], 1 / 2),
+        (["red", "blue", "red"], 2 / 3),
+        (["pink", "green", "cyan", "blue"], 1 / 4),
+        (["red", "blue", "red", "blue", "blue", "red", "pink"], 3 / 7),
+        (["red"], 1.0),
+    ):
+        value = float(_returned(answer, answer(list(colors)), ()))
+        slips = {
+            "this is the guess of someone who knows nothing; a bag of words knows which colours there are": 1 / 8,
+            "every colour counts alike; a colour that two objects have is the better guess": 1 / len(set(colors)),
+            "this is a count; divide by the number of objects": want * len(colors),
+            "the best guess is the *most* frequent colour": 1 / len(colors),
+        }
+        _compare(answer, value, want, slips)
+
+
+def _try_leak(answer):
+    rng = torch.Generator().manual_seed(4)
+    cluster = torch.randint(0, 30, (200,), generator=rng)
+    test = torch.rand(200, generator=rng) < 0.3
+    train = ~test & (cluster > 5)
+    value = float(_returned(answer, answer(cluster, train, test), ()))
+    known = torch.isin(cluster, cluster[train])
+    slips = {
+        "this is the share of training scenes; count test scenes": float(
+            torch.isin(cluster[train], cluster[test]).double().mean()
+        ),
+        "this is a share of all scenes; divide by the number of test scenes": float((known & test).double().mean()),
+        "these are scenes that are in both parts; ask whether their *pair* is": float((train & test).double().mean()),
+        "this is the share that does not leak": 1 - float(known[test].double().mean()),
+        "this is a count; divide by the number of test scenes": float(known[test].sum()),
+    }
+    _compare(answer, value, float(known[test].double().mean()), slips)
+
+
+def _try_order_blind(answer):
+    pairs = [("red circle and blue square", "blue circle and red square"), ("a cross", "cross a")]
+    for first, second in pairs:
+        ours, theirs = answer(first), answer(second)
+        if not isinstance(ours, str) or not ours.strip():
+            raise CheckFailed(f"{answer.__name__} returned {ours!r}; expected a caption, a str.")
+        if ours != theirs:
+            raise CheckFailed(
+                f"{answer.__name__} gives {ours!r} for {first!r} but {theirs!r} for {second!r}. "
+                "The same words in another order must come out the same."
+            )
+    words = sorted(["red", "circle", "and", "blue", "square"])
+    if sorted(answer(" ".join(words)).split()) != words:
+        raise CheckFailed(f"{answer.__name__} loses or adds words; only their order may change.")
+    if answer("red circle and red square").split().count("red") != 2:
+        raise CheckFailed(f"{answer.__name__} drops a word that occurs twice; a bag keeps count.")
+
+
+def _try_twin_share(answer):
+    similarity = torch.tensor([
+        [0.9, 0.1, 0.2, 0.3], [0.8, 0.7, 0.1, 0.0], [0.1, 0.2, 0.3, 0.9], [0.9, 0.2, 0.1, 0.3], [0.2, 0.9, 0.1, 0.0],
+    ])  # fmt: skip
+    own, twin = torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 0, 3, 2, 1])
+    value = float(_returned(answer, answer(similarity, own, twin), ()))
+    slips = {
+        "this is a share of all images; divide by the number of *wrong* first choices": 3 / 5,
+        "this is the share of wrong first choices among all images": 4 / 5,
+        "this is the share of the wrong first choices that are not the twin": 1 / 4,
+        "this is a count; divide by the number of wrong first choices": 3.0,
+    }
+    _compare(answer, value, 3 / 4, slips)
+
+
 def _compare(answer, value, want, slips):
     if abs(value - want) < 1e-6:
         return
@@ -118,4 +188,12 @@ def _compare(answer, value, want, slips):
     raise CheckFailed(f"{answer.__name__} returned {value:.4f} where {want:.4f} was expected.{hint}")
 
 
-EXERCISES = {"info_nce": _try_info_nce, "zero_shot": _try_zero_shot, "accuracy_with_ties": _try_accuracy_with_ties}
+EXERCISES = {
+    "info_nce": _try_info_nce,
+    "zero_shot": _try_zero_shot,
+    "accuracy_with_ties": _try_accuracy_with_ties,
+    "best_guess": _try_best_guess,
+    "leak": _try_leak,
+    "order_blind": _try_order_blind,
+    "twin_share": _try_twin_share,
+}

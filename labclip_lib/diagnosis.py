@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.probes import pair_clusters
 from labclip_lib.scenes import World
 
 
@@ -55,7 +56,7 @@ def recall_outcomes(similarity, k, own=None):
     true = _own(similarity, own)
     above = (similarity > true).sum(1)
     tied = (similarity == true).sum(1)
-    return ((k - above) / tied).clamp(0, 1).double().cpu().numpy()
+    return ((k - above) / tied).clamp(0, 1).cpu().double().numpy()
 
 
 def twin_errors(similarity, own, twin):
@@ -68,7 +69,9 @@ def twin_errors(similarity, own, twin):
     best = similarity.amax(1, keepdim=True)
     wrong = torch.where((_own(similarity, own) < best)[:, 0])[0]
     first = similarity[wrong] == best[wrong]
-    return (_own(first, twin[wrong])[:, 0].double() / first.sum(1)).cpu().numpy(), wrong.cpu().numpy()
+    twin = torch.as_tensor(twin).to(wrong.device)[wrong]
+    errors = _own(first, twin)[:, 0].cpu().double() / first.sum(1).cpu()
+    return errors.numpy(), wrong.cpu().numpy()
 
 
 def _own(matrix, own):
@@ -93,6 +96,8 @@ def estimate(values, clusters=None, seed=0):
     clusters: (N,) labels, such as the number of each item's scene. Returns an Estimate.
     """
     values = np.asarray(values, float)
+    if clusters is not None and len(clusters) != len(values):
+        raise ValueError(f"estimate needs one cluster label a value, got {len(clusters)} for {len(values)} values.")
     if clusters is None:
         groups = values
     else:
@@ -157,8 +162,7 @@ def diagnose(backbone, world=None, layouts=3, seed=7):
     parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
     scenes = parts[0]
     images = [embed_images(backbone, part) for part in parts]
-    both = torch.cat([scenes.color.sort(1).values, scenes.shape.sort(1).values], 1)
-    cluster = both.unique(dim=0, return_inverse=True)[1]
+    cluster = pair_clusters(scenes.color, scenes.shape)
 
     def texts(change=lambda part: part, order="fixed", **how):
         return [embed_texts(backbone, change(p).captions(order, seed=[seed, k], **how)) for k, p in enumerate(parts)]
@@ -174,7 +178,8 @@ def diagnose(backbone, world=None, layouts=3, seed=7):
             sure = 0.5 if name == "swap" else 1.0
             out[f"{name} accuracy, {order} order"] = found["accuracy"]._replace(bag_of_words=sure)
             if order == "random":
-                out[f"{name}, margin of the cosine"] = found["margin"]
+                still = 0.0 if name == "swap" else math.nan  # how far a replacement moves it is its own affair
+                out[f"{name}, margin of the cosine"] = found["margin"]._replace(bag_of_words=still)
     out |= _retrieval(images, texts()[0], scenes, cluster)
     out |= _one_side(backbone, parts, images, cluster, seed)
     return out
@@ -187,7 +192,7 @@ def diagnose_embeddings(images, captions, foils, clusters):
     """
     true, foil = (images * captions).sum(1), (images * foils).sum(1)
     clusters = torch.as_tensor(clusters).cpu().numpy()
-    margin = (true - foil).double().cpu().numpy()
+    margin = (true - foil).cpu().double().numpy()
     return {
         "accuracy": Measure(pairwise_outcomes(true, foil), clusters, 0.5, 0.5),
         "margin": Measure(margin, clusters, 0.0, 0.0),
@@ -248,7 +253,7 @@ def _one_side(backbone, parts, images, cluster, seed):
         ("colours swapped", swapped.captions(), 0.0),
         ("one colour replaced", scenes.replaced("color", seed).captions(), math.nan),
     ):
-        moved = 1 - (anchor * embed_texts(backbone, captions)).sum(1).double().cpu().numpy()
+        moved = 1 - (anchor * embed_texts(backbone, captions)).sum(1).cpu().double().numpy()
         out[f"caption moves (1 - cosine), {name}"] = Measure(moved, cluster, bag_of_words=still)
     return out
 

@@ -7,10 +7,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+import scipy.stats
 from tqdm.auto import tqdm
 
 from labclip_lib.backbones import WEIGHTS, pick_device
-from labclip_lib.diagnosis import estimate, pairwise_outcomes
+from labclip_lib.diagnosis import Estimate, estimate, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts, write_atomically
 from labclip_lib.pretrain import Recipe, Trainer
 from labclip_lib.probes import probe_attributes, split_by_combination
@@ -53,6 +55,17 @@ def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, pro
 def load_dial():
     """The kept table, a list of rows as `turn_dial` makes them; `pretrain --dial` makes it again."""
     return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
+
+
+def over_trainings(table, metric, share, step):
+    """Estimate of a metric at one share and step: mean over its trainings, 95 % interval by Student's t.
+
+    The interval speaks of further trainings, with other seeds. With three of them it is wide, as it should be.
+    """
+    values = [row[metric]["mean"] for row in table if row["share"] == share and row["step"] == step]
+    mean, error = np.mean(values), scipy.stats.sem(values)
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * error
+    return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
 def _train(recipe, device, progress):

@@ -35,6 +35,8 @@ def embed_images(backbone, images, *, batch_size=256, progress=False, cache=None
 
 def embed_texts(backbone, captions, *, batch_size=1024, progress=False, cache=None):
     """Embed captions, a list of str, batch by batch: as `embed_images` does images; repeats are embedded once."""
+    if isinstance(captions, str):
+        raise ValueError("Expected a list of captions, got a single str; put it in a list.")
     known = {caption: row for row, caption in enumerate(dict.fromkeys(captions))}
     table = _embed(backbone, backbone.encode_texts, list(known), _words, batch_size, progress, cache)
     return table[[known[caption] for caption in captions]]

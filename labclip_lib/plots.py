@@ -107,6 +107,48 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     return ax
 
 
+def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
+    """Accuracies along an axis as lines with 95 % bands, against chance and the bag-of-words ceiling.
+
+    x: (T,) positions. rows: sequence of (label, kind, estimates), kind a key of PALETTE, estimates T of
+    (mean, low, high). chance, ceiling: a float or T of them. Returns the axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 3.4))
+    for label, kind, estimates in rows:
+        mean, low, high = np.asarray(estimates, float).T
+        ax.plot(x, mean, color=PALETTE[kind], marker="o", ms=5, lw=1.8, label=label, zorder=3)
+        ax.fill_between(x, low, high, color=PALETTE[kind], alpha=0.18, lw=0)
+    for level, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
+        if level is not None:
+            levels = np.broadcast_to(np.asarray(level, float), len(x))
+            ax.plot(x, levels, color=PALETTE[name], ls=style, lw=2.2, label=name, zorder=2)
+    ax.set_ylim(0, 1.05)
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.set_ylabel("accuracy")
+    ax.legend(frameon=False, fontsize=10, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def confusion(truth, guess, names, ax=None):
+    """Which answer was given for which truth: a heat map of shares, each row summing to one.
+
+    truth, guess: (Q,) numbers into `names`. Returns the axes.
+    """
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (np.asarray(truth), np.asarray(guess)), 1)
+    shares = counts / counts.sum(1, keepdims=True).clip(min=1)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.4, 4.4))
+    sns.heatmap(
+        shares, vmin=0, vmax=1, cmap="viridis", annot=True, fmt=".2f", annot_kws={"size": 9}, square=True,
+        xticklabels=names, yticklabels=names, cbar_kws={"label": "share of the row"}, ax=ax,
+    )  # fmt: skip
+    ax.tick_params(length=0)
+    ax.set(xlabel="the probe says", ylabel="the shape really is")
+    return ax
+
+
 def _lines(rows):
     return max(row[0].count("\n") for row in rows)
 

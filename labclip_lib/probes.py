@@ -31,14 +31,17 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         SGD, learning rate 0.1, batches of 32, 100 epochs, no weight decay, features as they are.
     decays: weight decays to try, each a factor of half the squared weights of standardised features, beside
         the mean log loss. The one with the smallest log loss on validation data is kept ("lbfgs" alone).
-    max_iter: L-BFGS iterations, or epochs of SGD. device: as in `load_backbone`. random_state: an int.
+    max_iter: L-BFGS iterations, or epochs of SGD. tol: L-BFGS stops when no entry of the gradient, along axes on
+        which the loss bends at most by one, exceeds it; smaller values gained nothing on held-out data.
+    device: as in `load_backbone`. random_state: an int.
     Sets classes_, coef_ (C, D), intercept_ (C,), decay_ and n_iter_.
     """
 
-    def __init__(self, solver="lbfgs", decays=DECAYS, max_iter=100, device="auto", random_state=0):
+    def __init__(self, solver="lbfgs", decays=DECAYS, max_iter=100, tol=1e-2, device="auto", random_state=0):
         self.solver = solver
         self.decays = decays
         self.max_iter = max_iter
+        self.tol = tol
         self.device = device
         self.random_state = random_state
 
@@ -85,7 +88,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
 
     def _solve(self, x, target, xv, tv, decays):
         train, held = _Rows(x[None], target[None]), _Rows(xv[None], tv[None])
-        fit = _fit_lbfgs(train, held, decays, "one", self.max_iter)
+        fit = _fit_lbfgs(train, held, decays, "one", self.max_iter, self.tol)
         return fit.weight[0], fit.bias[0], fit.decay[0], fit.n_iter
 
     def decision_function(self, X):
@@ -133,6 +136,12 @@ class Split:
         return Split(*(value.to(device) for value in vars(self).values()))
 
 
+def pair_clusters(attribute, object):
+    """(N,) numbers: one for all scenes that hold the same attributes and the same objects, twins among them."""
+    both = torch.cat([attribute.sort(1).values, object.sort(1).values], 1)
+    return both.unique(dim=0, return_inverse=True)[1]
+
+
 def split_by_combination(attribute, object, seed=42):
     """Held-out combinations: 80 / 10 / 10 % of the unordered scenes, a scene always with its swapped twin.
 
@@ -140,8 +149,7 @@ def split_by_combination(attribute, object, seed=42):
     are paired, share a part. Every single object may still occur in training. The seed is the paper's.
     Raises ValueError when there are too few different scenes to fill all three parts.
     """
-    both = torch.cat([attribute.sort(1).values, object.sort(1).values], 1)
-    _, cluster = both.unique(dim=0, return_inverse=True)
+    cluster = pair_clusters(attribute, object)
     n = int(cluster.max()) + 1 if len(cluster) else 0
     if n < 10:
         raise ValueError(f"A split by combination needs 10 or more different combinations, got {n}; add scenes.")
@@ -195,19 +203,20 @@ class ProbeResult:
         return float(self.right.mean())
 
 
-def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, seed=0):
+def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, tol=1e-2, seed=0):
     """One probe an object, all fitted at once: which attribute does it have? Returns a ProbeResult.
 
     features: (N, D) embeddings. attribute, object: (N, K) label numbers, no object twice in a scene.
+    solver, decays, tol: as in LinearProbe. seed: of the "sgd" solver.
     Raises ValueError for other shapes, non-finite features, a repeated object or an empty part of the split.
     """
     objects, target = _targets(features, attribute, object)
     if bool((object.sort(1).values.diff(dim=1) == 0).any()):
         raise ValueError("probe_attributes needs scenes that hold no object twice; use probe_attribute_sets.")
-    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "one", solver, decays, seed)
+    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "one", solver, decays, tol, seed)
     guess, truth = fit.logits(test.x).argmax(-1)[test.real], test.target.float().argmax(-1)[test.real]
     return ProbeResult(
-        (guess == truth).double().cpu().numpy(), guess.cpu().numpy(), truth.cpu().numpy(),
+        (guess == truth).cpu().double().numpy(), guess.cpu().numpy(), truth.cpu().numpy(),
         *_where(test, split), fit.weight, fit.bias, tuple(fit.decay),
     )  # fmt: skip
 
@@ -219,11 +228,11 @@ def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
     largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.
     """
     objects, target = _targets(features, attribute, object)
-    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "set", "lbfgs", decays, 0)
+    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "set", "lbfgs", decays, 1e-2, 0)
     logits, truth = fit.logits(test.x)[test.real], test.target[test.real]
     rank = logits.argsort(-1, descending=True).argsort(-1)
     scores = {"size known": rank < truth.sum(-1, keepdim=True), "size unknown": logits > 0}
-    right = {name: (said == truth).all(-1).double().cpu().numpy() for name, said in scores.items()}
+    right = {name: (said == truth).all(-1).cpu().double().numpy() for name, said in scores.items()}
     return right, _where(test, split)[1]
 
 
@@ -341,7 +350,7 @@ def _targets(features, attribute, object):
     return objects, target
 
 
-def _fit_scenes(features, objects, target, split, attribute, object, kind, solver, decays, seed):
+def _fit_scenes(features, objects, target, split, attribute, object, kind, solver, decays, tol, seed):
     rows = torch.arange(len(features), device=features.device)[:, None]
     asked = torch.zeros(len(features), objects, dtype=torch.bool, device=features.device)
     asked[rows.expand_as(object)[split.asked], object[split.asked]] = True
@@ -361,7 +370,7 @@ def _fit_scenes(features, objects, target, split, attribute, object, kind, solve
         fits = [_sgd(x[r], t[r].float().argmax(1), t.shape[1], seed) for x, t, r in
                 zip(train.x, train.target, train.real, strict=True)]  # fmt: skip
         return _Fit(*(torch.stack(part) for part in zip(*fits, strict=True)), [0.0] * objects, 100), test
-    return _fit_lbfgs(train, held, decays, kind), test
+    return _fit_lbfgs(train, held, decays, kind, tol=tol), test
 
 
 def _where(test, split):
@@ -370,7 +379,7 @@ def _where(test, split):
     return objects[test.real].cpu().numpy(), split.cluster[test.scene[test.real]].cpu().numpy()
 
 
-def _fit_lbfgs(train, held, decays, kind, max_iter=100):
+def _fit_lbfgs(train, held, decays, kind, max_iter=100, tol=1e-2):
     """P probes at K decays in one convex problem; each probe keeps the decay with the least validation loss.
 
     Plain L-BFGS crawls where features are correlated, as embeddings are. So we turn them to their principal
@@ -390,11 +399,14 @@ def _fit_lbfgs(train, held, decays, kind, max_iter=100):
     z, target = x @ axes, train.target.to(x.dtype)
     v = torch.zeros(*z.shape[::2], len(decay), target.shape[2], dtype=x.dtype, device=x.device, requires_grad=True)
     b = torch.zeros(len(z), 1, *v.shape[2:], dtype=x.dtype, device=x.device, requires_grad=True)
-    fine = torch.finfo(x.dtype).eps ** 0.5
     solver = torch.optim.LBFGS(
-        [v, b], max_iter=max_iter, history_size=10, tolerance_grad=0.1 * fine, tolerance_change=1e-4 * fine,
+        [v, b],
+        max_iter=max_iter,
+        tolerance_grad=tol,
+        tolerance_change=0.0,
+        history_size=10,
         line_search_fn="strong_wolfe",
-    )  # fmt: skip
+    )
 
     def objective():
         solver.zero_grad()

@@ -10,6 +10,7 @@ from labclip_lib.probes import (
     bag_of_words_ceiling,
     chance,
     control_labels,
+    pair_clusters,
     probe_attributes,
     split_by_combination,
     weight_cosine,
@@ -53,24 +54,24 @@ def probe_tables(tables, seed=42):
 def diagnose_tables(tables):
     """{name: Measure} of a reader's `tables.Tables`: the swap test, and retrieval among its different captions."""
     images, captions, swapped = (tables.unit(name) for name in ("images", "captions", "swapped"))
-    cluster = split_by_combination(tables.attribute, tables.object).cluster
+    cluster = pair_clusters(tables.attribute, tables.object)
     found = diagnose_embeddings(images, captions, swapped, cluster)
     out = {"swap accuracy": found["accuracy"], "swap, margin of the cosine": found["margin"]}
     # A caption that many images share stands in the dictionary once.
     number = {}
     scenes = [
-        tuple(zip(a, o, strict=True)) for a, o in zip(tables.attribute.tolist(), tables.object.tolist(), strict=True)
+        list(zip(a, o, strict=True)) for a, o in zip(tables.attribute.tolist(), tables.object.tolist(), strict=True)
     ]
     for row, scene in enumerate(scenes):
-        number.setdefault(frozenset(scene), (len(number), row))
-    own = torch.tensor([number[frozenset(scene)][0] for scene in scenes])
+        number.setdefault(_unordered(scene), (len(number), row))
+    own = torch.tensor([number[_unordered(scene)][0] for scene in scenes])
     similarity = images @ captions[[row for _, row in number.values()]].T
     n, clusters = len(number), cluster.cpu().numpy()
     for k in (1, 5, 10):
         if k < n:
             values = recall_outcomes(similarity, k, own)
             out[f"recall@{k} among {n:,} captions"] = Measure(values, clusters, k / n)
-    twin = [number.get(frozenset(_swapped(scene)), (None,))[0] for scene in scenes]
+    twin = [number.get(_unordered(_swapped(scene)), (None,))[0] for scene in scenes]
     rows = torch.tensor([i for i, t in enumerate(twin) if t is not None and t != int(own[i])], dtype=torch.long)
     if len(rows):
         twin = torch.tensor([twin[i] for i in rows.tolist()])
@@ -79,6 +80,10 @@ def diagnose_tables(tables):
             clusters = clusters[rows[wrong].numpy()]
             out["wrong first choices that are the twin"] = Measure(errors, clusters, 1 / (n - 1), 1.0)
     return out
+
+
+def _unordered(scene):
+    return tuple(sorted(scene))  # not a set: an object may be there twice
 
 
 def _swapped(scene):
@@ -104,6 +109,6 @@ def _cosines(kept, first, second):
         return {}
     if kept[first].weight.shape != kept[second].weight.shape:
         return {}
-    values = weight_cosine(kept[first], kept[second]).double().cpu()
+    values = weight_cosine(kept[first], kept[second]).cpu().double()
     objects = torch.arange(len(values))[:, None].expand_as(values)
     return {"cosine of image and caption probes": Measure(values.flatten().numpy(), objects.flatten().numpy(), 0.0)}

@@ -11,6 +11,7 @@
 import csv
 import dataclasses
 import difflib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,9 @@ def load_tables(folder, needed=(), attributes=None, device="cpu"):
         table = _read_table(folder, name)
         if table is not None:
             _look_over(table, name, len(words))
-            embeddings[name] = torch.as_tensor(table, dtype=torch.float32, device=device)
+            embeddings[name] = torch.as_tensor(table.astype(np.float32), device=device)
     missing = [name for name in needed if name not in embeddings]
-    if missing or not embeddings:
+    if missing or not {"images", "captions"} & set(embeddings):
         what = missing[0] if missing else "images"
         raise ValueError(f"{folder} has no {what}.npy and no {what}.safetensors; put the (N, D) embeddings there.")
     widths = {name: table.shape[1] for name, table in embeddings.items()}
@@ -76,19 +77,19 @@ def _read_labels(path):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            lines = list(reader)
+            lines = [(reader.line_num, line) for line in reader]
             columns = [name.strip() for name in reader.fieldnames or ()]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"Cannot read {path}: {error}; save it as CSV in UTF-8.") from None
-    count = sum(name.startswith("object") for name in columns)
-    wanted = [f"{what}{k}" for k in range(1, max(count, 2) + 1) for what in ("object", "attribute")]
+    numbers = [int(found[1]) for name in columns if (found := re.fullmatch(r"(?:object|attribute)(\d+)", name))]
+    wanted = [f"{what}{k}" for k in range(1, max([2, *numbers]) + 1) for what in ("object", "attribute")]
     lacking = [name for name in wanted if name not in columns]
     if lacking:
         raise ValueError(f"{path} has no column {lacking[0]!r}; it has {', '.join(columns) or 'none'}.")
     if not lines:
         raise ValueError(f"{path} holds no scene; give one line a scene below the header.")
     words = []
-    for number, line in enumerate(lines, 2):
+    for number, line in lines:
         line = {(key or "").strip(): value for key, value in line.items()}
         row = [(line[name] or "").strip() for name in wanted]
         if not all(row):
@@ -101,20 +102,24 @@ def _read_table(folder, name):
     array, tensors = folder / f"{name}.npy", folder / f"{name}.safetensors"
     try:
         if array.is_file():
-            return np.load(array, allow_pickle=False)
+            # np.load would open other kinds of file too, and advises to unpickle them.
+            with open(array, "rb") as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
         if tensors.is_file():
             found = load_file(tensors)
             if len(found) != 1:
                 raise ValueError(f"it holds {len(found)} tensors, one is wanted")
-            return next(iter(found.values())).float().numpy()
-    except (ValueError, OSError, EOFError, SafetensorError) as error:
+            table = next(iter(found.values()))
+            return (table.float() if table.is_floating_point() else table).numpy()
+    except (ValueError, OSError, EOFError, MemoryError, SafetensorError) as error:
         path = array if array.is_file() else tensors
-        raise ValueError(f"Cannot read {path}: {str(error).splitlines()[0].rstrip('.')}.") from None
+        why = str(error).partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
+        raise ValueError(f"Cannot read {path}: {why}.") from None
     return None
 
 
 def _look_over(table, name, lines):
-    if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
+    if table.ndim != 2 or not table.shape[1] or not np.issubdtype(table.dtype, np.floating):
         raise ValueError(f"{name} holds {table.dtype} of shape {table.shape}; (N, D) floats are wanted.")
     if len(table) != lines:
         raise ValueError(f"{name} has {len(table)} rows, but labels.csv has {lines} lines; one row a line is wanted.")

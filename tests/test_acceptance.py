@@ -1,102 +1,21 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
+from synthetic import SMALL, BagOfWords, Binder, lend_eyes
 from torch.nn.functional import normalize
 
 from labclip_lib import acceptance
-from labclip_lib.acceptance import BOUNDS, as_markdown, measure, summary, twin_split
-from labclip_lib.captions import parse
+from labclip_lib.acceptance import BOUNDS, as_markdown, measure, summary
+from labclip_lib.probes import split_by_combination
 from labclip_lib.scenes import World
-
-SMALL = World(colors=("red", "yellow", "green", "blue", "pink"), shapes=("circle", "square", "star", "ring", "moon"))
-
-
-class Binder:
-    """Embeds which colour goes with which shape, one place a pair: it binds perfectly."""
-
-    device = torch.device("cpu")
-
-    def of(self, objects, world):
-        out = torch.zeros(len(world.colors), len(world.shapes))
-        for color, shape in objects:
-            out[world.colors.index(color), world.shapes.index(shape)] += 1
-        return out.flatten()
-
-
-class BagOfWords(Binder):
-    """Embeds which colours and which shapes there are: it cannot bind."""
-
-    def of(self, objects, world):
-        pairs = super().of(objects, world).reshape(len(world.colors), len(world.shapes))
-        return torch.cat([pairs.sum(1), pairs.sum(0)])
 
 
 @pytest.fixture(scope="module")
 def measured():
     """`measure` of each synthetic encoder, which reads captions and scenes with its own eyes."""
-
-    def texts(encoder, captions):
-        return normalize(torch.stack([encoder.of(parse(c, SMALL), SMALL) for c in captions]), dim=-1)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(acceptance, "embed_texts", texts)
-        patch.setattr(acceptance, "embed_images", lambda encoder, scenes: texts(encoder, scenes.captions()))
+        lend_eyes(patch, acceptance)
         return {encoder: measure(encoder(), SMALL) for encoder in (Binder, BagOfWords)}
-
-
-# The split
-
-
-@pytest.fixture(scope="module")
-def split():
-    scenes = World().compositions(seed=0)
-    return scenes, twin_split(scenes)
-
-
-def test_parts_are_disjoint_and_of_the_sizes_promised(split):
-    scenes, parts = split
-    masks = torch.stack([parts.train, parts.validation, parts.test])
-    assert (masks.sum(0) == 1).all()
-    assert (masks.float().mean(1) - torch.tensor([0.8, 0.1, 0.1])).abs().max() < 0.01
-    assert len(parts.cluster.unique()) == len(scenes) / 2
-
-
-def test_twins_share_a_part(split):
-    scenes, parts = split
-    key = {
-        (tuple(c), tuple(s)): i
-        for i, (c, s) in enumerate(zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True))
-    }
-    for (color, shape), i in key.items():
-        j = key[color[::-1], shape]
-        assert i != j and parts.cluster[i] == parts.cluster[j]
-        for mask in (parts.train, parts.validation, parts.test):
-            assert mask[i] == mask[j]
-
-
-def test_the_order_of_the_objects_does_not_matter_to_the_split(split):
-    scenes, parts = split
-    turned = dataclasses.replace(scenes, color=scenes.color.flip(1), shape=scenes.shape.flip(1))
-    assert torch.equal(twin_split(turned).test, parts.test)
-
-
-def test_test_combinations_are_new_but_their_objects_are_not(split):
-    scenes, parts = split
-    rows = zip(scenes.color.tolist(), scenes.shape.tolist(), parts.train.tolist(), parts.test.tolist(), strict=True)
-    trained, tested = set(), set()
-    for color, shape, train, test in rows:
-        combination = frozenset(zip(color, shape, strict=True))
-        (trained if train else tested if test else set()).add(combination)
-    assert not trained & tested
-    assert set().union(*tested) <= set().union(*trained)
-
-
-def test_split_depends_on_its_seed_alone(split):
-    scenes, parts = split
-    again, other = twin_split(World().compositions(seed=5)), twin_split(scenes, seed=1)
-    assert torch.equal(again.test, parts.test) and not torch.equal(other.test, parts.test)
 
 
 # The measurements
@@ -120,7 +39,8 @@ def test_a_bag_of_words_is_at_chance_where_binding_is_asked_for(measured):
 
 def test_only_held_out_pairs_are_scored(measured):
     run = measured[Binder]
-    split = twin_split(SMALL.compositions())
+    scenes = SMALL.compositions()
+    split = split_by_combination(scenes.color, scenes.shape)
     held_out = set(split.cluster[split.test].tolist())
     for metric, (outcomes, clusters) in run.items():
         assert set(clusters.tolist()) <= held_out, metric

@@ -64,6 +64,27 @@ def test_nothing_in_nothing_out(spy, tmp_path):
     assert embed_texts(spy, [], cache=tmp_path).shape == (0, 4) == embed_texts(spy, [], cache=tmp_path).shape
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_repeated_captions_are_embedded_once_and_come_back_in_order(spy, tmp_path, cached):
+    captions = ["a star", "a red moon", "a star", "a star", "a ring"]
+    out = [embed_texts(spy, captions, cache=tmp_path if cached else None) for _ in range(2)][-1]
+    assert out[:, 0].tolist() == [len(caption) for caption in captions]
+    assert spy.calls == ([3] if cached else [3, 3])
+
+
+def test_a_cached_caption_s_row_follows_its_text(spy, tmp_path):
+    """The cache holds each caption once: lists that repeat the same ones in the same first order share it."""
+    for captions in (["ab", "c"], ["ab", "ab", "c"], ["ab", "c", "ab"], ["c", "ab", "ab"]):
+        assert embed_texts(spy, captions, cache=tmp_path)[:, 0].tolist() == [len(c) for c in captions]
+    assert spy.calls == [2, 2]
+
+
+def test_one_caption_is_not_a_list_of_letters(spy, raises_saying):
+    with raises_saying(ValueError, "list of captions"):
+        embed_texts(spy, "a star")
+    assert spy.calls == []
+
+
 def kinds_of_items():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
     return {

@@ -6,11 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from synthetic import SMALL, Binder
 
 from labclip_lib import __main__ as room
-from labclip_lib import acceptance, backbones, pretrain
+from labclip_lib import acceptance, backbones, diagnosis, dial, pretrain, reports
 from labclip_lib.__main__ import main
 from labclip_lib.acceptance import BOUNDS
+from labclip_lib.diagnosis import Measure
+from labclip_lib.tables import TABLES
 
 
 @pytest.fixture
@@ -128,6 +131,146 @@ def test_interruption_is_said(small, monkeypatch, capsys):
     assert "goes on" in capsys.readouterr().err
 
 
+def test_dial_is_turned(small, monkeypatch, tmp_path, capsys):
+    turned = []
+    monkeypatch.setattr(dial, "turn_dial", lambda *args: turned.append(args) or tmp_path / "dial.json")
+    assert main([*small, "--dial"]) == 0
+    assert turned == [(tmp_path, "cpu")] and capsys.readouterr().out == f"{tmp_path / 'dial.json'}\n"
+
+
+# probe and diagnose
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A reader's tables: every scene of a small world, embedded by one that binds perfectly."""
+    path, scenes, binder = tmp_path / "mine", SMALL.compositions(seed=0), Binder()
+    path.mkdir()
+    rows = zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True)
+    lines = [f"{SMALL.shapes[s]},{SMALL.colors[c]},{SMALL.shapes[t]},{SMALL.colors[d]}" for (c, d), (s, t) in rows]
+    label(path, lines)
+    for name, part in zip(TABLES, (scenes, scenes, scenes.swapped()), strict=True):
+        np.save(path / f"{name}.npy", binder.read(part.captions()).numpy())
+    return path
+
+
+def label(folder, lines, header="object1,attribute1,object2,attribute2"):
+    (folder / "labels.csv").write_text("\n".join([header, *lines]) + "\n")
+
+
+def no_constant(name):
+    pytest.fail(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize(
+    ("verb", "row"),
+    [("probe", "images probe"), ("probe", "captions probe, random labels"), ("diagnose", "swap accuracy")],
+)
+def test_tables_of_one_s_own(folder, verb, row, tmp_path, capsys):
+    path = tmp_path / "new" / "table.json"
+    assert main([verb, "--tables", str(folder), "--json", str(path), "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    kept = json.loads(path.read_text(), parse_constant=no_constant)
+    assert kept["of"] == str(folder)
+    assert [line.split(" | ")[0] for line in out.splitlines()[2:]] == [f"| {name}" for name in kept["table"]]
+    seen = kept["table"][row]
+    assert set(seen) == {"mean", "low", "high", "items", "chance", "bag of words"}
+    assert seen["items"] > 0 and (seen["mean"] == 1 or "random" in row)
+    assert (seen["bag of words"] is None) == ("random" in row)
+    assert f"| {row} | {seen['mean']:.3f} | {seen['low']:.3f} to {seen['high']:.3f} | {seen['chance']:.3f} |" in out
+
+
+def test_without_json_nothing_is_written(folder, capsys):
+    before = sorted(folder.parent.rglob("*"))
+    assert main(["diagnose", "--tables", str(folder), "--device", "cpu"]) == 0
+    assert "swap accuracy" in capsys.readouterr().out and sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("verb", ["probe", "diagnose"])
+def test_checkpoint_of_one_s_own(verb, tiny, tiny_checkpoint, monkeypatch, tmp_path, capsys):
+    """It is probed without the control of untrained towers, for it names no architecture."""
+    asked = []
+
+    def report(backbone, untrained=None):
+        asked.append((backbone, untrained))
+        return {"something": Measure(np.array([0.0, 1.0]), np.arange(2), 0.25)}
+
+    monkeypatch.setattr(reports, "probe_backbone", report)
+    monkeypatch.setattr(diagnosis, "diagnose", report)
+    path = tmp_path / "table.json"
+    assert main([verb, "--backbone", str(tiny_checkpoint), "--json", str(path), "--device", "cpu"]) == 0
+    assert len(asked) == 1 and asked[0][0].fingerprint == tiny.fingerprint and asked[0][1] is None
+    assert "| something | 0.500 | 0.000 to 1.000 | 0.250 |  |" in capsys.readouterr().out
+    kept = json.loads(path.read_text(), parse_constant=no_constant)
+    assert kept["of"] == str(tiny_checkpoint) and kept["table"]["something"]["bag of words"] is None
+
+
+def test_pocket_is_probed_beside_its_untrained_towers(tiny, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(backbones, "load_backbone", lambda name, device: (name, device))
+    monkeypatch.setattr(backbones, "random_init_encoder", lambda name, device: ("untrained", name, device))
+    monkeypatch.setattr(reports, "probe_backbone", lambda *encoders: asked.append(encoders) or {})
+    assert main(["probe", "--device", "cpu"]) == 0
+    assert asked == [(("pocket", "cpu"), ("untrained", "pocket", "cpu"))]
+
+
+@pytest.mark.parametrize("verb", ["probe", "diagnose"])
+@pytest.mark.parametrize(
+    ("damage", "seen"),
+    [
+        (lambda path: (path / "labels.csv").unlink(), ["labels.csv"]),
+        (lambda path: label(path, ["a,b,c"], "object1,attribute1,object2"), ["'attribute2'"]),
+        (lambda path: np.save(path / "images.npy", np.full((200, 25), np.nan)), ["200 of 200", "images"]),
+        (lambda path: np.save(path / "captions.npy", np.zeros((7, 25))), ["7 rows", "200 lines"]),
+        (lambda path: (path / "images.npy").write_bytes(b"nothing"), ["images.npy"]),
+    ],
+    ids=["no labels", "column", "NaN", "rows", "damaged"],
+)
+def test_mistakes_in_tables_are_one_sentence(folder, verb, damage, seen, capsys):
+    damage(folder)
+    said = mistake(capsys, [verb, "--tables", str(folder), "--device", "cpu"])
+    assert said.startswith(f"python -m labclip_lib {verb}: ") and all(part in said for part in seen)
+
+
+def test_mistakes_of_which_only_a_diagnosis_suffers(folder, capsys):
+    np.save(folder / "captions.npy", np.random.default_rng(0).normal(size=(200, 7)))
+    said = mistake(capsys, ["diagnose", "--tables", str(folder), "--device", "cpu"])
+    assert "images 25" in said and "captions 7" in said
+    (folder / "swapped.npy").unlink()
+    assert "swapped.npy" in mistake(capsys, ["diagnose", "--tables", str(folder), "--device", "cpu"])
+    assert main(["probe", "--tables", str(folder), "--device", "cpu"]) == 0
+
+
+@pytest.mark.parametrize("verb", ["probe", "diagnose"])
+def test_mistakes_in_probe_and_diagnose_are_one_sentence(folder, verb, capsys):
+    tables = [verb, "--tables", str(folder)]
+    known = ["red", "yelow", "green", "blue", "pink"]
+    assert "'yellow'; did you mean 'yelow'?" in mistake(capsys, [*tables, "--attributes", *known])
+    assert "'tpu'" in mistake(capsys, [*tables, "--device", "tpu"])
+    assert "nowhere" in mistake(capsys, [verb, "--tables", "nowhere"])
+    assert "did you mean 'pocket'?" in mistake(capsys, [verb, "--backbone", "pocke"])
+    assert "no/such.safetensors" in mistake(capsys, [verb, "--backbone", "no/such.safetensors"])
+    assert "/proc/labclip" in mistake(capsys, [*tables, "--device", "cpu", "--json", "/proc/labclip/table.json"])
+
+
+@pytest.mark.parametrize("verb", ["probe", "diagnose"])
+def test_too_few_scenes_are_one_sentence(folder, verb, capsys):
+    lines = (folder / "labels.csv").read_text().splitlines()[1:]
+    label(folder, lines[:8])
+    for name in TABLES:
+        np.save(folder / f"{name}.npy", np.load(folder / f"{name}.npy")[:8])
+    assert "10 or more" in mistake(capsys, [verb, "--tables", str(folder), "--device", "cpu"])
+
+
+def test_tables_and_a_backbone_are_two_questions(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["probe", "--tables", "mine", "--backbone", "ViT-B-32/openai"])
+    assert left.value.code == 2 and "not allowed with" in capsys.readouterr().err
+
+
+# The rest
+
+
 @pytest.mark.parametrize(("sound", "status"), [(True, 0), (False, 1)])
 def test_doctor_s_verdict_is_the_exit_status(monkeypatch, sound, status):
     monkeypatch.setattr(room, "doctor", lambda: sound)
@@ -146,7 +289,7 @@ def test_help_lists_the_verbs(capsys):
         main(["--help"])
     assert left.value.code == 0
     out = capsys.readouterr().out
-    assert "doctor" in out and "pretrain" in out
+    assert all(verb in out for verb in ("doctor", "pretrain", "probe", "diagnose"))
 
 
 def test_from_a_shell(root, tmp_path):

@@ -71,7 +71,7 @@ def table():
 @pytest.mark.parametrize("decay", [1e-4, 1e-2, 1.0])
 def test_it_agrees_with_scikit_learn_in_float64(table, decay, dtype, tol):
     x, y = table
-    probe = LinearProbe(decays=(decay,), max_iter=500, device="cpu").fit(x.astype(dtype), y)
+    probe = LinearProbe(decays=(decay,), max_iter=500, tol=1e-9, device="cpu").fit(x.astype(dtype), y)
     z = (x - x.mean(0)) / x.std(0)
     reference = LogisticRegression(C=1 / (len(x) * decay), tol=1e-10, max_iter=10_000).fit(z, y)
     assert np.abs(probe.predict_proba(x.astype(dtype)) - reference.predict_proba(z)).max() < tol
@@ -207,13 +207,13 @@ def test_one_batched_fit_equals_one_estimator_an_object():
     split = split_by_combination(scenes.color, scenes.shape).repeated(6)
     features = binding(color, shape, 5, 4, noise=1.5).double()
     decays = (1e-3, 1e-2)  # at which both have converged
-    together = probe_attributes(features, color, shape, split, decays=decays)
+    together = probe_attributes(features, color, shape, split, decays=decays, tol=1e-6)
     for s in range(4):
         rows = {
             name: torch.where((shape == s).any(1) & getattr(split, name))[0] for name in ("train", "validation", "test")
         }
         label = {name: color[r][shape[r] == s] for name, r in rows.items()}
-        alone = LinearProbe(decays=decays, device="cpu").fit(
+        alone = LinearProbe(decays=decays, tol=1e-6, device="cpu").fit(
             features[rows["train"]], label["train"], (features[rows["validation"]], label["validation"])
         )
         assert alone.decay_ == together.decay[s]

@@ -118,6 +118,27 @@ def test_objects_never_overlap_and_stay_inside(seed, objects):
     assert all(len(set(row)) == objects for row in [*scenes.color.tolist(), *scenes.shape.tolist()])
 
 
+@given(seed=SEEDS, objects=st.integers(1, 8))
+def test_colours_and_shapes_may_repeat_and_objects_still_never_touch(seed, objects):
+    scenes = World(colors=("red", "blue"), shapes=("circle", "square", "star")).sample(
+        20, objects, seed, distinct=False
+    )
+    assert scenes.color.shape == scenes.shape.shape == (20, objects)
+    gap = torch.cdist(scenes.center, scenes.center) - scenes.radius[:, :, None] - scenes.radius[:, None]
+    gap[:, range(objects), range(objects)] = 1
+    assert gap.min() > 0
+    assert (scenes.center - scenes.radius[..., None]).min() >= 0
+    assert (scenes.center + scenes.radius[..., None]).max() <= 1
+
+
+def test_repeats_are_as_frequent_as_chance_has_them():
+    scenes = World().sample(4000, objects=2, seed=0, distinct=False)
+    for labels in (scenes.color, scenes.shape):
+        assert (labels[:, 0] == labels[:, 1]).float().mean() == pytest.approx(1 / 8, abs=0.02)
+    counts = torch.bincount((scenes.color * 8 + scenes.shape).flatten(), minlength=64)
+    assert (counts - 125).abs().max() < 5 * 125**0.5
+
+
 @given(seed=SEEDS, objects=st.integers(2, 4))
 def test_masks_are_disjoint_and_agree_with_the_picture(seed, objects):
     scenes = World().sample(8, objects, seed)
@@ -241,6 +262,13 @@ def test_world_refuses_names_it_does_not_know(names, seen, raises_saying):
 def test_world_refuses_too_many_objects(objects, raises_saying):
     with raises_saying(ValueError, f"got {objects}", "between 1 and 2"):
         World(colors=("red", "blue")).sample(4, objects)
+
+
+@pytest.mark.parametrize("objects", [0, 11])
+def test_more_objects_than_there_is_room_for_are_refused(objects, raises_saying):
+    with raises_saying(ValueError, f"got {objects}", "between 1 and 10"):
+        World().sample(4, objects, distinct=False)
+    assert len(World().sample(2, 10, distinct=False)) == 2
 
 
 def test_one_object_has_no_twin(raises_saying):

@@ -1,0 +1,98 @@
+"""Would the tests notice? Each mistake below is made on purpose, and a test must fail of it.
+
+They are the mistakes that flatter: nothing crashes, and a model or a finding looks better than it is.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# Mistake -> (code that makes it before any test is read, file, the test that must notice).
+MUTANTS = {
+    "ties counted as correct": (
+        """
+        import numpy as np
+        from labclip_lib import diagnosis
+
+        diagnosis.pairwise_outcomes = lambda positive, negative: np.asarray(positive >= negative, float)
+        """,
+        "test_diagnosis.py",
+        "order_blind and 1000",
+    ),
+    "a split that knows nothing of twins": (
+        """
+        import torch
+        from labclip_lib import probes
+
+        sound = probes.split_by_combination
+
+        def leaky(attribute, object, seed=42):
+            split = sound(attribute, object, seed)
+            rank = torch.rand(len(attribute), generator=torch.Generator().manual_seed(seed))
+            return probes.Split(rank < 0.8, (rank >= 0.8) & (rank < 0.9), rank >= 0.9, split.cluster, split.asked)
+
+        probes.split_by_combination = leaky
+        """,
+        "test_probes.py",
+        "twins_share",
+    ),
+    "labels permuted": (
+        """
+        import torch
+        from labclip_lib import probes
+
+        sound = probes._targets
+
+        def permuted(features, attribute, object):
+            order = torch.randperm(len(attribute), generator=torch.Generator().manual_seed(0))
+            return sound(features, attribute[order], object)
+
+        probes._targets = permuted
+        """,
+        "test_probes.py",
+        "binding_is_found",
+    ),
+    "a ceiling that is typed in": (
+        """
+        from labclip_lib import probes
+
+        probes.bag_of_words_ceiling = lambda attribute, object, size_known=True: 0.5
+        """,
+        "test_probes.py",
+        "not_typed_in",
+    ),
+}
+
+
+@pytest.fixture
+def outcome(root):
+    """Run a few tests in a process of their own, after some code: (exit status, what pytest printed)."""
+
+    def run(code, files, select):
+        argv = ["-x", "-q", "-p", "no:cacheprovider", *(f"tests/{file}" for file in files), "-k", select]
+        script = f"import sys, pytest\n{textwrap.dedent(code)}\nsys.exit(pytest.main({argv!r}))"
+        environ = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True, timeout=240
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("mistake", MUTANTS)
+def test_mistake_is_noticed(outcome, mistake):
+    code, file, select = MUTANTS[mistake]
+    status, said = outcome(code, [file], select)
+    assert status == 1 and "1 failed" in said, said
+    assert re.search(rf"^tests/{file}:\d+: AssertionError$", said, re.M), said  # a wrong number, not a crash
+
+
+def test_without_a_mistake_the_same_tests_pass(outcome):
+    _, files, select = zip(*MUTANTS.values(), strict=True)
+    status, said = outcome("", sorted(set(files)), " or ".join(f"({part})" for part in select))
+    assert status == 0 and f"{len(MUTANTS)} passed" in said, said

@@ -1,0 +1,184 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from synthetic import SMALL, BagOfWords, Binder, lend_eyes
+
+from labclip_lib import reports
+from labclip_lib.reports import diagnose_tables, probe_backbone, probe_tables
+from labclip_lib.scenes import World
+from labclip_lib.tables import Tables
+
+WORLD = World()
+SIDES = ("image", "caption, fixed order", "caption, random order")
+
+
+@pytest.fixture(scope="module")
+def probed():
+    """`probe_backbone` of each synthetic encoder; the binder's control before training is a bag of words."""
+    with pytest.MonkeyPatch.context() as patch:
+        lend_eyes(patch, reports)
+        return {
+            Binder: probe_backbone(Binder(WORLD), BagOfWords(WORLD), WORLD, layouts=1),
+            BagOfWords: probe_backbone(BagOfWords(WORLD), None, WORLD, layouts=1),
+        }
+
+
+def tables(images, captions, scenes=None):
+    """A reader's tables of every scene of the small world, its images and its captions each by their own encoder."""
+    scenes = scenes or SMALL.compositions(seed=0)
+    embeddings = {
+        "images": images.read(scenes.captions()),
+        "captions": captions.read(scenes.captions()),
+        "swapped": captions.read(scenes.swapped().captions()),
+    }
+    return Tables(scenes.world.colors, scenes.world.shapes, scenes.color, scenes.shape, embeddings)
+
+
+# A backbone on the book's scenes
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_binder_is_read_and_a_bag_of_words_is_not(probed, side):
+    assert probed[Binder][f"{side} probe"].values.mean() > 0.98
+    assert probed[BagOfWords][f"{side} probe"].values.mean() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("encoder", [Binder, BagOfWords])
+@pytest.mark.parametrize("side", SIDES)
+def test_random_labels_leave_a_probe_at_chance(probed, encoder, side):
+    assert probed[encoder][f"{side} probe, random labels"].values.mean() == pytest.approx(1 / 8, abs=0.06)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_probe_stands_beside_chance_and_ceiling(probed, side):
+    run = probed[Binder]
+    assert run[f"{side} probe"].chance == run[f"{side} probe, random labels"].chance == 1 / 8
+    assert run[f"{side} probe"].bag_of_words == 0.5 and math.isnan(run[f"{side} probe, random labels"].bag_of_words)
+
+
+def test_ceiling_is_that_of_the_scenes(monkeypatch):
+    """With one more object a bag of words knows less; nobody typed one half in."""
+    lend_eyes(monkeypatch, reports)
+    monkeypatch.setattr(World, "compositions", lambda self, seed: self.sample(600, 3, seed=0))
+    run = probe_backbone(Binder(WORLD), None, WORLD, layouts=1)
+    assert run["image probe"].bag_of_words == pytest.approx(1 / 3) and run["image probe"].chance == 1 / 8
+
+
+def test_the_untrained_towers_are_probed_when_given(probed):
+    for side in SIDES:
+        assert probed[Binder][f"untrained {side} probe"].values.mean() == pytest.approx(0.5, abs=0.05)
+        assert f"untrained {side} probe, random labels" not in probed[Binder]
+    assert not any("untrained" in name for name in probed[BagOfWords])
+
+
+def test_probes_of_both_sides_are_compared(probed):
+    cosine = probed[Binder]["cosine of image and caption probes"]
+    assert (
+        cosine.values.shape == (64,) and cosine.values.mean() > 0.99 and cosine.chance == 0
+    )  # one embedding, two sides
+    assert np.bincount(cosine.clusters).tolist() == [8] * 8
+
+
+def test_only_held_out_combinations_are_asked(probed):
+    measure = probed[Binder]["image probe"]
+    assert len(measure.values) == 2 * 2 * len(set(measure.clusters))  # a pair is two scenes of two objects
+    assert len(set(measure.clusters)) == pytest.approx(0.1 * 784, abs=1)
+
+
+# A reader's own embeddings
+
+
+def test_probes_of_tables():
+    run = probe_tables(tables(Binder(), BagOfWords()))
+    assert run["images probe"].values.mean() > 0.95 and run["captions probe"].values.mean() < 0.6
+    assert run["images probe"].chance == 1 / 5 and run["images probe"].bag_of_words == 0.5
+    assert run["images probe, random labels"].values.mean() < 0.5
+    assert "cosine of image and caption probes" not in run  # they differ in width
+
+
+def test_probes_of_one_model_are_compared_and_one_table_will_do():
+    both = tables(Binder(), Binder())
+    assert probe_tables(both)["cosine of image and caption probes"].values.mean() > 0.99
+    alone = dataclasses.replace(both, embeddings={"captions": both.embeddings["captions"]})
+    assert list(probe_tables(alone)) == ["captions probe", "captions probe, random labels"]
+
+
+def test_tables_of_a_binder_are_matched_without_a_mistake():
+    run = diagnose_tables(tables(Binder(), Binder()))
+    assert (run["swap accuracy"].values == 1).all() and (run["recall@1 among 200 captions"].values == 1).all()
+    assert run["swap, margin of the cosine"].values.mean() == pytest.approx(1)
+    assert run["swap accuracy"].chance == run["swap accuracy"].bag_of_words == 0.5
+    assert [run[f"recall@{k} among 200 captions"].chance for k in (1, 5, 10)] == [1 / 200, 5 / 200, 10 / 200]
+    assert "wrong first choices that are the twin" not in run  # there are none
+
+
+def test_tables_of_a_bag_of_words_tie():
+    run = diagnose_tables(tables(BagOfWords(), BagOfWords()))
+    assert (run["swap accuracy"].values == 0.5).all() and (run["recall@1 among 200 captions"].values == 0.5).all()
+    assert (run["recall@5 among 200 captions"].values == 1).all()
+    assert "wrong first choices that are the twin" not in run  # a tie for the first place is not wrong
+
+
+def test_an_encoder_that_prefers_the_twin_makes_twin_errors():
+    straight = tables(Binder(), Binder())
+    turned = straight.embeddings | {"images": straight.embeddings["swapped"]}
+    run = diagnose_tables(dataclasses.replace(straight, embeddings=turned))
+    assert (run["swap accuracy"].values == 0).all() and (run["recall@1 among 200 captions"].values == 0).all()
+    errors = run["wrong first choices that are the twin"]
+    assert (errors.values == 1).all() and len(errors.values) == len(errors.clusters) == 200
+    assert errors.chance == 1 / 199
+
+
+def test_lengths_of_embeddings_do_not_matter():
+    made = tables(Binder(), Binder())
+    noise = torch.rand(200, 1, generator=torch.Generator().manual_seed(0)) + 0.1
+    scaled = dataclasses.replace(made, embeddings={name: 9 * noise * x for name, x in made.embeddings.items()})
+    assert diagnose_tables(scaled)["swap, margin of the cosine"].values == pytest.approx(np.ones(200))
+
+
+def test_a_caption_that_several_images_share_stands_in_the_dictionary_once():
+    scenes = SMALL.compositions(seed=0)
+    twice = scenes[[*range(200), *range(200)]]
+    run = diagnose_tables(tables(Binder(), Binder(), twice))
+    assert (run["recall@1 among 200 captions"].values == 1).all()
+    assert np.bincount(run["recall@1 among 200 captions"].clusters).tolist() == [4] * 100  # a pair, each image twice
+
+
+def test_objects_that_repeat_are_other_scenes():
+    """Two red circles and a red square are not one red circle and two red squares."""
+    scenes = SMALL.sample(300, 3, seed=0, distinct=False)
+    kinds = {
+        tuple(sorted(zip(c, s, strict=True))) for c, s in zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True)
+    }
+    assert f"recall@1 among {len(kinds)} captions" in diagnose_tables(tables(Binder(), Binder(), scenes))
+
+
+def test_twins_that_are_not_in_the_tables_are_no_errors():
+    """A table need not hold every scene; where no twin is there, none can be chosen."""
+    scenes = SMALL.compositions(seed=0)
+    first = [i for i, row in enumerate(scenes.color.tolist()) if row[0] < row[1]]
+    made = tables(Binder(), Binder(), scenes[first])
+    mixed = made.embeddings | {"images": made.embeddings["images"].flip(0)}
+    run = diagnose_tables(dataclasses.replace(made, embeddings=mixed))
+    assert run["recall@1 among 100 captions"].values.mean() < 0.1
+    assert "wrong first choices that are the twin" not in run
+
+
+def test_too_few_scenes(raises_saying):
+    few = SMALL.compositions(seed=0)[:4]
+    for report in (probe_tables, diagnose_tables):
+        with raises_saying(ValueError, "10 or more"):
+            report(tables(Binder(), Binder(), few))
+
+
+def test_tables_may_be_on_the_device(device):
+    made = tables(Binder(), Binder())
+    there = Tables(
+        made.attributes, made.objects, made.attribute.to(device), made.object.to(device),
+        {name: x.to(device) for name, x in made.embeddings.items()} | {"images": made.embeddings["swapped"].to(device)},
+    )  # fmt: skip
+    assert diagnose_tables(there)["wrong first choices that are the twin"].values.mean() == 1
+    assert probe_tables(there)["captions probe"].values.mean() > 0.95
