@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from labclip_lib.backbones import WEIGHTS
 from labclip_lib.diagnosis import estimate, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts
-from labclip_lib.probes import probe_attributes, split_by_combination
+from labclip_lib.probes import probe_attributes
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 
 ORDERS = ("fixed", "random")

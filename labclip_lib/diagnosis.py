@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from labclip_lib.embed import embed_images, embed_texts
-from labclip_lib.probes import pair_clusters
+from labclip_lib.protocols import pair_clusters
 from labclip_lib.scenes import World
 
 

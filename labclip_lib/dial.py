@@ -15,7 +15,8 @@ from labclip_lib.backbones import WEIGHTS, pick_device
 from labclip_lib.diagnosis import Estimate, estimate, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts, write_atomically
 from labclip_lib.pretrain import Recipe, Trainer
-from labclip_lib.probes import probe_attributes, split_by_combination
+from labclip_lib.probes import probe_attributes
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 
 SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)

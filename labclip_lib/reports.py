@@ -6,15 +6,8 @@ import torch
 
 from labclip_lib.diagnosis import Measure, diagnose_embeddings, recall_outcomes, twin_errors
 from labclip_lib.embed import embed_images, embed_texts
-from labclip_lib.probes import (
-    bag_of_words_ceiling,
-    chance,
-    control_labels,
-    pair_clusters,
-    probe_attributes,
-    split_by_combination,
-    weight_cosine,
-)
+from labclip_lib.probes import probe_attributes, weight_cosine
+from labclip_lib.protocols import bag_of_words_ceiling, chance, control_labels, pair_clusters, split_by_combination
 from labclip_lib.scenes import World
 
 

@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 
 from labclip_lib import acceptance
 from labclip_lib.acceptance import BOUNDS, as_markdown, measure, summary
-from labclip_lib.probes import split_by_combination
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 
 

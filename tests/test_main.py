@@ -134,8 +134,13 @@ def test_interruption_is_said(small, monkeypatch, capsys):
 def test_dial_is_turned(small, monkeypatch, tmp_path, capsys):
     turned = []
     monkeypatch.setattr(dial, "turn_dial", lambda *args: turned.append(args) or tmp_path / "dial.json")
-    assert main([*small, "--dial"]) == 0
+    assert main(["pretrain", "--out", str(tmp_path), "--device", "cpu", "--dial"]) == 0
     assert turned == [(tmp_path, "cpu")] and capsys.readouterr().out == f"{tmp_path / 'dial.json'}\n"
+
+
+@pytest.mark.parametrize("more", [["--steps", "5"], ["--seed", "1"], ["--text-lr", "1e-3"], ["--report"]])
+def test_dial_has_a_recipe_of_its_own(more, capsys):
+    assert more[0] in mistake(capsys, ["pretrain", "--dial", *more])
 
 
 # probe and diagnose
@@ -246,6 +251,7 @@ def test_mistakes_in_probe_and_diagnose_are_one_sentence(folder, verb, capsys):
     tables = [verb, "--tables", str(folder)]
     known = ["red", "yelow", "green", "blue", "pink"]
     assert "'yellow'; did you mean 'yelow'?" in mistake(capsys, [*tables, "--attributes", *known])
+    assert "--tables" in mistake(capsys, [verb, "--attributes", *known])
     assert "'tpu'" in mistake(capsys, [*tables, "--device", "tpu"])
     assert "nowhere" in mistake(capsys, [verb, "--tables", "nowhere"])
     assert "did you mean 'pocket'?" in mistake(capsys, [verb, "--backbone", "pocke"])
@@ -253,13 +259,12 @@ def test_mistakes_in_probe_and_diagnose_are_one_sentence(folder, verb, capsys):
     assert "/proc/labclip" in mistake(capsys, [*tables, "--device", "cpu", "--json", "/proc/labclip/table.json"])
 
 
-@pytest.mark.parametrize("verb", ["probe", "diagnose"])
-def test_too_few_scenes_are_one_sentence(folder, verb, capsys):
+def test_too_few_scenes_to_split_are_one_sentence(folder, capsys):
     lines = (folder / "labels.csv").read_text().splitlines()[1:]
     label(folder, lines[:8])
     for name in TABLES:
         np.save(folder / f"{name}.npy", np.load(folder / f"{name}.npy")[:8])
-    assert "10 or more" in mistake(capsys, [verb, "--tables", str(folder), "--device", "cpu"])
+    assert "10 or more" in mistake(capsys, ["probe", "--tables", str(folder), "--device", "cpu"])
 
 
 def test_tables_and_a_backbone_are_two_questions(capsys):

@@ -26,18 +26,18 @@ MUTANTS = {
     "a split that knows nothing of twins": (
         """
         import torch
-        from labclip_lib import probes
+        from labclip_lib import protocols
 
-        sound = probes.split_by_combination
+        sound = protocols.split_by_combination
 
         def leaky(attribute, object, seed=42):
             split = sound(attribute, object, seed)
             rank = torch.rand(len(attribute), generator=torch.Generator().manual_seed(seed))
-            return probes.Split(rank < 0.8, (rank >= 0.8) & (rank < 0.9), rank >= 0.9, split.cluster, split.asked)
+            return protocols.Split(rank < 0.8, (rank >= 0.8) & (rank < 0.9), rank >= 0.9, split.cluster, split.asked)
 
-        probes.split_by_combination = leaky
+        protocols.split_by_combination = leaky
         """,
-        "test_probes.py",
+        "test_protocols.py",
         "twins_share",
     ),
     "labels permuted": (
@@ -58,11 +58,11 @@ MUTANTS = {
     ),
     "a ceiling that is typed in": (
         """
-        from labclip_lib import probes
+        from labclip_lib import protocols
 
-        probes.bag_of_words_ceiling = lambda attribute, object, size_known=True: 0.5
+        protocols.bag_of_words_ceiling = lambda attribute, object, size_known=True: 0.5
         """,
-        "test_probes.py",
+        "test_protocols.py",
         "not_typed_in",
     ),
 }

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from labclip_lib.backbones import load_backbone
 from labclip_lib.diagnosis import estimate, paired_difference
-from labclip_lib.probes import probe_attributes, split_by_combination
+from labclip_lib.probes import probe_attributes
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 
 
