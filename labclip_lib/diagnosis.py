@@ -181,8 +181,7 @@ def diagnose(backbone, world=None, layouts=3, seed=7):
                 still = 0.0 if name == "swap" else math.nan  # how far a replacement moves it is its own affair
                 out[f"{name}, margin of the cosine"] = found["margin"]._replace(bag_of_words=still)
     out |= _retrieval(images, texts()[0], scenes, cluster)
-    out |= _one_side(backbone, parts, images, cluster, seed)
-    return out
+    return out | diagnose_within(backbone, world, seed)
 
 
 def diagnose_embeddings(images, captions, foils, clusters):
@@ -230,18 +229,21 @@ def _rows(scenes):
     ]
 
 
-def _one_side(backbone, parts, images, cluster, seed):
-    """The same question inside each side, by the same cosine, and how far a caption moves when it is changed."""
-    cluster = cluster.cpu().numpy()
-    out = {}
-    if len(parts) > 1:
-        # The anchor in one layout; its copy and its twin in another, which they share.
-        twin = embed_images(backbone, parts[1].swapped())
-        values = pairwise_outcomes((images[0] * images[1]).sum(1), (images[0] * twin).sum(1))
-        out["image with image: its copy or its twin"] = Measure(values, cluster, 0.5, 0.5)
-    scenes, swapped = parts[0], parts[0].swapped()
-    anchor, other = embed_texts(backbone, scenes.captions()), scenes.mention_order().flip(1)
-    turned = [_captions_in(part, other) for part in (scenes, swapped)]
+def diagnose_within(backbone, world=None, seed=7):
+    """The swap test inside each side, by the same cosine, and how far a caption moves when it is changed.
+
+    Is an image closer to a new layout of its scene than to the twin in that layout? Is a caption closer to
+    another wording of itself, or to itself with the objects in the other order, than to the twin's caption in the
+    same form? Returns {name: Measure} over all two-object scenes.
+    """
+    world = world or World()
+    scenes, other = (world.compositions(seed=[seed, k]) for k in range(2))
+    swapped, cluster = scenes.swapped(), pair_clusters(scenes.color, scenes.shape).numpy()
+    anchor, copy, twin = (embed_images(backbone, part) for part in (scenes, other, other.swapped()))
+    values = pairwise_outcomes((anchor * copy).sum(1), (anchor * twin).sum(1))
+    out = {"image with image: its copy or its twin": Measure(values, cluster, 0.5, 0.5)}
+    anchor, turn = embed_texts(backbone, scenes.captions()), scenes.mention_order().flip(1)
+    turned = [_captions_in(part, turn) for part in (scenes, swapped)]
     longer = [part.captions(template="a photo of a {attr1} {obj1} and a {attr2} {obj2}") for part in (scenes, swapped)]
     for name, (same, twin) in (("reworded", longer), ("objects in the other order", turned)):
         same, twin = ((anchor * embed_texts(backbone, captions)).sum(1) for captions in (same, twin))
