@@ -52,12 +52,16 @@ def _span(low, high):
 
 def _returned(answer, value, want):
     """Fail early, in words, when nothing or the wrong kind of thing came back."""
-    if value is None or value is ...:
-        raise CheckFailed(f"{answer.__name__} returned nothing; write its body and end it with a return.")
+    _not_nothing(answer, value)
     value = torch.as_tensor(value).detach()
     if tuple(value.shape) != want:
         raise CheckFailed(f"{answer.__name__} returned shape {tuple(value.shape)}; expected {want}.")
     return value
+
+
+def _not_nothing(answer, value):
+    if value is None or value is ...:
+        raise CheckFailed(f"{answer.__name__} returned nothing; write its body and end it with a return.")
 
 
 def _unit(seed, *shape):
@@ -151,6 +155,7 @@ def _try_order_blind(answer):
     pairs = [("red circle and blue square", "blue circle and red square"), ("a cross", "cross a")]
     for first, second in pairs:
         ours, theirs = answer(first), answer(second)
+        _not_nothing(answer, ours)
         if not isinstance(ours, str) or not ours.strip():
             raise CheckFailed(f"{answer.__name__} returned {ours!r}; expected a caption, a str.")
         if ours != theirs:

@@ -111,13 +111,16 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
     """Accuracies along an axis as lines with 95 % bands, against chance and the bag-of-words ceiling.
 
     x: (T,) positions. rows: sequence of (label, kind, estimates), kind a key of PALETTE, estimates T of
-    (mean, low, high). chance, ceiling: a float or T of them. Returns the axes.
+    (mean, low, high); a second line of one kind is dashed. chance, ceiling: a float or T of them. Returns the axes.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 3.4))
+    drawn = set()
     for label, kind, estimates in rows:
         mean, low, high = np.asarray(estimates, float).T
-        ax.plot(x, mean, color=PALETTE[kind], marker="o", ms=5, lw=1.8, label=label, zorder=3)
+        style = "--o" if kind in drawn else "-o"
+        drawn.add(kind)
+        ax.plot(x, mean, style, color=PALETTE[kind], ms=5, lw=1.8, label=label, zorder=3)
         ax.fill_between(x, low, high, color=PALETTE[kind], alpha=0.18, lw=0)
     for level, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
         if level is not None:

@@ -160,6 +160,54 @@ def caption_explorer(backbone, scenes):
     return _panel(body, script, data)
 
 
+def scene_composer(backbone, world, seed=0):
+    """Compose a two-object scene from menus and see which captions the model finds closest to it.
+
+    world: a small World, since each of its two-object scenes is drawn and embedded beforehand. The captions are
+    the true one, its twin's, and two with one colour replaced.
+    """
+    scenes = world.compositions(seed=seed)
+    images = scenes.render(backbone.image_size)
+    cosines = (backbone.encode_images(images) @ embed_texts(backbone, scenes.captions()).T).cpu()
+    rows = [sorted(zip(s, c, strict=True)) for s, c in zip(scenes.shape.tolist(), scenes.color.tolist(), strict=True)]
+    menus = [
+        f"<select aria-label='{what}'>" + "".join(f"<option>{name}</option>" for name in names) + "</select>"
+        for what, names in (
+            ("first colour", world.colors), ("first shape", world.shapes),
+            ("second colour", world.colors), ("second shape", world.shapes))
+    ]  # fmt: skip
+    body = f"""<p>A scene with a {menus[0]} {menus[1]} and a {menus[2]} {menus[3]}</p>
+    <div class="lc-row"><img alt="the scene" width="112" height="112"></div>
+    <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
+    script = """
+    const menus = [...root.querySelectorAll("select")], bars = root.querySelector(".lc-bars");
+    const note = root.querySelector(".lc-note"), picture = root.querySelector("img");
+    const find = objects => { const want = JSON.stringify(objects.sort((a, b) => a[0] - b[0]));
+      return data.rows.findIndex(row => JSON.stringify(row) === want); };
+    function draw() {
+      const [a, s, b, t] = menus.map(m => m.selectedIndex);
+      bars.innerHTML = "";
+      if (a === b || s === t) { note.textContent = "Choose two different colours and two different shapes."; return; }
+      const own = find([[s, a], [t, b]]), other = data.colors.findIndex((_, k) => k !== a && k !== b);
+      const rivals = [["true", own], ["colours swapped", find([[s, b], [t, a]])],
+        ["one colour replaced", find([[s, other], [t, b]])], ["one colour replaced", find([[s, a], [t, other]])]];
+      picture.src = "data:image/png;base64," + data.images[own];
+      const best = Math.max(...rivals.map(([, k]) => data.cosines[own][k]));
+      rivals.forEach(([what, k]) => { const c = data.cosines[own][k];
+        bars.append(bar(what + ": " + data.captions[k], c, data.shades[+(what !== "true")], c.toFixed(3))); });
+      note.textContent = data.cosines[own][own] === best ? "The true caption is closest." :
+        "The model prefers: " + rivals.find(([, k]) => data.cosines[own][k] === best)[0] + ".";
+    }
+    menus.forEach((m, k) => { m.selectedIndex = k < 2 ? 0 : 1; m.addEventListener("change", draw); });
+    draw();"""
+    data = {
+        "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
+        "images": [base64.b64encode(_png(image)).decode() for image in images],
+        "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
+    }  # fmt: skip
+    return _panel(body, script, data)
+
+
 def try_captions(backbone, image):
     """Type any captions, one a line, and see their cosines with an image. Needs a running kernel.
 

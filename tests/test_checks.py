@@ -19,7 +19,24 @@ def accuracy(positive, negative):
     return ((positive > negative).float() + 0.5 * (positive == negative).float()).mean()
 
 
-RIGHT = {"info_nce": loss, "zero_shot": zero_shot, "accuracy_with_ties": accuracy}
+def leak(cluster, train, test):
+    return torch.isin(cluster[test], cluster[train]).double().mean()
+
+
+def twin_share(similarity, own, twin):
+    first = similarity.argmax(1)
+    return (first == twin)[first != own].double().mean()
+
+
+RIGHT = {
+    "info_nce": loss,
+    "zero_shot": zero_shot,
+    "accuracy_with_ties": accuracy,
+    "best_guess": lambda colors: max(colors.count(c) for c in colors) / len(colors),
+    "leak": leak,
+    "order_blind": lambda caption: " ".join(sorted(caption.split())),
+    "twin_share": twin_share,
+}
 
 
 def rows(images, texts, scale):
@@ -42,6 +59,23 @@ SLIPS = [
     ("accuracy_with_ties", lambda p, n: (p > n).float().mean(), "ties count as losses"),
     ("accuracy_with_ties", lambda p, n: 6 * accuracy(p, n), "divide"),
     ("accuracy_with_ties", lambda p, n: p > n, "shape (6,)"),
+    ("best_guess", lambda colors: 1 / 8, "knows nothing"),
+    ("best_guess", lambda colors: 1 / len(set(colors)), "counts alike"),
+    ("best_guess", lambda colors: max(colors.count(c) for c in colors), "divide"),
+    ("best_guess", lambda colors: 1 / len(colors), "most* frequent"),
+    ("leak", lambda c, train, test: leak(c, test, train), "count test scenes"),
+    ("leak", lambda c, train, test: (torch.isin(c, c[train]) & test).double().mean(), "share of all"),
+    ("leak", lambda c, train, test: (train & test)[test].double().mean(), "*pair*"),
+    ("leak", lambda c, train, test: 1 - leak(c, train, test), "does not leak"),
+    ("leak", lambda c, train, test: torch.isin(c[test], c[train]).sum(), "divide"),
+    ("order_blind", lambda caption: caption, "in another order"),
+    ("order_blind", lambda caption: "words", "loses or adds"),
+    ("order_blind", lambda caption: " ".join(sorted(set(caption.split()))), "keeps count"),
+    ("order_blind", lambda caption: sorted(caption.split()), "expected a caption"),
+    ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).double().mean(), "*wrong* first"),
+    ("twin_share", lambda s, own, twin: (s.argmax(1) != own).double().mean(), "share of wrong first"),
+    ("twin_share", lambda s, own, twin: 1 - twin_share(s, own, twin), "are not the twin"),
+    ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).sum(), "divide"),
 ]
 
 

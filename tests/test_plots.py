@@ -5,7 +5,17 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
-from labclip_lib.plots import INK, PALETTE, PAPER, accuracy_bars, show_scenes, similarity_matrix, use_style
+from labclip_lib.plots import (
+    INK,
+    PALETTE,
+    PAPER,
+    accuracy_bars,
+    accuracy_lines,
+    confusion,
+    show_scenes,
+    similarity_matrix,
+    use_style,
+)  # fmt: skip
 from labclip_lib.scenes import World
 
 
@@ -91,3 +101,22 @@ def test_accuracy_bars_show_value_interval_chance_and_ceiling():
 def test_accuracy_bars_need_no_level_and_may_share_axes():
     _, ax = plt.subplots()
     assert accuracy_bars([("a", "image", 1.0, (0.9, 1.0))], ax=ax) is ax and ax.get_legend() is None
+
+
+def test_accuracy_lines_show_every_point_and_both_levels():
+    first, second = [(0.5, 0.4, 0.6), (0.7, 0.6, 0.8)], [(0.9, 0.8, 1.0), (0.8, 0.7, 0.9)]
+    rows = [("images", "image", first), ("fixed", "text", first), ("random", "text", second)]
+    ax = accuracy_lines([2, 3], rows, chance=[0.2, 0.1], ceiling=0.5)
+    drawn = {line.get_label(): line for line in ax.lines}
+    assert list(drawn) == ["images", "fixed", "random", "bag-of-words ceiling", "chance"]
+    assert list(drawn["random"].get_ydata()) == [0.9, 0.8] and list(drawn["chance"].get_ydata()) == [0.2, 0.1]
+    assert to_rgb(drawn["fixed"].get_color()) == to_rgb(drawn["random"].get_color()) == to_rgb(PALETTE["text"])
+    assert drawn["fixed"].get_linestyle() != drawn["random"].get_linestyle()  # one colour, told apart
+    assert len(ax.collections) == 3 and ax.get_ylabel() == "accuracy"
+
+
+def test_confusion_rows_are_shares():
+    ax = confusion([0, 0, 0, 1], [0, 0, 1, 1], ["red", "blue", "pink"])
+    assert [text.get_text() for text in ax.texts] == ["0.67", "0.33", "0.00", "0.00", "1.00", "0.00"] + ["0.00"] * 3
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "blue", "pink"]
+    assert ax.get_xlabel() and ax.get_ylabel()

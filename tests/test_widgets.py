@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from labclip_lib.scenes import World
-from labclip_lib.widgets import caption_explorer, matrix_player, quiz, temperature_slider, try_captions
+from labclip_lib.widgets import caption_explorer, matrix_player, quiz, scene_composer, temperature_slider, try_captions
 
 QUESTIONS = [
     ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script><!-- <script> -->"), ("no", False, "Count.")]),
     ("What do we NAME it?", [("a bag", True, "Right so."), ("a list", False, "No order in it.")]),
 ]
+
+
+FEW = World(colors=("red", "blue", "green"), shapes=("star", "ring"))
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,7 @@ def pieces(scenes, tiny):
         "temperature_slider": lambda: temperature_slider(cosines, ["a star", "a <ring>", "a moon"], images),
         "matrix_player": lambda: matrix_player(torch.rand(3, 2, 2).round() / 3, [0, 5, 10], [0.7] * 10, ["a", "b"]),
         "caption_explorer": lambda: caption_explorer(tiny, World(shapes=("star", "ring")).sample(2, seed=0)),
+        "scene_composer": lambda: scene_composer(tiny, FEW),
         "quiz": lambda: quiz(QUESTIONS),
     }
     made = {}
@@ -46,7 +50,7 @@ def numbers(page):
     return json.loads(re.search(r"data = (.*?);\nfunction", page, re.S)[1])
 
 
-NAMES = ["temperature_slider", "matrix_player", "caption_explorer", "quiz"]
+NAMES = ["temperature_slider", "matrix_player", "caption_explorer", "scene_composer", "quiz"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,6 +106,15 @@ def test_explorer_carries_every_caption_s_cosine(tiny):
         world = scenes.world
         assert f"{world.colors[c1]} {world.shapes[s1]} and {world.colors[c2]} {world.shapes[s2]}" == captions[k]
         assert cosines[k, ((c1 * 2 + s1) * 8 + c2) * 2 + s2] == pytest.approx(float(want[k]), abs=1e-3)
+
+
+def test_composer_carries_every_scene_with_its_captions(tiny):
+    data, scenes = numbers(scene_composer(tiny, FEW, seed=3).data), FEW.compositions(seed=3)
+    assert data["captions"] == scenes.captions() and len(data["images"]) == len(scenes) == 6
+    want = tiny.encode_images(scenes.render(32)) @ tiny.encode_texts(scenes.captions()).T
+    assert torch.allclose(torch.tensor(data["cosines"]), want, atol=1e-3)
+    for row, caption in zip(data["rows"], data["captions"], strict=True):
+        assert " and ".join(f"{FEW.colors[c]} {FEW.shapes[s]}" for s, c in row) == caption
 
 
 def test_quiz_escapes_its_text_and_explains_every_answer(pieces):
