@@ -61,9 +61,10 @@ def _doctor(args):
 
 def _pretrain(args):
     # Imported late, so that `doctor` still answers when something these need is missing.
-    from labclip_lib.acceptance import as_markdown, measure, summary
+    from labclip_lib.acceptance import as_markdown, measure, pooled, summary
     from labclip_lib.backbones import load_backbone, verify_weights
     from labclip_lib.captions import CaptionPolicy
+    from labclip_lib.diagnosis import diagnose_within
     from labclip_lib.dial import turn_dial
     from labclip_lib.pretrain import Recipe, pretrain
 
@@ -92,7 +93,8 @@ def _pretrain(args):
         paths.append(pretrain(Recipe(seed=seed, **changes), args.out / f"pocket-{seed}", args.device))
         print(f"seed {seed}: {paths[-1]}")
     if args.report:
-        runs = [measure(load_backbone(str(path), args.device)) for path in paths]
+        backbones = [load_backbone(str(path), args.device) for path in paths]
+        runs = [measure(backbone) for backbone in backbones]
         table = summary(runs)
         cards = [
             _add_report(path.with_name("pocket-card.json"), summary([run]))
@@ -103,7 +105,10 @@ def _pretrain(args):
             f"{card['seconds'] / 60:.1f} min on {card['device']} ({card['threads']} threads)" for card in cards
         )
         print(f"\nPretraining time, seed by seed: {times}.")
-        _write(args.out / "pocket-report.json", {"recipes": [card["recipe"] for card in cards], "table": table})
+        inside = [diagnose_within(backbone) for backbone in backbones]
+        within = {name: pooled([run[name] for run in inside]) for name in inside[0]}
+        recipes = [card["recipe"] for card in cards]
+        _write(args.out / "pocket-report.json", {"recipes": recipes, "table": table, "within": within})
         return 0 if all(row["accepted"] for row in table.values()) else 1
     return 0
 

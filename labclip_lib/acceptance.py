@@ -79,14 +79,18 @@ def summary(runs, seed=0):
     """
     table = {}
     for metric, (low, high) in BOUNDS.items():
-        outcomes = np.concatenate([run[metric][0] for run in runs])
-        clusters = np.concatenate([run[metric][1] for run in runs])
-        seeds = [float(run[metric][0].mean()) for run in runs]
-        table[metric] = estimate(outcomes, clusters, seed)._asdict() | {
-            "seeds": seeds,
-            "accepted": all(low <= value <= high for value in seeds),
-        }
+        row = pooled([run[metric] for run in runs], seed)
+        table[metric] = row | {"accepted": all(low <= value <= high for value in row["seeds"])}
     return table
+
+
+def pooled(runs, seed=0):
+    """One metric over several trainings: {"mean", "low", "high", "seeds": [...]}, clustered as in `summary`.
+
+    runs: for each training its (outcomes, clusters), or a `diagnosis.Measure`.
+    """
+    outcomes, clusters = (np.concatenate([run[part] for run in runs]) for part in (0, 1))
+    return estimate(outcomes, clusters, seed)._asdict() | {"seeds": [float(run[0].mean()) for run in runs]}
 
 
 def load_report(name):
@@ -95,6 +99,11 @@ def load_report(name):
     CONTRIBUTING.md has the commands that make them. Returns {metric: row}, as `summary` does.
     """
     return json.loads((WEIGHTS / f"{name}-report.json").read_text())["table"]
+
+
+def load_within(name):
+    """The swap test inside each side, kept with the same report: {measure: row}, rows as of `pooled`."""
+    return json.loads((WEIGHTS / f"{name}-report.json").read_text())["within"]
 
 
 def as_markdown(table):

@@ -430,6 +430,8 @@ class TestShipped:
         for metric, row in report["table"].items():
             assert row["accepted"] and row["low"] <= row["mean"] <= row["high"], metric
             assert all(BOUNDS[metric][0] <= value <= BOUNDS[metric][1] for value in row["seeds"]), metric
+        for row in report["within"].values():
+            assert len(row["seeds"]) == len(report["recipes"]) and 0 <= row["low"] <= row["mean"] <= row["high"]
 
     def test_face(self, pocket, picture):
         assert pocket.dim == 256 and pocket.name == "pocket"

@@ -336,11 +336,6 @@ def test_a_real_backbone_can_be_diagnosed(tiny):
         assert np.isfinite(measure.values).all() and low <= measure.estimate().mean <= 2, name
 
 
-def test_one_layout_has_no_other_picture_to_compare_with(monkeypatch):
-    lend_eyes(monkeypatch, diagnosis)
-    run = diagnose(Binder(), SMALL, layouts=1)
-    assert not any("image with image" in name for name in run) and len(run["swap accuracy, fixed order"].values) == 200
-
 
 def test_table_has_a_line_for_each_measure(diagnosed):
     run = diagnosed[BagOfWords]

@@ -39,6 +39,8 @@ def graded(monkeypatch):
             return run
 
         monkeypatch.setattr(acceptance, "measure", measure)
+        inside = {"image with image": diagnosis.Measure(np.ones(4), np.arange(4))}
+        monkeypatch.setattr(diagnosis, "diagnose_within", lambda backbone: inside)
 
     return grade
 
@@ -74,6 +76,7 @@ def test_report_measures_three_seeds_and_judges_them(small, graded, tmp_path, ca
     assert "min on cpu" in out
     report = json.loads((tmp_path / "pocket-report.json").read_text())
     assert [recipe["seed"] for recipe in report["recipes"]] == [0, 1, 2] and list(report["table"]) == list(BOUNDS)
+    assert report["within"]["image with image"]["seeds"] == [1.0, 1.0, 1.0]
     for seed in range(3):  # and each one's own row is on its card
         card = json.loads((tmp_path / f"pocket-{seed}" / "pocket-card.json").read_text())
         assert list(card["report"]) == list(BOUNDS) and len(card["report"]["image probe"]["seeds"]) == 1
