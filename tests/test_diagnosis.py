@@ -336,7 +336,6 @@ def test_a_real_backbone_can_be_diagnosed(tiny):
         assert np.isfinite(measure.values).all() and low <= measure.estimate().mean <= 2, name
 
 
-
 def test_table_has_a_line_for_each_measure(diagnosed):
     run = diagnosed[BagOfWords]
     lines = as_table(run).splitlines()
