@@ -1,7 +1,7 @@
 """What captions say about scenes: templates, reading a caption back, and the caption policy.
 
-The caption policy decides how often a pretraining caption says which colour goes with which shape. The
-book suspects it as the cause of the failure; PocketCLIP's captions of two objects never say it outright.
+The caption policy decides how often a pretraining caption says which colour goes with which shape.
+PocketCLIP's captions of two objects never say it outright; `dial.py` shows what happens when they do.
 """
 
 import dataclasses
