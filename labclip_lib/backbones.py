@@ -50,7 +50,8 @@ class Backbone:
         how = v2.InterpolationMode(config["interpolation"])
         self._resize = v2.Compose([v2.Resize(size, how, antialias=True), v2.CenterCrop(self.image_size)])
         self._normalize = v2.Normalize(config["mean"], config["std"])
-        self.dim = self._forward(model.encode_text, self._tokens(["a"]), True).shape[1]
+        self._encode_text = unpadded(model) if isinstance(tokenizer, WordTokenizer) else model.encode_text
+        self.dim = self._forward(self._encode_text, self._tokens(["a"]), True).shape[1]
 
     @property
     def logit_scale(self):
@@ -89,7 +90,7 @@ class Backbone:
         for row, caption in enumerate(captions):
             if not isinstance(caption, str) or not caption.strip():
                 raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
-        return self._forward(self.model.encode_text, self._tokens(captions), normalize)
+        return self._forward(self._encode_text, self._tokens(captions), normalize)
 
     def _tokens(self, captions):
         return self.tokenizer(captions) if captions else torch.zeros(0, 1, dtype=torch.int64)
@@ -199,6 +200,22 @@ def new_pocket(config, device="cpu", position_std=None):
     if position_std is not None:
         torch.nn.init.normal_(model.text.positional_embedding, std=position_std)
     return model
+
+
+def unpadded(model):
+    """A PocketCLIP's encode_text, spared the padding behind its longest caption.
+
+    Attention is causal, so what stands behind the end of text changes nothing, and captions of six words would
+    otherwise cost as much as captions of twenty. open_clip wants the mask cut to match.
+    """
+    mask = model.text.attn_mask
+
+    def encode_text(tokens):
+        longest = int((tokens > 0).sum(1).max())
+        model.text.attn_mask = mask.to(tokens.device)[:longest, :longest]
+        return model.encode_text(tokens[:, :longest])
+
+    return encode_text
 
 
 def pocket_tokenizer(words, config):

@@ -242,20 +242,26 @@ def diagnose_within(backbone, world=None, seed=7):
     anchor, copy, twin = (embed_images(backbone, part) for part in (scenes, other, other.swapped()))
     values = pairwise_outcomes((anchor * copy).sum(1), (anchor * twin).sum(1))
     out = {"image with image: its copy or its twin": Measure(values, cluster, 0.5, 0.5)}
-    anchor, turn = embed_texts(backbone, scenes.captions()), scenes.mention_order().flip(1)
-    turned = [_captions_in(part, turn) for part in (scenes, swapped)]
-    longer = [part.captions(template="a photo of a {attr1} {obj1} and a {attr2} {obj2}") for part in (scenes, swapped)]
-    for name, (same, twin) in (("reworded", longer), ("objects in the other order", turned)):
-        same, twin = ((anchor * embed_texts(backbone, captions)).sum(1) for captions in (same, twin))
-        out[f"caption with caption, {name}"] = Measure(pairwise_outcomes(same, twin), cluster, 0.5, 0.5)
-    rng = np.random.default_rng(seed)
-    shuffled = [" ".join(rng.permutation(caption.split())) for caption in scenes.captions()]
-    for name, captions, still in (
-        ("words shuffled", shuffled, 0.0),
-        ("colours swapped", swapped.captions(), 0.0),
-        ("one colour replaced", scenes.replaced("color", seed).captions(), math.nan),
-    ):
-        moved = 1 - (anchor * embed_texts(backbone, captions)).sum(1).cpu().double().numpy()
+    turn, rng = scenes.mention_order().flip(1), np.random.default_rng(seed)
+    longer = "a photo of a {attr1} {obj1} and a {attr2} {obj2}"
+    said = {
+        "anchor": scenes.captions(),
+        "reworded": scenes.captions(template=longer),
+        "twin, reworded": swapped.captions(template=longer),
+        "objects in the other order": _captions_in(scenes, turn),
+        "twin, objects in the other order": _captions_in(swapped, turn),
+        "words shuffled": [" ".join(rng.permutation(caption.split())) for caption in scenes.captions()],
+        "colours swapped": swapped.captions(),
+        "one colour replaced": scenes.replaced("color", seed).captions(),
+    }
+    # In one call, because many of them are the same captions.
+    texts = embed_texts(backbone, [caption for captions in said.values() for caption in captions]).chunk(len(said))
+    cosine = {name: (texts[0] * part).sum(1) for name, part in zip(said, texts, strict=True)}
+    for name in ("reworded", "objects in the other order"):
+        values = pairwise_outcomes(cosine[name], cosine[f"twin, {name}"])
+        out[f"caption with caption, {name}"] = Measure(values, cluster, 0.5, 0.5)
+    for name, still in (("words shuffled", 0.0), ("colours swapped", 0.0), ("one colour replaced", math.nan)):
+        moved = 1 - cosine[name].cpu().double().numpy()
         out[f"caption moves (1 - cosine), {name}"] = Measure(moved, cluster, bag_of_words=still)
     return out
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import normalize
 from tqdm.auto import tqdm
 
-from labclip_lib.backbones import WEIGHTS, Backbone, new_pocket, pick_device, pocket_tokenizer, sha256
+from labclip_lib.backbones import WEIGHTS, Backbone, new_pocket, pick_device, pocket_tokenizer, sha256, unpadded
 from labclip_lib.captions import FILLERS, CaptionPolicy
 from labclip_lib.embed import write_atomically
 from labclip_lib.losses import info_nce
@@ -83,7 +83,7 @@ class Trainer:
         preprocess = model.visual.preprocess_cfg
         self._mean = torch.tensor(preprocess["mean"], device=device)[:, None, None]
         self._std = torch.tensor(preprocess["std"], device=device)[:, None, None]
-        self._mask = model.text.attn_mask.clone()
+        self._encode_text = unpadded(self.model)
         self.optimizer = torch.optim.AdamW(self._groups(), betas=recipe.betas)
 
     def _groups(self):
@@ -110,7 +110,7 @@ class Trainer:
         size = size if isinstance(size, int) else size[0]
         pixels = torch.cat([part.render(size, self.device) for part in (ones, twos)])
         images = normalize(self.model.encode_image((pixels - self._mean) / self._std), dim=-1)
-        texts = normalize(self.model.encode_text(self._tokens(captions)), dim=-1)
+        texts = normalize(self._encode_text(self.tokenizer(captions).to(self.device)), dim=-1)
         loss = info_nce(images, texts, self.model.logit_scale.exp())
         self.optimizer.zero_grad()
         loss.backward()
@@ -119,14 +119,6 @@ class Trainer:
             self.model.logit_scale.clamp_(0, math.log(MAX_LOGIT_SCALE))
         self.done += 1
         return loss.detach()
-
-    def _tokens(self, captions):
-        # Attention is causal, so what stands behind the end of text changes nothing: cutting the padding
-        # off halves the text tower's work. open_clip wants the mask cut to match.
-        tokens = self.tokenizer(captions)
-        longest = int((tokens > 0).sum(1).max())
-        self.model.text.attn_mask = self._mask[:longest, :longest]
-        return tokens[:, :longest].to(self.device)
 
     def snapshot(self):
         """A frozen copy of the model so far, as a Backbone."""

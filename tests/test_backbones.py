@@ -439,6 +439,15 @@ class TestShipped:
             assert out.shape == (1, 256) and out.dtype == torch.float32
             assert float(out.norm()) == pytest.approx(1, abs=1e-5)
 
+    def test_leaving_the_padding_out_changes_nothing(self, pocket):
+        captions = ["a star", "a photo of a red circle and a blue square", "ring"]
+        mask = torch.full((24, 24), -torch.inf, device=pocket.device).triu(1)
+        pocket.model.text.attn_mask = mask
+        whole = pocket.model.encode_text(pocket.tokenizer(captions).to(pocket.device))
+        for rows in ([0], [0, 2], [0, 1, 2]):  # whatever stands beside it
+            alone = pocket.encode_texts([captions[row] for row in rows], normalize=False)
+            assert torch.allclose(alone, whole[rows], atol=1e-4)
+
     def test_it_names_single_objects(self, pocket):
         world = World()
         scenes = world.sample(200, objects=1, seed=9)

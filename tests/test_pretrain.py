@@ -179,20 +179,6 @@ def test_the_text_transformer_learns_at_its_own_rate(tiny_recipe):
     assert len(peak) == len(list(trainer.model.parameters()))
 
 
-def test_trimmed_padding_changes_no_embedding(tiny_recipe):
-    trainer = Trainer(tiny_recipe)
-    model = trainer.model.eval()
-    captions = ["a photo of a red circle and a blue thing", "a star", "a photo of an orange moon"]
-    with torch.no_grad():
-        whole = model.encode_text(trainer.tokenizer(captions))
-        short = trainer._tokens(captions)
-        assert short.shape[1] == 12 < trainer.tokenizer.context_length
-        assert torch.allclose(model.encode_text(short), whole, atol=1e-5)
-        # A longer batch after a shorter one gets its whole mask back.
-        assert torch.allclose(model.encode_text(trainer._tokens(["a star"])), whole[1:2], atol=1e-5)
-        assert torch.allclose(model.encode_text(trainer._tokens(captions)), whole, atol=1e-5)
-
-
 def test_every_step_of_every_seed_sees_other_captions(tiny_recipe, monkeypatch):
     seen, sample = [], CaptionPolicy.sample
 
