@@ -194,7 +194,7 @@ def scene_composer(backbone, world, seed=0):
       picture.src = "data:image/png;base64," + data.images[own];
       const best = Math.max(...rivals.map(([, k]) => data.cosines[own][k]));
       rivals.forEach(([what, k]) => { const c = data.cosines[own][k];
-        bars.append(bar(what + ": " + data.captions[k], c, data.shades[+(what !== "true")], c.toFixed(3))); });
+        bars.append(bar(what + ": " + data.captions[k], c, data.shades[+(what !== "true")], c.toFixed(4))); });
       note.textContent = data.cosines[own][own] === best ? "The true caption is closest." :
         "The model prefers: " + rivals.find(([, k]) => data.cosines[own][k] === best)[0] + ".";
     }
