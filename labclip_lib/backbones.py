@@ -212,8 +212,11 @@ def unpadded(model):
 
     def encode_text(tokens):
         longest = int((tokens > 0).sum(1).max())
-        model.text.attn_mask = mask.to(tokens.device)[:longest, :longest]
-        return model.encode_text(tokens[:, :longest])
+        model.text.attn_mask = mask[:longest, :longest]
+        try:
+            return model.encode_text(tokens[:, :longest])
+        finally:
+            model.text.attn_mask = mask  # so that the model still reads padded tokens
 
     return encode_text
 
