@@ -26,6 +26,7 @@ def main(argv=None):
     make.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     make.add_argument("--report", action="store_true", help="measure and print the acceptance table")
     make.add_argument("--dial", action="store_true", help="train and measure one for each share of binding captions")
+    make.add_argument("--twins", action="store_true", help="train and measure some in worlds that lack twins")
     make.add_argument("--backbone", help="with --report: measure this one (such as 'pocket') and train nothing")
     make.set_defaults(run=_pretrain)
     for verb, run, what in (
@@ -67,6 +68,7 @@ def _pretrain(args):
     from labclip_lib.diagnosis import diagnose_within
     from labclip_lib.dial import turn_dial
     from labclip_lib.pretrain import Recipe, pretrain
+    from labclip_lib.support import take_twins_away
 
     if args.backbone:
         table = summary([measure(load_backbone(args.backbone, args.device))])
@@ -76,14 +78,15 @@ def _pretrain(args):
             worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
             print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
         return 0
-    if args.dial:
+    if args.dial or args.twins:
         given = [
             name for name in ("seed", "steps", "binding", "text_lr", "backbone") if getattr(args, name) is not None
         ]
-        if given or args.report:
-            name = given[0].replace("_", "-") if given else "report"
-            raise ValueError(f"--dial has a recipe of its own, and takes no --{name}; leave it out.")
-        print(turn_dial(args.out, args.device))
+        given += [name for name in ("report", "twins") if getattr(args, name) and (args.dial or name != "twins")]
+        if given:
+            this, name = "--dial" if args.dial else "--twins", given[0].replace("_", "-")
+            raise ValueError(f"{this} has a recipe of its own, and takes no --{name}; leave it out.")
+        print((turn_dial if args.dial else take_twins_away)(args.out, args.device))
         return 0
     changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
     if args.binding is not None:

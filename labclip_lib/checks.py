@@ -185,6 +185,28 @@ def _try_twin_share(answer):
     _compare(answer, value, 3 / 4, slips)
 
 
+def _try_make_blind(answer):
+    texts = _unit(7, 8, 4)
+    support = torch.tensor([True, False, False, True, False, False, True, False])
+    partner = torch.tensor([1, 0, 3, 2, 5, 4, 6, 7])  # one pair is not on the support at all; two are alone
+    given = texts.clone()
+    value = _returned(answer, answer(given, support.clone(), partner.clone()), (8, 4))
+    if not torch.equal(given, texts):
+        raise CheckFailed(f"{answer.__name__} changes its input; work on a copy, such as texts.clone().")
+    if not torch.equal(value[support], texts[support]):
+        moved = int((value != texts).any(1)[support].sum())
+        raise CheckFailed(
+            f"{answer.__name__} changes {moved} of the {int(support.sum())} captions on the support; there the loss "
+            "looks, so they must stay bit for bit."
+        )
+    if not torch.equal(value, value[partner]):
+        split = int((value != value[partner]).any(1).sum())
+        raise CheckFailed(
+            f"{answer.__name__} leaves {split} captions that differ from their partner. "
+            "Captions off the support take the embedding of the partner; of two that are both off it, one gives its own."
+        )
+
+
 def _compare(answer, value, want, slips):
     if abs(value - want) < 1e-6:
         return
@@ -201,4 +223,5 @@ EXERCISES = {
     "leak": _try_leak,
     "order_blind": _try_order_blind,
     "twin_share": _try_twin_share,
+    "make_blind": _try_make_blind,
 }

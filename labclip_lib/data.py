@@ -88,9 +88,9 @@ def load_real_clip():
     """
     names = _class_names()
     photos = [fetch(name) for name in FILES if name.startswith("photos/")]
-    kept = _local("photo_embeddings.npy")
+    kept = _local("real_clip_vitb32/photo_embeddings.npy")
     if kept is not None:
-        order = json.loads(_local("names.json").read_text())["photos"]
+        order = json.loads(_local("real_clip_vitb32/names.json").read_text())["photos"]
         rows = [order.index(path.name) for path in photos]
         photo_embeddings = _table(kept)[rows]
     else:
@@ -109,7 +109,15 @@ def load_real_clip():
 
 def fetch(name):
     """The path of one of `FILES`, read from LABCLIP_DATA or downloaded into the user's cache folder."""
-    url, digest = FILES[name]
+    return fetch_pinned(f"real_clip_vitb32/{name}", *FILES[name])
+
+
+def fetch_pinned(name, url, digest):
+    """The path of a file, read from LABCLIP_DATA or downloaded into the user's cache folder.
+
+    name: its path below either. url, digest: where it is published, and the SHA-256 it must have.
+    Raises ConnectionError when there is neither the folder nor a network, ValueError for a wrong checksum.
+    """
     path = _local(name)
     if path is None:
         return _download(url, digest, name)
@@ -122,14 +130,14 @@ def _local(name):
     folder = os.environ.get("LABCLIP_DATA")
     if not folder:
         return None
-    path = Path(folder) / "real_clip_vitb32" / name
+    path = Path(folder) / name
     if not path.is_file():
-        raise ValueError(f"LABCLIP_DATA is {folder!r} but holds no {path.relative_to(folder)}; unset it to download.")
+        raise ValueError(f"LABCLIP_DATA is {folder!r} but holds no {name}; unset it to download.")
     return path
 
 
 def _download(url, digest, name):
-    folder = Path(os.environ.get("LABCLIP_CACHE") or pooch.os_cache("labclip")) / "real_clip_vitb32"
+    folder = Path(os.environ.get("LABCLIP_CACHE") or pooch.os_cache("labclip"))
     sound = (folder / name).exists() and (digest is None or sha256(folder / name) == digest)
     if not sound and not online(_HOST):
         raise ConnectionError(
@@ -140,11 +148,11 @@ def _download(url, digest, name):
 
 
 def _class_names():
-    local = _local("names.json")
+    local = _local("real_clip_vitb32/names.json")
     if local is not None:
         names = json.loads(local.read_text())["lvis_classes"]
     else:
-        info = json.loads(_download(_NAMES[0], None, "lvis_v1_train_cat_info.json").read_text())
+        info = json.loads(_download(_NAMES[0], None, "real_clip_vitb32/lvis_v1_train_cat_info.json").read_text())
         names = [entry["name"] for entry in sorted(info, key=lambda entry: entry["id"])]
     if hashlib.sha256("\n".join(names).encode()).hexdigest() != _NAMES[1]:
         raise ValueError(f"The list of {len(names)} class names is not the published one; delete it and try again.")

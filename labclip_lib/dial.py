@@ -30,27 +30,37 @@ RECIPE = Recipe(steps=300, text_lr=2e-4)
 def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
     """Train and measure one PocketCLIP a share and seed; returns the path of the table, dial.json.
 
-    A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. Each finished training is
-    kept in a file of its own in the folder `out`, so an interrupted run goes on with the next one. Raises
-    ValueError when the folder holds trainings of another recipe.
+    A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. The rest as in `train_series`,
+    in the folder `out`: an interrupted run goes on with the training that was interrupted.
     """
-    out, device = Path(out), pick_device(device)
-    out.mkdir(parents=True, exist_ok=True)
-    table = []
+    runs = {}
     for share in shares:
         for seed in seeds:
             policy = dataclasses.replace(recipe.policy, binding=share)
-            this = dataclasses.replace(recipe, seed=seed, policy=policy)
-            path = out / f"dial-{share:g}-{seed}.json"
-            if not path.exists():
-                run = {"recipe": this.as_dict(), "rows": _train(this, device, progress)}
-                _write(path, run)
-            run = json.loads(path.read_text())
-            if run["recipe"] != this.as_dict():
-                raise ValueError(f"{path} holds a training of another recipe; choose another --out folder.")
-            table += [{"share": share, "seed": seed} | row for row in run["rows"]]
-    _write(out / "dial.json", {"recipe": recipe.as_dict(), "rows": table})
-    return out / "dial.json"
+            labels = {"share": share, "seed": seed}
+            runs[f"dial-{share:g}-{seed}"] = labels, dataclasses.replace(recipe, seed=seed, policy=policy)
+    return train_series(Path(out) / "dial.json", recipe, runs, measure, device, progress)
+
+
+def train_series(path, recipe, runs, measure, device="auto", progress=True):
+    """Train many models, measure each at `MOMENTS`, and write one table of it all; returns its path.
+
+    runs: {file stem: (labels, Recipe)}. measure: (Backbone, World) -> {metric: value}, plain data. A row of
+    the table is labels | {"step"} | metrics. Each finished training is kept beside the table in a file of its own.
+    Raises ValueError when such a file is of another recipe.
+    """
+    path, device, table = Path(path), pick_device(device), []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stem, (labels, this) in runs.items():
+        kept = path.with_name(f"{stem}.json")
+        if not kept.exists():
+            _write(kept, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
+        run = json.loads(kept.read_text())
+        if run["recipe"] != this.as_dict():
+            raise ValueError(f"{kept} holds a training of another recipe; choose another --out folder.")
+        table += [labels | row for row in run["rows"]]
+    _write(path, {"recipe": recipe.as_dict(), "rows": table})
+    return path
 
 
 def load_dial():
@@ -58,22 +68,26 @@ def load_dial():
     return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
 
 
-def over_trainings(table, metric, share, step):
-    """Estimate of a metric at one share and step: mean over its trainings, 95 % interval by Student's t.
+def over_trainings(table, metric, step, **labels):
+    """Estimate of a metric at one step: mean over the trainings with these labels, 95 % interval by Student's t.
 
-    The interval speaks of further trainings, with other seeds. With three of them it is wide, as it should be.
+    labels: such as share=0.1. The interval speaks of further trainings, with other seeds. With three or five of
+    them it is wide, as it should be. Raises ValueError when no training has these labels.
     """
-    values = [row[metric]["mean"] for row in table if row["share"] == share and row["step"] == step]
+    rows = [row for row in table if row["step"] == step and labels.items() <= row.items()]
+    if not rows:
+        raise ValueError(f"The table has no training with {labels} at step {step}; choose labels that it has.")
+    values = [row[metric]["mean"] for row in rows]
     mean, error = np.mean(values), scipy.stats.sem(values)
     half = scipy.stats.t.ppf(0.975, len(values) - 1) * error
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
-def _train(recipe, device, progress):
+def _train(recipe, name, measure, device, progress):
     trainer, rows = Trainer(recipe, device), []
     moments = [round(moment * recipe.steps) for moment in MOMENTS]
     with tqdm(total=recipe.steps, disable=not progress) as bar:
-        bar.set_description(f"binding {recipe.policy.binding:g}, seed {recipe.seed}")
+        bar.set_description(name)
         while True:
             if trainer.done in moments:
                 rows.append({"step": trainer.done} | measure(trainer.snapshot(), recipe.world))

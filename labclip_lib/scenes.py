@@ -166,6 +166,38 @@ class Scenes:
         labels[torch.arange(n, device=labels.device), slot] = noise.argmin(1)
         return dataclasses.replace(self, **{what: labels})
 
+    def added(self, seed=0):
+        """The scenes with one more object, of a colour and a shape that the scene does not have; the rest stays.
+
+        Raises ValueError when the world has no colour or no shape left.
+        """
+        n, k = self.color.shape
+        rng = np.random.default_rng(seed)
+        new = {}
+        for what, names in (("color", self.world.colors), ("shape", self.world.shapes)):
+            if len(names) <= k:
+                raise ValueError(f"added() needs more than {k} {what}s in the world, it has {len(names)}.")
+            noise = rng.random((n, len(names)))
+            np.put_along_axis(noise, getattr(self, what).cpu().numpy(), 2.0, axis=1)  # those in use come last
+            new[what] = noise.argmin(1)[:, None]
+        center, radius = np.empty((n, 1, 2)), np.empty((n, 1))
+        others, sizes = self.center.cpu().numpy(), self.radius.cpu().numpy()
+        waiting, margin, size = np.arange(n), 0.015, 0.17
+        while len(waiting):  # redraw where it touches another; ever smaller, so that it fits at last
+            r = np.full(len(waiting), size)
+            c = r[:, None] + margin + (1 - 2 * (r[:, None] + margin)) * rng.random((len(waiting), 2))
+            center[waiting, 0], radius[waiting, 0] = c, r
+            gap = np.linalg.norm(c[:, None] - others[waiting], axis=-1) - r[:, None] - sizes[waiting]
+            waiting, size = waiting[(gap < margin).any(1)], size * 0.99
+        new |= {"center": center, "radius": radius, "angle": 0.7 * rng.random((n, 1)) - 0.35}
+        new["tint"] = 0.14 * rng.random((n, 1, 3)) - 0.07
+        grown = {
+            name: torch.cat([old, torch.from_numpy(values).to(old)], 1)
+            for name, values in new.items()
+            for old in (getattr(self, name),)
+        }
+        return dataclasses.replace(self, **grown)
+
     def mention_order(self, order="fixed", seed=0):
         """(N, K) positions of the objects in the order a caption names them.
 

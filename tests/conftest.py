@@ -1,9 +1,11 @@
 """Fixtures that several test files share."""
 
 import contextlib
+import http.server
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 import hypothesis
@@ -89,6 +91,37 @@ def real_data():
     if not folder:
         pytest.skip("LABCLIP_DATA is not set: no real data to test with")
     return Path(folder)
+
+
+@pytest.fixture
+def to_download(tmp_path, monkeypatch):
+    """No LABCLIP_DATA and an empty cache folder, whose path it gives."""
+    monkeypatch.delenv("LABCLIP_DATA", raising=False)
+    monkeypatch.setenv("LABCLIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch, to_download):
+    """A web server of our own that stands in for a publisher's: the folder it serves, its address and its log."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    log = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *args):
+            log.append(self.requestline)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    yield folder, f"http://127.0.0.1:{server.server_port}", log
+    server.shutdown()
+    server.server_close()
 
 
 def pytest_generate_tests(metafunc):

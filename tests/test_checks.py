@@ -28,6 +28,12 @@ def twin_share(similarity, own, twin):
     return (first == twin)[first != own].double().mean()
 
 
+def make_blind(texts, support, partner):
+    own = torch.arange(len(texts))
+    source = torch.where(support[partner], partner, torch.minimum(own, partner))
+    return texts[torch.where(support, own, source)]
+
+
 RIGHT = {
     "info_nce": loss,
     "zero_shot": zero_shot,
@@ -36,12 +42,22 @@ RIGHT = {
     "leak": leak,
     "order_blind": lambda caption: " ".join(sorted(caption.split())),
     "twin_share": twin_share,
+    "make_blind": make_blind,
 }
 
 
 def rows(images, texts, scale):
     logits = scale * images @ texts.T
     return cross_entropy(logits, torch.arange(len(logits)))
+
+
+def in_place(texts, support, partner):
+    texts[:] = make_blind(texts.clone(), support, partner)
+    return texts
+
+
+def mean_of_both(texts, support, partner):
+    return (texts + texts[partner]) / 2
 
 
 # Exercise, the slip, and the words of the hint that name it.
@@ -76,6 +92,14 @@ SLIPS = [
     ("twin_share", lambda s, own, twin: (s.argmax(1) != own).double().mean(), "share of wrong first"),
     ("twin_share", lambda s, own, twin: 1 - twin_share(s, own, twin), "are not the twin"),
     ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).sum(), "divide"),
+    ("make_blind", in_place, "changes its input"),
+    ("make_blind", mean_of_both, "changes 2 of the 3"),
+    ("make_blind", lambda t, support, partner: t[partner], "changes 2 of the 3"),
+    ("make_blind", lambda t, support, partner: torch.zeros_like(t), "changes 3 of the 3"),
+    ("make_blind", lambda t, support, partner: normalize(t.float(), dim=-1), "bit for bit"),
+    ("make_blind", lambda t, support, partner: t.clone(), "leaves 6 captions that differ from their partner"),
+    ("make_blind", lambda t, support, partner: torch.where(support[:, None], t, t[partner]), "leaves 2 captions"),
+    ("make_blind", lambda t, support, partner: t[support], "shape (3, 4)"),
 ]
 
 
@@ -116,6 +140,15 @@ def test_zero_shot_must_not_reward_long_classes():
     """An answer that looks right while no class vector is longer than another is found out."""
     with pytest.raises(CheckFailed, match="unit length"):
         check_exercise("zero_shot", lambda images, classes: (images @ classes.T).argmax(1))
+
+
+def test_either_of_two_unseen_partners_may_give_its_own():
+    def answer(texts, support, partner):
+        own = torch.arange(len(texts))
+        source = torch.where(support[partner], partner, torch.maximum(own, partner))
+        return texts[torch.where(support, own, source)]
+
+    check_exercise("make_blind", answer)
 
 
 @pytest.mark.parametrize("span", [{"near": 0.5, "tol": 0.1}, {"low": 0.4}, {"high": 0.6}, {"low": 0.5, "high": 0.5}])

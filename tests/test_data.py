@@ -1,15 +1,13 @@
 import hashlib
-import http.server
 import json
 import shutil
-import threading
 
 import numpy as np
 import pytest
 import torch
 
 from labclip_lib import data
-from labclip_lib.data import FILES, fetch, load_real_clip
+from labclip_lib.data import FILES, fetch, fetch_pinned, load_real_clip
 
 
 @pytest.fixture
@@ -23,39 +21,14 @@ def copy(real_data, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def to_download(tmp_path, monkeypatch):
-    """No LABCLIP_DATA and an empty cache folder, whose path it gives."""
-    monkeypatch.delenv("LABCLIP_DATA", raising=False)
-    monkeypatch.setenv("LABCLIP_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "real_clip_vitb32"
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch, to_download):
-    """A web server of our own that stands in for the publisher's; gives the folder it serves and its log."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    log = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *args):
-            log.append(self.requestline)
-
-    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    host = f"http://127.0.0.1:{web.server_port}"
+def server(web, monkeypatch):
+    """The publisher's web server with one file on it; gives the folder it serves and its log."""
+    folder, host, log = web
     monkeypatch.setattr(data, "_HOST", host)
     (folder / "a.npy").write_bytes(b"numbers")
     digest = hashlib.sha256(b"numbers").hexdigest()
     monkeypatch.setitem(FILES, "photos/a.npy", (f"{host}/a.npy", digest))
-    for name in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield folder, log
-    web.shutdown()
-    web.server_close()
+    return folder, log
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +112,7 @@ def test_no_network_and_no_folder_is_said(to_download, monkeypatch, raises_sayin
 def test_a_file_is_downloaded_once(server, to_download):
     _, log = server
     path = fetch("photos/a.npy")
-    assert path == to_download / "photos/a.npy" and path.read_bytes() == b"numbers"
+    assert path == to_download / "real_clip_vitb32/photos/a.npy" and path.read_bytes() == b"numbers"
     asked = len(log)
     assert fetch("photos/a.npy") == path and len(log) == asked
 
@@ -148,7 +121,7 @@ def test_wrong_bytes_from_the_network_are_refused(server, to_download):
     (server[0] / "a.npy").write_bytes(b"Numbers")
     with pytest.raises(ValueError, match="hash"):
         fetch("photos/a.npy")
-    assert not (to_download / "photos/a.npy").exists()
+    assert not (to_download / "real_clip_vitb32/photos/a.npy").exists()
 
 
 def test_damaged_download_is_fetched_again(server):
@@ -164,3 +137,44 @@ def test_damaged_download_without_a_network_is_said(server, monkeypatch, raises_
     monkeypatch.setitem(FILES, "photos/a.npy", ("http://127.0.0.1:9/a.npy", FILES["photos/a.npy"][1]))
     with raises_saying(ConnectionError, "photos/a.npy"):
         fetch("photos/a.npy")
+
+
+class TestPinned:
+    """Any file, by its path below the folder of data or the cache, its address and its checksum."""
+
+    digest = hashlib.sha256(b"words").hexdigest()
+
+    def test_it_lies_under_its_name_in_the_folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+        (tmp_path / "poems").mkdir()
+        (tmp_path / "poems" / "a.txt").write_bytes(b"words")
+        assert fetch_pinned("poems/a.txt", "http://127.0.0.1:9/b.txt", self.digest) == tmp_path / "poems" / "a.txt"
+
+    def test_other_bytes_in_the_folder_are_refused(self, tmp_path, monkeypatch, raises_saying):
+        monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+        (tmp_path / "a.txt").write_bytes(b"Words")
+        with raises_saying(ValueError, str(tmp_path / "a.txt"), "checksum", "LABCLIP_DATA"):
+            fetch_pinned("a.txt", "http://127.0.0.1:9/a.txt", self.digest)
+
+    def test_no_such_file_in_the_folder(self, tmp_path, monkeypatch, raises_saying):
+        monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+        with raises_saying(ValueError, "poems/a.txt", str(tmp_path), "unset"):
+            fetch_pinned("poems/a.txt", "http://127.0.0.1:9/a.txt", self.digest)
+
+    def test_it_is_downloaded_once_to_its_name_in_the_cache(self, server, web, to_download):
+        (server[0] / "b.txt").write_bytes(b"words")
+        path = fetch_pinned("poems/a.txt", f"{web[1]}/b.txt", self.digest)
+        assert path == to_download / "poems" / "a.txt" and path.read_bytes() == b"words"
+        asked = len(server[1])
+        assert fetch_pinned("poems/a.txt", f"{web[1]}/b.txt", self.digest) == path and len(server[1]) == asked
+
+    def test_other_bytes_from_the_network_are_refused(self, server, web, to_download):
+        (server[0] / "b.txt").write_bytes(b"Words")
+        with pytest.raises(ValueError, match="hash"):
+            fetch_pinned("poems/a.txt", f"{web[1]}/b.txt", self.digest)
+        assert not (to_download / "poems" / "a.txt").exists()
+
+    def test_no_network(self, to_download, monkeypatch, raises_saying):
+        monkeypatch.setattr(data, "online", lambda url: False)
+        with raises_saying(ConnectionError, "poems/a.txt", "LABCLIP_DATA"):
+            fetch_pinned("poems/a.txt", "http://127.0.0.1:9/a.txt", self.digest)

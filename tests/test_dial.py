@@ -6,7 +6,17 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from labclip_lib import dial
-from labclip_lib.dial import MOMENTS, RECIPE, SEEDS, SHARES, load_dial, measure, over_trainings, turn_dial
+from labclip_lib.dial import (
+    MOMENTS,
+    RECIPE,
+    SEEDS,
+    SHARES,
+    load_dial,
+    measure,
+    over_trainings,
+    train_series,
+    turn_dial,
+)
 from labclip_lib.scenes import World
 
 METRICS = (
@@ -117,10 +127,75 @@ def test_interval_over_trainings_is_student_s():
         for seed in (0, 1, 4)
         for step in (0, 10)
     ]
-    found = over_trainings(table, "image probe", 1.0, 10)
+    found = over_trainings(table, "image probe", 10, share=1.0)
     values = np.array([11, 11.1, 11.4])
     assert found.mean == pytest.approx(values.mean())
     assert found[1:] == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval(0.95)))
+
+
+def test_labels_that_no_training_has(raises_saying):
+    with raises_saying(ValueError, "0.25", "step 10"):
+        over_trainings([{"share": 0.5, "step": 10, "image probe": {"mean": 1.0}}], "image probe", 10, share=0.25)
+
+
+def test_further_labels_choose_further():
+    table = [
+        {"condition": name, "share": share, "seed": seed, "step": 10, "image probe": {"mean": value}}
+        for (name, share), value in {("one", 0.5): 1.0, ("one", 1.0): 2.0, ("both", 0.5): 3.0}.items()
+        for seed in (0, 1)
+    ]
+    means = [over_trainings(table, "image probe", 10, **labels).mean for labels in (
+        {"condition": "one", "share": 0.5}, {"condition": "one"}, {"share": 0.5}, {},
+    )]  # fmt: skip
+    assert means == [1.0, 1.5, 2.0, 2.0]
+
+
+class TestSeries:
+    """Any trainings in one table."""
+
+    @pytest.fixture
+    def runs(self, tiny_recipe):
+        """Two trainings that differ in more than a seed, each with labels of its own."""
+        fast = dataclasses.replace(tiny_recipe, steps=1, image_lr=1e-2)
+        return {"slow": ({"pace": "slow"}, tiny_recipe), "fast": ({"pace": "fast", "seed": 0}, fast)}
+
+    def train(self, path, recipe, runs, measure=lambda backbone, world: {"colours": len(world.colors)}):
+        return train_series(path, recipe, runs, measure, "cpu", progress=False)
+
+    def test_rows_are_labels_step_and_metrics(self, runs, tiny_recipe, tmp_path):
+        path = self.train(tmp_path / "new" / "mine.json", tiny_recipe, runs)
+        assert path == tmp_path / "new" / "mine.json"
+        table = json.loads(path.read_text())
+        assert table["recipe"] == tiny_recipe.as_dict()
+        assert table["rows"] == [{"pace": "slow", "step": step, "colours": 8} for step in (0, 1, 2, 3)] + [
+            {"pace": "fast", "seed": 0, "step": step, "colours": 8} for step in (0, 1)
+        ]
+        assert sorted(kept.name for kept in path.parent.iterdir()) == ["fast.json", "mine.json", "slow.json"]
+
+    def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path, monkeypatch):
+        """What is kept of a training is what it measured, not what the table calls it."""
+        self.train(tmp_path / "mine.json", tiny_recipe, runs)
+        monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
+        renamed = {stem: ({"name": stem.upper()}, recipe) for stem, (_, recipe) in runs.items()}
+        rows = json.loads(self.train(tmp_path / "mine.json", tiny_recipe, renamed).read_text())["rows"]
+        assert [row["name"] for row in rows] == ["SLOW"] * 4 + ["FAST"] * 2 and "pace" not in rows[0]
+
+    def test_a_training_of_another_recipe_is_refused(self, runs, tiny_recipe, tmp_path, raises_saying):
+        self.train(tmp_path / "mine.json", tiny_recipe, runs)
+        turned = {"slow": runs["slow"], "fast": (runs["fast"][0], dataclasses.replace(tiny_recipe, seed=9))}
+        with raises_saying(ValueError, "fast.json", "another recipe", "--out"):
+            self.train(tmp_path / "mine.json", tiny_recipe, turned)
+
+    def test_interrupted_between_two_trainings(self, runs, tiny_recipe, tmp_path):
+        def measure(backbone, world):
+            if backbone.name == "pocket at step 1" and (tmp_path / "slow.json").exists():
+                raise KeyboardInterrupt
+            return {"colours": 8}
+
+        with pytest.raises(KeyboardInterrupt):
+            self.train(tmp_path / "mine.json", tiny_recipe, runs, measure)
+        assert [kept.name for kept in tmp_path.iterdir()] == ["slow.json"]
+        assert len(json.loads(self.train(tmp_path / "mine.json", tiny_recipe, runs).read_text())["rows"]) == 6
 
 
 class TestKept:

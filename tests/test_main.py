@@ -9,7 +9,7 @@ import pytest
 from synthetic import SMALL, Binder
 
 from labclip_lib import __main__ as room
-from labclip_lib import acceptance, backbones, diagnosis, dial, pretrain, reports
+from labclip_lib import acceptance, backbones, diagnosis, dial, pretrain, reports, support
 from labclip_lib.__main__ import main
 from labclip_lib.acceptance import BOUNDS
 from labclip_lib.diagnosis import Measure
@@ -144,6 +144,38 @@ def test_dial_is_turned(small, monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize("more", [["--steps", "5"], ["--seed", "1"], ["--text-lr", "1e-3"], ["--report"]])
 def test_dial_has_a_recipe_of_its_own(more, capsys):
     assert more[0] in mistake(capsys, ["pretrain", "--dial", *more])
+
+
+def test_twins_are_taken_away(monkeypatch, tmp_path, capsys):
+    taken = []
+    monkeypatch.setattr(support, "take_twins_away", lambda *args: taken.append(args) or tmp_path / "support.json")
+    monkeypatch.setattr(dial, "turn_dial", lambda *args: pytest.fail("it turned the dial"))
+    assert main(["pretrain", "--out", str(tmp_path), "--device", "cpu", "--twins"]) == 0
+    assert taken == [(tmp_path, "cpu")] and capsys.readouterr().out == f"{tmp_path / 'support.json'}\n"
+
+
+@pytest.mark.parametrize(
+    "more", [["--steps", "5"], ["--seed", "1"], ["--binding", "1"], ["--text-lr", "1e-3"], ["--report"]]
+)
+def test_twins_have_a_recipe_of_their_own(more, monkeypatch, capsys):
+    monkeypatch.setattr(support, "take_twins_away", lambda *args: pytest.fail("it trained"))
+    said = mistake(capsys, ["pretrain", "--twins", *more])
+    assert said.startswith("python -m labclip_lib pretrain: --twins has") and f"takes no {more[0]};" in said
+
+
+def test_dial_and_twins_are_two_tables(monkeypatch, capsys):
+    monkeypatch.setattr(support, "take_twins_away", lambda *args: pytest.fail("it trained"))
+    monkeypatch.setattr(dial, "turn_dial", lambda *args: pytest.fail("it trained"))
+    said = mistake(capsys, ["pretrain", "--dial", "--twins"])
+    assert "--dial has" in said and "takes no --twins;" in said
+
+
+def test_twins_of_another_recipe(monkeypatch, capsys):
+    def refused(*args):
+        raise ValueError("runs/support-coin-0-0.json holds a training of another recipe; choose another --out folder.")
+
+    monkeypatch.setattr(support, "take_twins_away", refused)
+    assert "another recipe" in mistake(capsys, ["pretrain", "--twins"])
 
 
 # probe and diagnose

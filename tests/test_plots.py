@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from labclip_lib.plots import (
     PAPER,
     accuracy_bars,
     accuracy_lines,
+    causal_graph,
     confusion,
     show_scenes,
     similarity_matrix,
@@ -120,3 +123,46 @@ def test_confusion_rows_are_shares():
     assert [text.get_text() for text in ax.texts] == ["0.67", "0.33", "0.00", "0.00", "1.00", "0.00"] + ["0.00"] * 3
     assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "blue", "pink"]
     assert ax.get_xlabel() and ax.get_ylabel()
+
+
+def arrows(ax):
+    """(start, end) of every arrow, where the nodes stand."""
+    return [(note.xyann, note.xy) for note in ax.texts if getattr(note, "arrow_patch", None) is not None]
+
+
+@pytest.mark.parametrize("words", [["red", "star", "and", "blue", "ring"], ["star"]])
+def test_causal_graph_says_what_depends_on_what(words):
+    ax = causal_graph(words)
+    ax.figure.canvas.draw()
+    places = {note.get_text(): note.xy for note in ax.texts if note.get_bbox_patch() is not None}
+    nodes = [note for note in ax.texts if note.get_bbox_patch() is not None]
+    assert [note.get_text() for note in nodes][5:] == words and nodes[0].get_text() == "image"
+    hidden = [note for note in nodes if note.get_text().startswith("$z")]
+    assert len(hidden) == 4 and all(
+        note.get_bbox_patch().get_boxstyle().__class__.__name__ == "Circle" for note in hidden
+    )
+    shared = {note.xy for note in hidden[1:3]}  # both sides depend on these two
+    image, caption, own = places["image"], [places[word] for word in words], [hidden[0].xy, hidden[3].xy]
+    want = {(cause, image) for cause in (own[0], *shared)}
+    want |= {(cause, word) for cause in (own[1], *shared) for word in caption}
+    want |= set(itertools.pairwise(caption))
+    found = arrows(ax)
+    assert len(found) == len(set(found)) == 3 + 4 * len(words) - 1 and set(found) == want
+    assert [x for x, _ in caption] == sorted(x for x, _ in caption) and len({y for _, y in caption}) == 1
+
+
+def test_causal_graph_uses_the_book_s_colours():
+    ax = causal_graph(["red", "star"])
+    nodes = [note for note in ax.texts if note.get_bbox_patch() is not None]
+    edges = [to_rgb(note.get_bbox_patch().get_edgecolor()) for note in nodes]
+    kinds = ("image", "image", "cross-modal", "chance", "text", "text", "text")
+    assert edges == [to_rgb(PALETTE[kind]) for kind in kinds]
+    assert not ax.axison and "shared" in words(ax) and "image only" in words(ax) and "caption only" in words(ax)
+
+
+@pytest.mark.parametrize("count", [3, 5, 7])
+def test_causal_graph_keeps_its_nodes_in_the_picture(count):
+    ax = causal_graph(["square"] * count)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    nodes = [note.xy for note in ax.texts if note.get_bbox_patch() is not None]
+    assert len(nodes) == 5 + count and all(left < x < right and low < y < high for x, y in nodes)

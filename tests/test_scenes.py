@@ -291,3 +291,56 @@ def test_template_with_too_many_objects_is_refused(pairs, raises_saying):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
 def test_devices_paint_alike(pairs):
     assert (pairs.render(64, "cuda").cpu() - pairs.render(64)).abs().max() < 1e-4
+
+
+PER_OBJECT = ("color", "shape", "center", "radius", "angle", "tint")
+
+
+def gap_to_others(scenes):
+    """The smallest distance between the edges of the last object and of any other."""
+    away = (scenes.center[:, :-1] - scenes.center[:, -1:]).norm(dim=-1)
+    return (away - scenes.radius[:, :-1] - scenes.radius[:, -1:]).min()
+
+
+@given(seed=SEEDS, objects=st.integers(1, 7))
+def test_added_puts_in_one_new_object_and_leaves_the_rest(seed, objects):
+    scenes = World().sample(12, objects, seed)
+    more = scenes.added(seed)
+    for name in FIELDS:
+        old, new = getattr(scenes, name), getattr(more, name)
+        assert new.dtype == old.dtype and torch.equal(new[:, :objects] if name in PER_OBJECT else new, old)
+        assert name not in PER_OBJECT or new.shape[:2] == (12, objects + 1)
+    for labels in (more.color, more.shape):
+        assert not (labels[:, :-1] == labels[:, -1:]).any() and labels.min() >= 0 and labels.max() < 8
+    assert gap_to_others(more) > 0.01
+    assert more.radius[:, -1].min() > 0.01
+    assert (more.center - more.radius[..., None]).min() >= 0 and (more.center + more.radius[..., None]).max() <= 1
+
+
+def test_added_draws_from_the_seed_alone_and_from_all_there_is():
+    scenes = World().sample(400, 2, seed=0)
+    more = scenes.added(seed=1)
+    assert same(more, scenes.added(seed=1)) and not same(more, scenes.added(seed=2))
+    for labels in (more.color, more.shape):
+        assert torch.bincount(labels[:, 2], minlength=8).min() > 20
+    for values in (more.center[:, 2, 0], more.center[:, 2, 1], more.angle[:, 2]):
+        assert values.std() > 0.1
+    assert more.tint[:, 2].std() > 0.03 and more.tint[:, 2].abs().max() <= 0.07
+
+
+def test_added_objects_are_seen_and_named():
+    scenes = World().sample(6, 2, seed=3)
+    more = scenes.added(seed=3)
+    change = (more.render(64) - scenes.render(64)).abs().amax(1)
+    assert (change[more.masks(64)[:, 2] > 0.9] > 0).float().mean() > 0.9 and change.amax((1, 2)).min() > 0.1
+    world = scenes.world
+    for caption, colors, shapes in zip(more.captions(), more.color.tolist(), more.shape.tolist(), strict=True):
+        assert caption.count(" and ") == 2 and f"{world.colors[colors[2]]} {world.shapes[shapes[2]]}" in caption
+    assert len(World().sample(0).added()) == 0
+
+
+def test_added_needs_a_colour_and_a_shape_to_spare(raises_saying):
+    with raises_saying(ValueError, "more than 2 colors", "has 2"):
+        World(colors=("red", "blue")).sample(2).added()
+    with raises_saying(ValueError, "more than 2 shapes", "has 2"):
+        World(shapes=("star", "moon")).sample(2).added()

@@ -1,0 +1,401 @@
+"""SWAP, REPLACE and ADD: the operators that make a hard negative out of a true caption, or a scene.
+
+Each takes a caption (str), a list of words or `Scenes`, and gives a `Negative` of the same type. The operators are
+those of Chen et al. (2025); what exactly counts as an attribute, an object or a relation in a caption is this
+book's rule (`atoms.py`), and what is drawn where there is a choice depends on the seed alone.
+"""
+
+import dataclasses
+import functools
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from labclip_lib.atoms import SWAPS, in_place_of, owned, spans, swaps
+from labclip_lib.language import (
+    ADJECTIVE,
+    ARTICLES,
+    COLORS,
+    DETERMINER,
+    NOUN,
+    NUMBER,
+    VERB,
+    Sentence,
+    Word,
+    agree,
+    canonical,
+    inflected,
+    number_of,
+    read,
+    stem,
+)  # fmt: skip
+from labclip_lib.scenes import Scenes
+
+
+class Negative(NamedTuple):
+    """What an operator made, or why it made nothing.
+
+    value: of the source's type, never equal to the source; None where the operator does not apply.
+    operator: its name. reason: one sentence when value is None, else "".
+    """
+
+    value: Any
+    operator: str
+    reason: str = ""
+
+
+# What stands for what, where REPLACE and ADD need a word and none is given.
+WORDS = {
+    "object": (
+        "dog", "cat", "horse", "bird", "car", "bus", "boat", "train", "bicycle", "chair", "table", "lamp", "clock",
+        "cup", "bottle", "book", "ball", "umbrella", "hat", "tree", "flower", "apple", "pizza", "phone", "child",
+    ),
+    "attribute": (
+        COLORS,
+        ("big", "small", "large", "little", "tiny", "huge"), ("wooden", "metal", "plastic", "glass", "stone"),
+        ("old", "young", "new"), ("one", "two", "three", "four", "five", "six"), ("long", "short", "tall"),
+        ("wet", "dry"), ("open", "closed"), ("clean", "dirty"), ("empty", "full"), ("dark", "bright"),
+    ),
+    "relation": (
+        ("on", "under", "behind", "beside", "near", "in", "above", "below", "inside", "outside", "over"),
+        ("in front of", "behind", "next to", "on top of"), ("with", "without"), ("to", "from"), ("up", "down"),
+        ("sit", "stand", "lie", "sleep", "run", "walk", "jump", "fly", "wait"),
+        ("hold", "carry", "throw", "catch", "push", "pull", "touch", "watch", "wear", "buy"),
+    ),
+}  # fmt: skip
+
+
+# SWAP
+
+
+def swap(source, what="attributes", seed=0, tagger=None):
+    """SWAP: exchange two atoms of one kind. "a white cat and a black dog" -> "a black cat and a white dog".
+
+    source: a caption, a list of words, or Scenes. what: "attributes", "objects", "phrases" (a noun with all that
+    describes it), "arguments" (of a relation) or "relations". On Scenes: the first two objects exchange colours,
+    shapes, or places. tagger: see `language.read`. Returns a Negative. Raises ValueError for another `what`.
+    """
+    name = f"swap {what}"
+    if what not in SWAPS:
+        raise ValueError(f"swap exchanges {', '.join(SWAPS[:-1])} or {SWAPS[-1]}, not {what!r}.")
+    if isinstance(source, Scenes):
+        return _checked(source, _swap_scenes(source, what), name)
+    sentence = read(source, tagger)
+    found = list(swaps(sentence, what))
+    if not found:
+        return Negative(None, name, f"There are no two different {what} to exchange in {_quoted(source)}.")
+    found = [exchange for exchange in found if exchange.plain] or found
+    return _told(source, sentence, found[_rng(seed).integers(len(found))].mended, name)
+
+
+def _swap_scenes(scenes, what):
+    if scenes.color.shape[1] < 2:
+        return "A scene of one object has nothing to exchange."
+    order = [1, 0, *range(2, scenes.color.shape[1])]
+    places = ["center", "radius", "angle"]
+    fields = {"attributes": ["color"], "objects": ["shape"], "phrases": places, "arguments": places}.get(what)
+    if fields is None:
+        return "A scene has no verbs to exchange."
+    if what in ("attributes", "objects"):
+        labels = getattr(scenes, fields[0])
+        same = int((labels[:, 0] == labels[:, 1]).sum())
+        if same:
+            return f"In {same} of {len(scenes)} scenes the first two objects have the same {fields[0]}."
+    return dataclasses.replace(scenes, **{field: getattr(scenes, field)[:, order] for field in fields})
+
+
+# REPLACE
+
+
+def replace(source, what="object", seed=0, tagger=None, words=None):
+    """REPLACE: put another atom in the place of one. "a horse on the grass" -> "a horse in the grass".
+
+    source: a caption, a list of words, or Scenes (whose objects have a shape and a colour, and no relation).
+    what: "object", "attribute" or "relation". words: what may come in, such as a World's colours; left out, words
+    of the same sort (a colour for a colour) from WORDS. Nothing comes in that the caption has already.
+    Returns a Negative. Raises ValueError for another `what`.
+    """
+    name = f"replace {what}"
+    if what not in WORDS:
+        raise ValueError(f"replace changes an object, an attribute or a relation, not {what!r}.")
+    if isinstance(source, Scenes):
+        return _checked(source, _replace_scenes(source, what, seed), name)
+    sentence = read(source, tagger)
+    have = {stem(word.key) for word in sentence.words}
+    sites = [
+        (span, choices)
+        for span in spans(sentence, f"{what}s")
+        if (span.plain or what == "relation") and (choices := _substitutes(sentence, span, what, words, have))
+    ]
+    # "on" is no relation of its own in "on top of".
+    sites = [site for site in sites if not any(_within(site[0], other[0]) for other in sites)]
+    if not sites:
+        return Negative(None, name, f"There is no {what} to replace in {_quoted(source)}.")
+    rng = _rng(seed)
+    span, choices = sites[rng.integers(len(sites))]
+    text = choices[rng.integers(len(choices))]
+    old = sentence.words[span.start : span.end]
+    new = tuple(Word(part, old[-1].kind) for part in text.split())
+    result = (*sentence.words[: span.start], *in_place_of(new, old), *sentence.words[span.end :])
+    wanted = {}
+    phrase = sentence.phrase_at(span.start)
+    if phrase and what == "object":
+        wanted[span.start + len(new) - 1] = number_of(sentence.words, phrase)
+    elif phrase and span.kind == "number":
+        wanted[phrase.end - 1 + len(new) - len(old)] = "one" if text in ("one", "1") else "many"
+    return _told(source, sentence, agree(result, wanted), name)
+
+
+def _within(inner, outer):
+    return outer.start <= inner.start and inner.end <= outer.end and inner != outer
+
+
+def _substitutes(sentence, span, what, words, have):
+    """What may take a span's place: texts that the caption does not have, in the form that fits."""
+    text = " ".join(word.key for word in sentence.words[span.start : span.end])
+    if text == "to" and any(word.kind == VERB for word in sentence.words[span.end : span.end + 1]):
+        return []  # "to guide"
+    form = str
+    if what == "relation" and words is None:
+        verb = sentence.words[span.start].kind == VERB
+        form = next(
+            (change for change in (_as_it_is, _third_person, _participle) if not verb or _base(text, change)), None
+        )
+        if form is None:
+            return []
+        text = _base(text, form) if verb else text
+    groups = words if words is not None else WORDS[what]
+    if words is None and what != "object":
+        groups = next((group for group in groups if text in group), None)
+        if groups is None:
+            # An adjective of no known sort gets a colour; a relation of no known sort is left alone.
+            groups = WORDS["attribute"][0] if what == "attribute" and span.kind == "quality" else ()
+    return [form(w) for w in groups if not {stem(part) for part in form(w).split()} <= have and w != text]
+
+
+def _as_it_is(verb):
+    return verb
+
+
+def _third_person(verb):
+    return inflected(verb, "many")  # the -s of a verb follows the rule for nouns: catch, catches
+
+
+_DOUBLED = {"sit": "sitting", "run": "running", "lie": "lying"}
+
+
+def _participle(verb):
+    return _DOUBLED.get(verb) or (verb[:-1] if verb.endswith("e") else verb) + "ing"
+
+
+def _base(text, change):
+    """The verb of WORDS that this form belongs to, or None."""
+    verbs = itertools.chain(*WORDS["relation"][-2:])
+    return next((verb for verb in verbs if change(verb) == text), None)
+
+
+def _replace_scenes(scenes, what, seed):
+    if what == "relation":
+        return "A scene has no relation; replace an object or an attribute."
+    try:
+        return scenes.replaced({"object": "shape", "attribute": "color"}[what], seed)
+    except ValueError as error:
+        return str(error)
+
+
+# ADD
+
+
+ADDITIONS = ("object", "attribute", "negation")
+
+
+def add(source, what="object", seed=0, tagger=None, words=None):
+    """ADD: put in an atom that was not there. "flowers" -> "red flowers", "flowers and a dog", "no flowers".
+
+    source: a caption, a list of words, or Scenes (to which only an object can be added). what: "object",
+    "attribute" or "negation". words: what may come in; left out, WORDS. Returns a Negative. Raises ValueError for
+    another `what`.
+    """
+    name = f"add {what}"
+    if what not in ADDITIONS:
+        raise ValueError(f"add puts in an object, an attribute or a negation, not {what!r}.")
+    if isinstance(source, Scenes):
+        return _checked(source, _add_scenes(source, what, seed), name)
+    sentence, rng = read(source, tagger), _rng(seed)
+    phrases = [phrase for phrase in sentence.noun_phrases if what != "negation" or _can_be_denied(sentence, phrase)]
+    have = {stem(word.key) for word in sentence.words}
+    pool = words if words is not None else WORDS["attribute"][0] if what == "attribute" else WORDS["object"]
+    choices = ["no"] if what == "negation" else [w for w in pool if not {stem(part) for part in w.split()} <= have]
+    if not phrases or not choices:
+        lacks = "noun that could take" if not phrases else "other word to make"
+        article = "a" if what == "negation" else "an"
+        return Negative(None, name, f"There is no {lacks} {article} {what} in {_quoted(source)}.")
+    if what == "attribute":  # a white ball does not also become red, if another noun is free
+        free = [p for p in phrases if not {w.key for w in sentence.words[p.inner : p.nouns]} & set(COLORS)]
+        phrases = free or phrases
+    phrase = phrases[rng.integers(len(phrases))]
+    text, before = choices[rng.integers(len(choices))], sentence.words
+    if what == "attribute":  # "a big red wooden dresser": before what it is made of
+        material = [i for i in range(phrase.inner, phrase.nouns) if before[i].key in WORDS["attribute"][2]]
+        start = end = material[0] if material else phrase.nouns
+        new = [Word(text, ADJECTIVE)]
+    elif what == "object":
+        new, start, end = [Word("and", "and"), Word("a", DETERMINER), Word(text, NOUN)], phrase.end, phrase.end
+    else:
+        new, start, end = [Word("no", DETERMINER)], phrase.start, phrase.inner
+    rest = before[end:]
+    if start < len(before):
+        new[0] = new[0]._replace(space=before[start].space if what != "object" else " ")
+    if start == end and rest and what != "object":
+        rest = (rest[0]._replace(space=" "), *rest[1:])
+    wanted = {start + 2: "one"} if what == "object" else {}
+    return _told(source, sentence, agree((*before[:start], *new, *rest), wanted), name)
+
+
+def _can_be_denied(sentence, phrase):
+    determiners = sentence.words[phrase.start : phrase.inner]
+    numbered = any(word.kind == NUMBER for word in sentence.words[phrase.inner : phrase.nouns])
+    return not numbered and not owned(sentence.words, phrase) and all(word.key in ARTICLES for word in determiners)
+
+
+def _add_scenes(scenes, what, seed):
+    if what != "object":
+        return f"A picture shows what there is, so no {what} can be added to a scene."
+    try:
+        return scenes.added(seed)
+    except ValueError as error:
+        return str(error)
+
+
+# Shuffles
+
+
+SHUFFLES = {
+    "all": lambda word: word.text[:1].isalnum(),
+    "attributes": lambda word: word.kind in (ADJECTIVE, NUMBER),
+    "objects": lambda word: word.kind == NOUN,
+}
+
+
+def shuffle_words(source, what="all", seed=0, tagger=None):
+    """Shuffle words among their places, without regard to grammar.
+
+    source: a caption, a list of words, or Scenes ("attributes" and "objects" only). what: "all", "attributes",
+    "objects", or "nouns and adjectives": each sort among its own places, as NegCLIP's training negatives are made
+    (Yuksekgonul et al., 2023). Unlike theirs it never gives the source back. Returns a Negative. Raises ValueError
+    for another `what`.
+    """
+    name = f"shuffle {what}"
+    sorts = {"nouns and adjectives": ("attributes", "objects")}.get(what, (what,))
+    if not set(sorts) <= set(SHUFFLES):
+        raise ValueError(f"shuffle_words knows {', '.join(SHUFFLES)} and nouns and adjectives, not {what!r}.")
+    rng = _rng(seed)
+    if isinstance(source, Scenes):
+        return _checked(source, _shuffle_scenes(source, what, rng), name)
+    sentence = read(source, tagger)
+    places = [[i for i, word in enumerate(sentence.words) if SHUFFLES[sort](word)] for sort in sorts]
+    if all(len(set(canonical([sentence.words[i] for i in group]))) < 2 for group in places):
+        return Negative(None, name, f"There are no two different words to shuffle in {_quoted(source)}.")
+    out = sentence.words
+    while canonical(out) == canonical(sentence.words):
+        out = list(sentence.words)
+        for group in places:
+            for i, j in zip(group, rng.permutation(group), strict=True):
+                out[i] = sentence.words[j]._replace(space=sentence.words[i].space)
+    return _told(source, sentence, tuple(out), name)
+
+
+def _shuffle_scenes(scenes, what, rng):
+    field = {"attributes": "color", "objects": "shape"}.get(what)
+    if field is None:
+        return f"A scene has no words; shuffle its attributes or objects, not {what}."
+    labels = getattr(scenes, field)
+    if bool((labels == labels[:, :1]).all(1).any()):
+        return f"A scene whose objects all have one {field} cannot be shuffled."
+    out = labels.clone()
+    waiting = torch.arange(len(labels), device=labels.device)
+    while len(waiting):  # redraw those that came out as they went in
+        order = torch.from_numpy(rng.random((len(waiting), labels.shape[1])).argsort(1)).to(labels.device)
+        out[waiting] = labels[waiting].gather(1, order)
+        waiting = waiting[(out[waiting] == labels[waiting]).all(1)]
+    return dataclasses.replace(scenes, **{field: out})
+
+
+# Composition
+
+
+@dataclasses.dataclass(frozen=True)
+class Composed:
+    """Operators applied one after another; made by `compose`."""
+
+    operators: tuple
+
+    def __call__(self, source, seed=0, tagger=None):
+        value, names = source, []
+        for k, operator in enumerate(self.operators):
+            step = operator(value, seed=[*np.atleast_1d(seed), k], tagger=tagger)
+            names.append(step.operator)
+            if step.value is None:
+                return Negative(None, ", then ".join(names), step.reason)
+            value = step.value
+        if _same(source, value):
+            return Negative(None, ", then ".join(names), f"It leads back to the source, {_quoted(source)}.")
+        return Negative(value, ", then ".join(names))
+
+
+def compose(*operators):
+    """One operator out of several, applied from left to right; step k draws from the seed and k.
+
+    Brackets do not matter: compose(a, compose(b, c)) is compose(a, b, c). Raises ValueError for none.
+    """
+    if not operators:
+        raise ValueError("compose needs one or more operators, got none.")
+    flat = (op.operators if isinstance(op, Composed) else (op,) for op in operators)
+    return Composed(tuple(itertools.chain(*flat)))
+
+
+OPERATORS = {
+    **{f"swap {what}": functools.partial(swap, what=what) for what in SWAPS},
+    **{f"replace {what}": functools.partial(replace, what=what) for what in WORDS},
+    **{f"add {what}": functools.partial(add, what=what) for what in ADDITIONS},
+    **{
+        f"shuffle {what}": functools.partial(shuffle_words, what=what)
+        for what in (*SHUFFLES, "nouns and adjectives")
+    },
+}  # fmt: skip
+
+
+# Shared
+
+
+def _rng(seed):
+    return np.random.default_rng([int(part) for part in np.atleast_1d(seed)])
+
+
+def _quoted(source):
+    if isinstance(source, Scenes):
+        return f"these {len(source)} scenes"
+    text = source if isinstance(source, str) else " ".join(source)
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _told(source, sentence, words, name):
+    """The Negative of the source's type; mending the grammar must not have brought the source back."""
+    if canonical(words) == canonical(sentence.words):
+        return Negative(None, name, f"Nothing changes in {_quoted(source)}.")
+    if isinstance(source, str):
+        return Negative(str(Sentence(words, sentence.capital, sentence.tail)), name)
+    return Negative([word.text for word in words], name)
+
+
+def _checked(source, result, name):
+    return Negative(None, name, result) if isinstance(result, str) else Negative(result, name)
+
+
+def _same(first, second):
+    if isinstance(first, Scenes):
+        tensors = [f.name for f in dataclasses.fields(Scenes) if f.name != "world"]
+        return all(torch.equal(getattr(first, name), getattr(second, name)) for name in tensors)
+    return canonical(first) == canonical(second)

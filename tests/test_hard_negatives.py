@@ -1,0 +1,177 @@
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+
+import pytest
+
+from labclip_lib import data, hard_negatives
+from labclip_lib.hard_negatives import SUBSETS, load_hard_negatives
+
+# As the projects count them; of VALSE the valid items.
+COUNTS = {
+    "SugarCrepe/add_att": 692, "SugarCrepe/add_obj": 2062, "SugarCrepe/replace_att": 788,
+    "SugarCrepe/replace_obj": 1652, "SugarCrepe/replace_rel": 1406, "SugarCrepe/swap_att": 666,
+    "SugarCrepe/swap_obj": 245,
+    "SugarCrepe++/replace_att": 788, "SugarCrepe++/replace_obj": 1652, "SugarCrepe++/replace_rel": 1406,
+    "SugarCrepe++/swap_att": 666, "SugarCrepe++/swap_obj": 245,
+    "VALSE/actant-swap": 949, "VALSE/action-replacement": 648, "VALSE/coreference-hard": 104,
+    "VALSE/coreference-standard": 708, "VALSE/counting-adversarial": 691, "VALSE/counting-hard": 868,
+    "VALSE/counting-small-quant": 900, "VALSE/existence": 505, "VALSE/foil-it": 943, "VALSE/plurals": 851,
+    "VALSE/relations": 535,
+    "COLA/multi-object": 210, "NegCLIP/validation": 7370,
+}  # fmt: skip
+
+
+def test_every_subset_is_counted_here():
+    assert set(SUBSETS) == set(COUNTS)
+    valse = [count for name, count in COUNTS.items() if name.startswith("VALSE/")]
+    assert len(valse) == 11 and sum(valse) == 7702
+
+
+@pytest.mark.parametrize("name", SUBSETS)
+def test_pairs_of_a_subset(real_data, name):
+    captions, negatives, paraphrases = load_hard_negatives(name)
+    assert len(captions) == len(negatives) == COUNTS[name]
+    assert all(isinstance(text, str) and text.strip() for text in captions + negatives)
+    assert (paraphrases is not None) == name.startswith("SugarCrepe++/")
+    if paraphrases is not None:
+        assert len(paraphrases) == COUNTS[name] and all(text.strip() for text in paraphrases)
+
+
+@pytest.mark.parametrize(
+    ("name", "caption", "negative"),
+    [
+        ("SugarCrepe/swap_att", "Blue bathroom with two white towels hanging by the shower.",
+         "White bathroom with two blue towels hanging by the shower."),
+        ("VALSE/coreference-standard", "someone’s hand lifting up the top of a hamburger bun. is it a close up? yes.",
+         "someone’s hand lifting up the top of a hamburger bun. is it a close up? no."),
+        ("COLA/multi-object", "large tree to the right of little short green tree",
+         "tall green tree to the right of large tall green tree"),
+        ("NegCLIP/validation", "Three zebras, possibly Jacksonville-Grevy, two facing camera with one in background.",
+         "Three zebras , possibly Jacksonville - Grevy , two facing background with one in camera ."),
+    ],
+)  # fmt: skip
+def test_a_pair_stands_in_the_file_like_this(real_data, name, caption, negative):
+    found = load_hard_negatives(name)
+    assert (caption, negative) in zip(found.captions, found.negatives, strict=True)
+
+
+def test_sugarcrepe_plus_plus_gives_the_other_true_caption(real_data):
+    """A paraphrase is neither the caption nor its negative, but for a few slips of its authors."""
+    rows = list(zip(*load_hard_negatives("SugarCrepe++/swap_obj"), strict=True))
+    assert sum(len(set(texts)) == 3 for texts in rows) >= len(rows) - 5
+
+
+def test_valse_leaves_out_what_its_annotators_rejected(real_data):
+    items = json.loads((real_data / "valse" / "relations.json").read_text(encoding="utf-8")).values()
+    assert {item["mturk"]["caption"] for item in items} == {0, 1, 2, 3}
+    votes = {(item["caption"], item["foil"]): item["mturk"]["caption"] for item in items}
+    found = load_hard_negatives("VALSE/relations")
+    assert {votes[pair] for pair in zip(found.captions, found.negatives, strict=True)} == {2, 3}
+
+
+def test_negclip_has_one_to_five_negatives_a_caption(real_data):
+    with (real_data / "aro" / "valid_neg_clip.tsv").open(encoding="utf-8", newline="") as lines:
+        titles = [row["title"] for row in csv.DictReader(lines, delimiter="\t")]
+    captions = load_hard_negatives("NegCLIP/validation").captions
+    assert len(titles) == 4839 and list(dict.fromkeys(captions)) == list(dict.fromkeys(titles))
+    rows, pairs = Counter(titles), Counter(captions)
+    assert {pairs[title] for title in titles if rows[title] == 1} == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"), [("SugarCrepe/swap_at", "'SugarCrepe/swap_att'?"), ("Winoground", "SUBSETS"), (None, "None")]
+)
+def test_unknown_name(name, seen, raises_saying):
+    with raises_saying(ValueError, repr(name), seen):
+        load_hard_negatives(name)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+    (tmp_path / "cola").mkdir()
+    return tmp_path
+
+
+def test_missing_file(folder, raises_saying):
+    with raises_saying(ValueError, "cola/COLA_multiobjects_matching_benchmark.json", str(folder), "unset"):
+        load_hard_negatives("COLA/multi-object")
+
+
+def test_wrong_checksum(folder, raises_saying):
+    path = folder / "cola" / "COLA_multiobjects_matching_benchmark.json"
+    path.write_text("[]")
+    with raises_saying(ValueError, str(path), "checksum", "LABCLIP_DATA"):
+        load_hard_negatives("COLA/multi-object")
+
+
+# What each project's file looks like: where it lies, its text, and what comes out.
+LOOKS = {
+    "SugarCrepe/swap_obj": (
+        "RAIVNLab/sugar-crepe/0047054b/data/swap_obj.json",
+        json.dumps({"0": {"filename": "1.jpg", "caption": "naïve café", "negative_caption": "café naïve"}}),
+        (["naïve café"], ["café naïve"], None),
+    ),
+    "SugarCrepe++/swap_obj": (
+        "Sri-Harsha/scpp/c083bbf0/data/swap_obj.json",
+        json.dumps([{"caption": "one ½", "caption2": "½ of one", "negative_caption": "½ one"}], ensure_ascii=False),
+        (["one ½"], ["½ one"], ["½ of one"]),
+    ),
+    "VALSE/plurals": (
+        "Heidelberg-NLP/VALSE/2152d90d/data/plurals.json",
+        json.dumps({str(votes): {"caption": f"it’s {votes}", "foil": f"they’re {votes}", "mturk": {"caption": votes}}
+                    for votes in range(4)}, ensure_ascii=False),
+        (["it’s 2", "it’s 3"], ["they’re 2", "they’re 3"], None),
+    ),
+    "COLA/multi-object": (
+        "arijitray1993/COLA/1fa52fba/data/COLA_multiobjects_matching_benchmark.json",
+        json.dumps([["1.jpg", "a jalapeño", "2.jpg", "a piñata"]], ensure_ascii=False),
+        (["a jalapeño"], ["a piñata"], None),
+    ),
+    "NegCLIP/validation": (
+        "mertyg/vision-language-models-are-bows/81fdd20d/temp_data/valid_neg_clip.tsv",
+        "\ttitle\tfilepath\tneg_caption\tneg_image\n"
+        "0\ta café\t1.jpg\t[\"café 'a'\", 'of a café']\t[2]\n"
+        '1\t"two\nlines, ""quoted"""\t2.jpg\t[\'lines two\']\t[1]\n',
+        (["a café", "a café", 'two\nlines, "quoted"'], ["café 'a'", "of a café", "lines two"], None),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_download(name, web, monkeypatch, to_download):
+    """From the pinned address, once; letters outside ASCII survive whatever the system's own encoding is."""
+    served, host, log = web
+    for module in (data, hard_negatives):
+        monkeypatch.setattr(module, "_HOST", host)
+    monkeypatch.setattr(io, "text_encoding", lambda encoding, *_: encoding or "cp1252")
+    where, text, want = LOOKS[name]
+    (served / where).parent.mkdir(parents=True)
+    (served / where).write_bytes(text.encode())
+    monkeypatch.setitem(SUBSETS, name, hashlib.sha256(text.encode()).hexdigest())
+    assert tuple(load_hard_negatives(name)) == want
+    asked = len(log)
+    assert any(f"GET /{where} " in line for line in log)
+    assert tuple(load_hard_negatives(name)) == want and len(log) == asked
+    (kept,) = [path for path in to_download.rglob("*") if path.is_file()]
+    assert kept.name == where.rpartition("/")[2] and kept.read_bytes() == text.encode()
+
+
+def test_wrong_bytes_from_the_network(web, monkeypatch):
+    served, host, _ = web
+    for module in (data, hard_negatives):
+        monkeypatch.setattr(module, "_HOST", host)
+    where = LOOKS["COLA/multi-object"][0]
+    (served / where).parent.mkdir(parents=True)
+    (served / where).write_text("[]")
+    with pytest.raises(ValueError, match="hash"):
+        load_hard_negatives("COLA/multi-object")
+
+
+def test_no_network_and_no_folder(to_download, monkeypatch, raises_saying):
+    monkeypatch.setattr(data, "online", lambda url: False)
+    with raises_saying(ConnectionError, "valse/existence.json", "LABCLIP_DATA"):
+        load_hard_negatives("VALSE/existence")

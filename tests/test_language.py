@@ -1,0 +1,342 @@
+import json
+import sys
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labclip_lib import language
+from labclip_lib.language import (
+    ADJECTIVE,
+    AND,
+    DETERMINER,
+    NOUN,
+    NUMBER,
+    OTHER,
+    PREPOSITION,
+    VERB,
+    Sentence,
+    Word,
+    agree,
+    canonical,
+    form_of,
+    inflected,
+    number_of,
+    read,
+    stem,
+    tag,
+    world_tagger,
+)
+from labclip_lib.scenes import World
+
+
+def kinds(caption):
+    return [word.kind for word in read(caption).words]
+
+
+def phrases(caption):
+    sentence = read(caption)
+    return [" ".join(word.text for word in sentence.words[p.start : p.end]) for p in sentence.noun_phrases]
+
+
+# Taking apart and putting together
+
+
+@given(st.text())
+def test_any_text_is_put_together_letter_by_letter(text):
+    assert str(read(text)) == text
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["", " ", "A", "I", "I see a dog.", "İstanbul at night", "ẞ", "Ωmega", "ǅ", " A dog\nand\ta cat .  ", "A3 paper",
+     "MAN BITES DOG", "The boy's dog isn't a T-shirt’s “friend”", "3 cats and A dog", "猫 と 🐶", "naïve café"],
+)  # fmt: skip
+def test_captions_with_odd_letters_and_spaces_are_put_together(caption):
+    assert str(read(caption)) == caption
+
+
+def test_the_real_captions_are_put_together(real_data):
+    rows = json.loads((real_data / "sugarcrepe" / "swap_att.json").read_text())
+    captions = [row["caption"] for row in rows.values()]
+    assert len(captions) == 666
+    assert all(str(read(caption)) == caption for caption in captions)
+
+
+@given(st.lists(st.text(max_size=6), max_size=8))
+def test_a_list_of_words_stays_as_it_is(words):
+    assert [word.text for word in read(words).words] == words
+
+
+def test_words_and_marks():
+    words = [word.text for word in read("The boy's dog isn't on a T-shirt, is it?").words]
+    assert words == ["the", "boy", "'s", "dog", "isn't", "on", "a", "T-shirt", ",", "is", "it", "?"]
+
+
+def test_the_capital_belongs_to_the_caption():
+    sentence = read("A dog runs. ")
+    assert sentence.words[0].text == "a" and sentence.capital and sentence.tail == " "
+    turned = Sentence((sentence.words[1]._replace(space=""), *sentence.words[2:]), True, " ")
+    assert str(turned) == "Dog runs. "
+    assert not read(["A", "dog"]).capital and read("I run").words[0].text == "I"
+    assert str(Sentence((Word("3", NUMBER, ""), Word("cats", NOUN)), True)) == "3 cats"
+
+
+@pytest.mark.parametrize(("given", "seen"), [(3, "int"), (None, "NoneType"), (["a", 3], "list"), (b"a dog", "bytes")])
+def test_what_is_no_caption_is_refused(given, seen, raises_saying):
+    with raises_saying(TypeError, "str", seen):
+        read(given)
+
+
+# Kinds of words
+
+
+def test_kinds_of_a_captions_words():
+    assert kinds("A white cat sits on two chairs, and is asleep")[:-1] == [
+        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, NUMBER, NOUN, OTHER, AND, VERB,
+    ]  # fmt: skip
+
+
+def test_next_to_and_on_top_of_relate_and_a_front_is_a_thing():
+    assert kinds("a cup next to a plate")[2:4] == [PREPOSITION] * 2
+    assert kinds("a cup on top of a plate")[2:5] == [PREPOSITION] * 3
+    assert kinds("the front of a bus")[1] == NOUN
+
+
+def test_an_orange_is_a_colour_only_before_a_noun():
+    assert kinds("an orange square")[1] == ADJECTIVE
+    assert kinds("an orange on a plate")[1] == NOUN
+
+
+def test_the_verb_of_a_short_sentence_is_found():
+    assert VERB in kinds("A man arrests a woman") and VERB in kinds("the people row a boat")
+    assert VERB not in kinds("a dog bed with a cat")
+
+
+def test_a_tagger_of_ones_own_is_asked():
+    sentence = read("Foo bar baz", tagger=lambda words: [DETERMINER, ADJECTIVE, NOUN])
+    assert [word.kind for word in sentence.words] == [DETERMINER, ADJECTIVE, NOUN]
+    assert sentence.noun_phrases == [(0, 1, 2, 3)]
+
+
+def test_the_worlds_words_are_known_for_certain():
+    world = World()
+    tagger = world_tagger(world)
+    for color in world.colors:
+        assert tagger(["a", color]) == [DETERMINER, ADJECTIVE]
+    assert all(tagger(["the", shape]) == [DETERMINER, NOUN] for shape in world.shapes)
+    assert tagger(["an", "orange", "thing"]) == [DETERMINER, ADJECTIVE, NOUN]
+    assert tagger(["orange", "moon", "near", "two", "stars"]) == [ADJECTIVE, NOUN, PREPOSITION, NUMBER, NOUN]
+
+
+# Which tagger
+
+
+@pytest.fixture
+def fresh():
+    """Forget what was tagged, and by which tagger, before and after."""
+    caches = (language._tag, language._spacy)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def pretend(monkeypatch, load):
+    """Put a module in spaCy's place whose `load` is this; its Doc is the list of words."""
+    spacy, tokens = types.ModuleType("spacy"), types.ModuleType("spacy.tokens")
+    spacy.load, spacy.tokens = load, tokens
+    tokens.Doc = lambda vocab, words: words
+    monkeypatch.setitem(sys.modules, "spacy", spacy)
+    monkeypatch.setitem(sys.modules, "spacy.tokens", tokens)
+
+
+def test_spacy_is_asked_where_it_is_installed(fresh, monkeypatch):
+    names = []
+    parts = {
+        "shiny": "ADJ",
+        "glorps": "VERB",
+        "blick": "PROPN",
+        "upon": "ADP",
+        "hmm": "INTJ",
+        "the": "VERB",
+        "pink": "NOUN",
+    }
+
+    def nlp(words):
+        return [types.SimpleNamespace(pos_=parts[word]) for word in words]
+
+    nlp.vocab = None
+    pretend(monkeypatch, lambda name, **options: names.append(name) or nlp)
+    assert tag(["pink", "blick"]) == [ADJECTIVE, NOUN] and tag(["blick", "pink"]) == [NOUN, NOUN]
+    assert tag(["the", "shiny", "blick", "glorps", "upon", "hmm"]) == [
+        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, OTHER,
+    ]  # fmt: skip
+    assert set(names) == {"en_core_web_sm"}
+
+
+def test_hanta_stands_in_where_spacy_has_no_model(fresh, monkeypatch):
+    with_hanta = kinds("a white cat sits")
+    language._tag.cache_clear()
+    language._spacy.cache_clear()
+
+    def load(name, **options):
+        raise OSError("no such model")
+
+    pretend(monkeypatch, load)
+    assert kinds("a white cat sits") == with_hanta == [DETERMINER, ADJECTIVE, NOUN, VERB]
+
+
+def test_hanta_stands_in_where_there_is_no_spacy(fresh, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy", None)  # what makes an import fail
+    assert kinds("a white cat sits") == [DETERMINER, ADJECTIVE, NOUN, VERB]
+
+
+# Noun phrases
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a white cat and two black dogs", ["a white cat", "two black dogs"]),
+        ("a big, red wooden chair near the lake", ["a big, red wooden chair", "the lake"]),
+        ("the parked car", ["the parked car"]),
+        ("men flying kites", ["men", "kites"]),
+        ("a very old man on a dog bed", ["a very old man", "a dog bed"]),
+        ("a black and white cow", ["a black and white cow"]),
+        ("the boy's hat", ["the boy", "hat"]),
+        ("he sleeps", []),
+        ("", []),
+    ],
+)
+def test_noun_phrases(caption, expected):
+    assert [phrase.replace(" ,", ",") for phrase in phrases(caption)] == expected
+
+
+def test_a_verb_is_no_modifier_unless_it_is_a_participle():
+    tagger = lambda words: [NUMBER, VERB, NOUN]  # noqa: E731
+    assert read("two hold hands", tagger).noun_phrases == [(2, 2, 2, 3)]
+    assert read("two folded hands", tagger).noun_phrases == [(0, 0, 2, 3)]
+
+
+def test_a_noun_phrase_says_where_its_parts_begin():
+    (phrase,) = read("near the two old dog beds").noun_phrases
+    assert phrase == (1, 2, 4, 6)
+    sentence = read("near the two old dog beds")
+    assert sentence.phrase_at(0) is None and sentence.phrase_at(6) is None
+    assert all(sentence.phrase_at(i) == phrase for i in range(1, 6))
+
+
+@given(st.lists(st.sampled_from([NOUN, ADJECTIVE, NUMBER, DETERMINER, VERB, PREPOSITION, AND, OTHER]), max_size=12))
+def test_noun_phrases_of_any_kinds_are_in_order_and_end_in_a_noun(order):
+    words = [Word(f"w{i}", kind) for i, kind in enumerate(order)]
+    end = 0
+    for phrase in language.noun_phrases(words):
+        assert end <= phrase.start <= phrase.inner <= phrase.nouns < phrase.end <= len(words)
+        assert {word.kind for word in words[phrase.nouns : phrase.end]} == {NOUN}
+        assert {word.kind for word in words[phrase.start : phrase.inner]} <= {DETERMINER}
+        end = phrase.end
+    nouns = [i for i, kind in enumerate(order) if kind == NOUN]
+    assert all(Sentence(tuple(words)).phrase_at(i) for i in nouns)
+
+
+# Grammar
+
+
+def mended(caption, wanted=()):
+    sentence = read(caption)
+    return str(Sentence(agree(sentence.words, wanted), sentence.capital, sentence.tail))
+
+
+@pytest.mark.parametrize(
+    ("broken", "whole"),
+    [
+        ("a apple and an dog", "an apple and a dog"),
+        ("A old man", "An old man"),
+        ("an uniform, a hour", "a uniform, an hour"),
+        ("a 8-year-old boy, a 11 year old, an 80s car", "an 8-year-old boy, an 11 year old, an 80s car"),
+        ("an 110 year old house, an 3D print", "a 110 year old house, a 3D print"),
+        ("a MRI and an USB stick", "an MRI and a USB stick"),
+        ("THE DOG AND AN APPLE", "THE DOG AND AN APPLE"),
+        ("the cat, And A owl", "the cat, And An owl"),
+        ("an “apple”", "an “apple”"),
+        ("a", "a"),
+    ],
+)
+def test_a_or_an(broken, whole):
+    assert mended(broken) == whole
+
+
+@pytest.mark.parametrize(
+    ("caption", "wanted", "whole"),
+    [
+        ("two dog", {1: "many"}, "two dogs"),
+        ("a children", {1: "one"}, "a child"),
+        ("two dog is here", {1: "many"}, "two dogs are here"),
+        ("a dogs are here", {1: "one"}, "a dog is here"),
+        ("two dog that runs", {1: "many"}, "two dogs that run"),
+        ("a dogs try to run", {1: "one"}, "a dog tries to run"),
+        ("a dogs were here and have slept", {1: "one"}, "a dog was here and have slept"),
+        ("a dogs slept", {1: "one"}, "a dog slept"),
+        ("a dogs walking", {1: "one"}, "a dog walking"),
+        ("a man and a dogs are here", {4: "one"}, "a man and a dog are here"),
+        ("a man and a dog is here", {1: "one"}, "a man and a dog is here"),  # the verb is not after the man
+        ("two men on a horses are here", {4: "one"}, "two men on a horse are here"),
+        ("two men on a horse and a mules are here", {7: "one"}, "two men on a horse and a mule are here"),
+        ("a man rides a horse and two dog sits", {7: "many"}, "a man rides a horse and two dogs sit"),
+        ("a man rides a horse and a dogs sits", {7: "one"}, "a man rides a horse and a dog sits"),
+        ("a dogs can run", {1: "one"}, "a dog can run"),
+        ("two dog watches a cat", {1: "many"}, "two dogs watch a cat"),
+        ("a child in two boat sleeps", {4: "many"}, "a child in two boats sleeps"),
+    ],
+)
+def test_nouns_take_the_number_wanted_and_the_verb_follows(caption, wanted, whole):
+    assert mended(caption, wanted) == whole
+
+
+@pytest.mark.parametrize("phrase", ["a dog", "one dog", "this dog", "every dog", "the dog", "dog", "a sheep"])
+def test_number_of_one(phrase):
+    sentence = read(phrase)
+    assert number_of(sentence.words, sentence.noun_phrases[0]) == "one"
+
+
+@pytest.mark.parametrize("phrase", ["two dogs", "some dogs", "these dogs", "the dogs", "dogs", "both sheep"])
+def test_number_of_many(phrase):
+    sentence = read(phrase)
+    assert number_of(sentence.words, sentence.noun_phrases[0]) == "many"
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("dog", "dogs"), ("child", "children"), ("person", "people"), ("woman", "women"), ("box", "boxes"),
+        ("glass", "glasses"), ("bus", "buses"), ("gas", "gases"), ("lens", "lenses"), ("canvas", "canvases"),
+        ("walrus", "walruses"), ("menu", "menus"), ("ski", "skis"), ("knife", "knives"), ("city", "cities"),
+    ],
+)  # fmt: skip
+def test_forms_of_a_noun(one, many):
+    assert (form_of(one), form_of(many)) == ("one", "many")
+    assert inflected(one, "many") == inflected(many, "many") == many
+    assert inflected(many, "one") == inflected(one, "one") == one
+    assert stem(one) == stem(many) == one
+
+
+def test_what_is_no_word_is_not_inflected():
+    assert inflected("3", "many") == "3" and inflected("x-ray", "many") == "x-ray" and inflected("", "many") == ""
+    assert stem("8-year-old") == "8-year-old" and stem("") == ""
+
+
+def test_stem_forgets_number_and_person():
+    assert stem("is") == stem("are") == stem("were") and stem("has") == stem("have") and stem("an") == stem("a")
+    assert stem("tries") == stem("try") and stem("his") == stem("their")
+    assert stem("dog") != stem("cat") and stem("a") != stem("the") != stem("one")
+
+
+def test_canonical_forgets_case_articles_and_marks():
+    assert canonical("The White cat's, an X!") == ("white", "cat", "x")
+    assert canonical("A white CAT: 3.") == canonical(["a", "White", "cat", ":", "3", "."]) == ("white", "cat", "3")
+    assert canonical(read("A white CAT: 3.").words) == ("white", "cat", "3")
+    assert canonical("") == canonical([]) == canonical(" , the !") == ()
+    assert canonical("white cat") != canonical("cat white")
