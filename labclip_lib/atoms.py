@@ -6,6 +6,7 @@ This is the book's own grammar of Chen et al.'s (2025) "atomic concepts", over t
 import itertools
 from typing import NamedTuple
 
+from labclip_lib.inflection import form_of, stem
 from labclip_lib.language import (
     ADJECTIVE,
     ADVERB,
@@ -17,9 +18,7 @@ from labclip_lib.language import (
     Sentence,
     agree,
     canonical,
-    form_of,
     number_of,
-    stem,
 )
 
 

@@ -203,7 +203,7 @@ def _try_make_blind(answer):
         split = int((value != value[partner]).any(1).sum())
         raise CheckFailed(
             f"{answer.__name__} leaves {split} captions that differ from their partner. "
-            "Captions off the support take the embedding of the partner; of two that are both off it, one gives its own."
+            "A caption off the support takes its partner's embedding; of two that are both off it, one gives its own."
         )
 
 

@@ -15,6 +15,7 @@ import joblib
 
 from labclip_lib.atoms import SWAPS, swaps
 from labclip_lib.diagnosis import estimate
+from labclip_lib.inflection import stem
 from labclip_lib.language import (
     ADJECTIVE,
     ADVERB,
@@ -27,7 +28,6 @@ from labclip_lib.language import (
     VERB,
     canonical,
     read,
-    stem,
 )  # fmt: skip
 
 NEGATIONS = {"no", "not", "never", "without", "isn't", "aren't", "don't", "doesn't", "nobody", "nothing", "none"}

@@ -9,8 +9,9 @@ import functools
 import re
 from typing import NamedTuple
 
-import inflect
 from HanTa.HanoverTagger import HanoverTagger
+
+from labclip_lib.inflection import article_of, conjugated, form_of, inflected
 
 NOUN, ADJECTIVE, NUMBER, DETERMINER, VERB, PREPOSITION, ADVERB, AND, OTHER = (
     "noun", "adjective", "number", "determiner", "verb", "preposition", "adverb", "and", "other",
@@ -37,7 +38,6 @@ _KNOWN = {
 }  # fmt: skip
 _PLURAL = {"some", "many", "several", "few", "both", "these", "those", "multiple", "various"}
 _SINGULAR = {"a", "an", "one", "1", "this", "every", "each"}
-_english = inflect.engine()
 
 
 class Word(NamedTuple):
@@ -243,7 +243,7 @@ def agree(words, wanted=()):
             _agree_verb(out, phrases, k)
     for i in range(len(out) - 1):
         if out[i].key in ("a", "an") and out[i].kind == DETERMINER and out[i + 1].text[:1].isalnum():
-            article = _article(out[i + 1].text)
+            article = article_of(out[i + 1].text)
             if article != out[i].key:
                 out[i] = out[i]._replace(text=article.capitalize() if out[i].text[0].isupper() else article)
     return tuple(out)
@@ -259,55 +259,6 @@ def number_of(words, phrase):
     return form_of(words[phrase.end - 1].key)
 
 
-@functools.lru_cache(100_000)
-def form_of(noun):
-    """ "one" or "many", by a noun's form alone."""
-    if noun in _ONE_IN_S or (noun.endswith(("ss", "us")) and noun not in ("menus", "emus")):
-        return "one"
-    return "many" if _english.singular_noun(noun) else "one"
-
-
-_ONE_IN_S = {"gas", "lens", "canvas", "tennis", "iris", "atlas", "christmas"}
-
-
-@functools.lru_cache(100_000)
-def inflected(noun, number):
-    """A noun in the form of "one" or "many"."""
-    if not noun.isalpha() or form_of(noun.lower()) == number:
-        return noun
-    return (_english.plural_noun(noun) if number == "many" else _english.singular_noun(noun)) or noun
-
-
-@functools.lru_cache(100_000)
-def stem(word):
-    """A word without its number or person: what "exact up to inflection" compares. Pronouns are all alike."""
-    if not word.isalpha():
-        return word
-    return _STEMS.get(word) or inflected(word, "one")
-
-
-_STEMS = (
-    {"an": "a", "has": "have", "does": "do"}
-    | dict.fromkeys(("is", "are", "was", "were"), "be")
-    | dict.fromkeys(("he", "she", "it", "they", "him", "her", "them", "his", "hers", "its", "their", "theirs"), "they")
-)
-
-
-@functools.lru_cache(100_000)
-def _article(word):
-    return "an" if re.match(r"8|1[18](?!\d)", word) else _english.a(word).split()[0]  # eight, eleven, eighteen
-
-
-_MANY = {"is": "are", "was": "were", "has": "have", "does": "do"}
-_ONE = {many: one for one, many in _MANY.items()}
-_ANY = {  # one form for either number
-    "can", "could", "may", "might", "must", "shall", "should", "will", "would", "did", "had", "sat", "stood", "lay",
-    "ran", "held", "ate", "wore", "rode", "drove", "flew", "threw", "caught", "took", "made", "went", "came", "saw",
-    "got", "gave", "left", "fell", "kept", "slept", "brought", "bought", "built", "broke", "hung", "led", "met", "sang",
-    "spoke", "stuck", "swam", "swung", "told", "won", "wrote",
-}  # fmt: skip
-
-
 def _agree_verb(words, phrases, k):
     """The finite verb right after a subject takes the subject's number."""
     first, phrase = k, phrases[k]
@@ -319,22 +270,11 @@ def _agree_verb(words, phrases, k):
         i += 1
     if i >= len(words) or words[i].kind != VERB or (first == k and before == PREPOSITION):
         return
-    verb = words[i].key
     if first < k and before not in (VERB, PREPOSITION):
         number = "many"  # "a man and a dog run"
     elif first < k and number == "one":
         return  # "men on a horse and a mule run", "she rides a horse and a man runs": either may be right
-    if number == "many":
-        text = _MANY.get(verb) or (
-            _english.plural_verb(verb) if verb.endswith("s") and not verb.endswith("ss") else verb
-        )
-    elif verb in _ONE:
-        text = _ONE[verb]
-    elif verb.endswith(("ed", "ing", "s", "en")) or verb in _MANY or verb in _ANY:
-        text = verb
-    else:
-        text = _english.plural_noun(verb) or verb  # verbs take their -s by the rule that nouns do: try, tries
-    words[i] = words[i]._replace(text=text)
+    words[i] = words[i]._replace(text=conjugated(words[i].key, number))
 
 
 def canonical(text):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from labclip_lib.atoms import SWAPS, in_place_of, owned, spans, swaps
+from labclip_lib.inflection import stem
 from labclip_lib.language import (
     ADJECTIVE,
     ARTICLES,
@@ -21,17 +22,15 @@ from labclip_lib.language import (
     DETERMINER,
     NOUN,
     NUMBER,
-    VERB,
     Sentence,
     Word,
     agree,
     canonical,
-    inflected,
     number_of,
     read,
-    stem,
 )  # fmt: skip
 from labclip_lib.scenes import Scenes
+from labclip_lib.substitutes import WORDS, substitutes
 
 
 class Negative(NamedTuple):
@@ -44,27 +43,6 @@ class Negative(NamedTuple):
     value: Any
     operator: str
     reason: str = ""
-
-
-# What stands for what, where REPLACE and ADD need a word and none is given.
-WORDS = {
-    "object": (
-        "dog", "cat", "horse", "bird", "car", "bus", "boat", "train", "bicycle", "chair", "table", "lamp", "clock",
-        "cup", "bottle", "book", "ball", "umbrella", "hat", "tree", "flower", "apple", "pizza", "phone", "child",
-    ),
-    "attribute": (
-        COLORS,
-        ("big", "small", "large", "little", "tiny", "huge"), ("wooden", "metal", "plastic", "glass", "stone"),
-        ("old", "young", "new"), ("one", "two", "three", "four", "five", "six"), ("long", "short", "tall"),
-        ("wet", "dry"), ("open", "closed"), ("clean", "dirty"), ("empty", "full"), ("dark", "bright"),
-    ),
-    "relation": (
-        ("on", "under", "behind", "beside", "near", "in", "above", "below", "inside", "outside", "over"),
-        ("in front of", "behind", "next to", "on top of"), ("with", "without"), ("to", "from"), ("up", "down"),
-        ("sit", "stand", "lie", "sleep", "run", "walk", "jump", "fly", "wait"),
-        ("hold", "carry", "throw", "catch", "push", "pull", "touch", "watch", "wear", "buy"),
-    ),
-}  # fmt: skip
 
 
 # SWAP
@@ -127,7 +105,7 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
     sites = [
         (span, choices)
         for span in spans(sentence, f"{what}s")
-        if (span.plain or what == "relation") and (choices := _substitutes(sentence, span, what, words, have))
+        if (span.plain or what == "relation") and (choices := substitutes(sentence, span, what, words, have))
     ]
     # "on" is no relation of its own in "on top of".
     sites = [site for site in sites if not any(_within(site[0], other[0]) for other in sites)]
@@ -150,50 +128,6 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
 
 def _within(inner, outer):
     return outer.start <= inner.start and inner.end <= outer.end and inner != outer
-
-
-def _substitutes(sentence, span, what, words, have):
-    """What may take a span's place: texts that the caption does not have, in the form that fits."""
-    text = " ".join(word.key for word in sentence.words[span.start : span.end])
-    if text == "to" and any(word.kind == VERB for word in sentence.words[span.end : span.end + 1]):
-        return []  # "to guide"
-    form = str
-    if what == "relation" and words is None:
-        verb = sentence.words[span.start].kind == VERB
-        form = next(
-            (change for change in (_as_it_is, _third_person, _participle) if not verb or _base(text, change)), None
-        )
-        if form is None:
-            return []
-        text = _base(text, form) if verb else text
-    groups = words if words is not None else WORDS[what]
-    if words is None and what != "object":
-        groups = next((group for group in groups if text in group), None)
-        if groups is None:
-            # An adjective of no known sort gets a colour; a relation of no known sort is left alone.
-            groups = WORDS["attribute"][0] if what == "attribute" and span.kind == "quality" else ()
-    return [form(w) for w in groups if not {stem(part) for part in form(w).split()} <= have and w != text]
-
-
-def _as_it_is(verb):
-    return verb
-
-
-def _third_person(verb):
-    return inflected(verb, "many")  # the -s of a verb follows the rule for nouns: catch, catches
-
-
-_DOUBLED = {"sit": "sitting", "run": "running", "lie": "lying"}
-
-
-def _participle(verb):
-    return _DOUBLED.get(verb) or (verb[:-1] if verb.endswith("e") else verb) + "ing"
-
-
-def _base(text, change):
-    """The verb of WORDS that this form belongs to, or None."""
-    verbs = itertools.chain(*WORDS["relation"][-2:])
-    return next((verb for verb in verbs if change(verb) == text), None)
 
 
 def _replace_scenes(scenes, what, seed):

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labclip_lib.atoms import SWAPS, in_place_of, spans, swaps
+from labclip_lib.inflection import stem
 from labclip_lib.language import (
     ADJECTIVE,
     ADVERB,
@@ -17,7 +18,6 @@ from labclip_lib.language import (
     Word,
     canonical,
     read,
-    stem,
 )
 
 LEXICON = {

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
-    "shapes", "scenes", "captions", "language", "atoms", "operators", "losses", "backbones", "data", "hard_negatives",
-    "embed", "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "reports",
-    "acceptance", "dial", "support", "plots", "widgets", "checks", "doctor", "__main__",
+    "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "losses",
+    "backbones", "data", "hard_negatives", "embed", "pretrain", "protocols", "probes", "diagnosis", "identifiability",
+    "coverage", "tables", "reports", "acceptance", "dial", "support", "plots", "widgets", "checks", "doctor", "__main__",
 ]  # fmt: skip
 SETUP = """
 import numpy as np

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labclip_lib import language
+from labclip_lib.inflection import stem
 from labclip_lib.language import (
     ADJECTIVE,
     AND,
@@ -20,11 +21,8 @@ from labclip_lib.language import (
     Word,
     agree,
     canonical,
-    form_of,
-    inflected,
     number_of,
     read,
-    stem,
     tag,
     world_tagger,
 )
@@ -306,26 +304,6 @@ def test_number_of_one(phrase):
 def test_number_of_many(phrase):
     sentence = read(phrase)
     assert number_of(sentence.words, sentence.noun_phrases[0]) == "many"
-
-
-@pytest.mark.parametrize(
-    ("one", "many"),
-    [
-        ("dog", "dogs"), ("child", "children"), ("person", "people"), ("woman", "women"), ("box", "boxes"),
-        ("glass", "glasses"), ("bus", "buses"), ("gas", "gases"), ("lens", "lenses"), ("canvas", "canvases"),
-        ("walrus", "walruses"), ("menu", "menus"), ("ski", "skis"), ("knife", "knives"), ("city", "cities"),
-    ],
-)  # fmt: skip
-def test_forms_of_a_noun(one, many):
-    assert (form_of(one), form_of(many)) == ("one", "many")
-    assert inflected(one, "many") == inflected(many, "many") == many
-    assert inflected(many, "one") == inflected(one, "one") == one
-    assert stem(one) == stem(many) == one
-
-
-def test_what_is_no_word_is_not_inflected():
-    assert inflected("3", "many") == "3" and inflected("x-ray", "many") == "x-ray" and inflected("", "many") == ""
-    assert stem("8-year-old") == "8-year-old" and stem("") == ""
 
 
 def test_stem_forgets_number_and_person():
