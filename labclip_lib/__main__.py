@@ -70,14 +70,6 @@ def _pretrain(args):
     from labclip_lib.pretrain import Recipe, pretrain
     from labclip_lib.support import take_twins_away
 
-    if args.backbone:
-        table = summary([measure(load_backbone(args.backbone, args.device))])
-        print(as_markdown(table))
-        if args.backbone == "pocket":
-            kept = verify_weights()["report"]
-            worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
-            print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
-        return 0
     if args.dial or args.twins:
         given = [
             name for name in ("seed", "steps", "binding", "text_lr", "backbone") if getattr(args, name) is not None
@@ -87,6 +79,14 @@ def _pretrain(args):
             this, name = "--dial" if args.dial else "--twins", given[0].replace("_", "-")
             raise ValueError(f"{this} has a recipe of its own, and takes no --{name}; leave it out.")
         print((turn_dial if args.dial else take_twins_away)(args.out, args.device))
+        return 0
+    if args.backbone:
+        table = summary([measure(load_backbone(args.backbone, args.device))])
+        print(as_markdown(table))
+        if args.backbone == "pocket":
+            kept = verify_weights()["report"]
+            worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
+            print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
         return 0
     changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
     if args.binding is not None:

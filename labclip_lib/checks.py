@@ -205,6 +205,12 @@ def _try_make_blind(answer):
             f"{answer.__name__} leaves {split} captions that differ from their partner. "
             "A caption off the support takes its partner's embedding; of two that are both off it, one gives its own."
         )
+    own = (value == texts).all(1) | (value == texts[partner]).all(1)
+    if not bool(own.all()):
+        raise CheckFailed(
+            f"{answer.__name__} gives {int((~own).sum())} captions an embedding that is neither theirs nor their "
+            "partner's; take one of the two."
+        )
 
 
 def _compare(answer, value, want, slips):

@@ -92,6 +92,7 @@ SLIPS = [
     ("twin_share", lambda s, own, twin: (s.argmax(1) != own).double().mean(), "share of wrong first"),
     ("twin_share", lambda s, own, twin: 1 - twin_share(s, own, twin), "are not the twin"),
     ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).sum(), "divide"),
+    ("make_blind", lambda t, s, p: make_blind(t, s, p) * (s | s[p])[:, None], "neither theirs"),
     ("make_blind", in_place, "changes its input"),
     ("make_blind", mean_of_both, "changes 2 of the 3"),
     ("make_blind", lambda t, support, partner: t[partner], "changes 2 of the 3"),

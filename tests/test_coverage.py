@@ -303,4 +303,4 @@ def test_swaps_of_the_benchmarks(real_data, name, bag, exactly):
     share = found.share(HOLDS["one operator, exactly"]).mean
     assert share == pytest.approx(exactly, abs=0.02)
     swapped = found.share(lambda e: len(e.steps) == 1 and e.steps[0].startswith("swap ")).mean
-    assert swapped <= found.share(HOLDS["same words"]).mean  # up to inflection, both
+    assert max(share, swapped) <= found.share(HOLDS["same words"]).mean

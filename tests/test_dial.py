@@ -163,13 +163,14 @@ class TestSeries:
         return train_series(path, recipe, runs, measure, "cpu", progress=False)
 
     def test_rows_are_labels_step_and_metrics(self, runs, tiny_recipe, tmp_path):
-        path = self.train(tmp_path / "new" / "mine.json", tiny_recipe, runs)
-        assert path == tmp_path / "new" / "mine.json"
+        path = self.train(tmp_path / "new" / "er" / "mine.json", tiny_recipe, runs)
+        assert path == tmp_path / "new" / "er" / "mine.json"
         table = json.loads(path.read_text())
         assert table["recipe"] == tiny_recipe.as_dict()
         assert table["rows"] == [{"pace": "slow", "step": step, "colours": 8} for step in (0, 1, 2, 3)] + [
             {"pace": "fast", "seed": 0, "step": step, "colours": 8} for step in (0, 1)
         ]
+        assert list(table["rows"][-1]) == ["pace", "seed", "step", "colours"]
         assert sorted(kept.name for kept in path.parent.iterdir()) == ["fast.json", "mine.json", "slow.json"]
 
     def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path, monkeypatch):

@@ -135,8 +135,8 @@ LOOKS = {
         "mertyg/vision-language-models-are-bows/81fdd20d/temp_data/valid_neg_clip.tsv",
         "\ttitle\tfilepath\tneg_caption\tneg_image\n"
         "0\ta café\t1.jpg\t[\"café 'a'\", 'of a café']\t[2]\n"
-        '1\t"two\nlines, ""quoted"""\t2.jpg\t[\'lines two\']\t[1]\n',
-        (["a café", "a café", 'two\nlines, "quoted"'], ["café 'a'", "of a café", "lines two"], None),
+        '1\t"two\r\nlines, ""quoted"""\t2.jpg\t[\'lines two\']\t[1]\n',
+        (["a café", "a café", 'two\r\nlines, "quoted"'], ["café 'a'", "of a café", "lines two"], None),
     ),
 }  # fmt: skip
 

@@ -137,11 +137,14 @@ def test_interruption_is_said(small, monkeypatch, capsys):
 def test_dial_is_turned(small, monkeypatch, tmp_path, capsys):
     turned = []
     monkeypatch.setattr(dial, "turn_dial", lambda *args: turned.append(args) or tmp_path / "dial.json")
+    monkeypatch.setattr(support, "take_twins_away", lambda *args: pytest.fail("it took twins away"))
     assert main(["pretrain", "--out", str(tmp_path), "--device", "cpu", "--dial"]) == 0
     assert turned == [(tmp_path, "cpu")] and capsys.readouterr().out == f"{tmp_path / 'dial.json'}\n"
 
 
-@pytest.mark.parametrize("more", [["--steps", "5"], ["--seed", "1"], ["--text-lr", "1e-3"], ["--report"]])
+@pytest.mark.parametrize(
+    "more", [["--steps", "5"], ["--seed", "1"], ["--text-lr", "1e-3"], ["--report"], ["--backbone", "pocket"]]
+)
 def test_dial_has_a_recipe_of_its_own(more, capsys):
     assert more[0] in mistake(capsys, ["pretrain", "--dial", *more])
 

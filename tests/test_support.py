@@ -359,6 +359,7 @@ def test_groups_are_told_apart(with_eyes):
     assert [found[f"swap accuracy, {group}"] for group in ("shown", "other", "held out")] == [1, 0, 1]
     assert found["caption moves, swap"] == pytest.approx(1)  # measured where the missing twin would stand
     assert found["image moves, swap"] == pytest.approx(0, abs=1e-6)
+    assert found["replace accuracy"] == 0.5  # neither caption fits what it sees there
 
 
 def test_words_are_described_in_random_order(with_eyes):
