@@ -133,7 +133,15 @@ class Exchange(NamedTuple):
         words, first, second = self.sentence.words, self.first, self.second
         a, b = words[first.start : first.end], words[second.start : second.end]
         between = words[first.end : second.start]
-        return (*words[: first.start], *in_place_of(b, a), *between, *in_place_of(a, b), *words[second.end :])
+        out = [*words[: first.start], *b, *between, *a, *words[second.end :]]
+        # Spaces stay where they were: the first word of each piece takes that of the piece it follows on.
+        if a and b:
+            starts = {first.start: a[0].space, second.end - len(a): b[0].space}
+        elif a:  # a moves before the noun at second.start
+            starts = {first.start: a[0].space, second.end - len(a): words[second.start].space, second.end: " "}
+        else:
+            starts = {first.start: words[first.start].space, first.start + len(b): " ", second.end: b[0].space}
+        return tuple(word._replace(space=starts.get(i, word.space)) for i, word in enumerate(out))
 
     @property
     def mended(self):
@@ -144,7 +152,7 @@ class Exchange(NamedTuple):
             phrase = self.sentence.phrase_at(span.start)
             if phrase is None:
                 continue
-            last = span.end - 1 + moved
+            last = span.end - 1 + moved  # of the words that came in
             if self.what == "objects" and span.end == phrase.end:  # the noun changes, the number stays
                 wanted[last] = number_of(self.sentence.words, phrase)
             elif self.what == "attributes" and span.kind == "number":
@@ -156,13 +164,20 @@ class Exchange(NamedTuple):
 
 
 def swaps(sentence, what):
-    """Every `Exchange` of two different atoms of a sort that SWAP can make in a `Sentence`."""
-    pairs, words = itertools.combinations(sorted(spans(sentence, what)), 2), sentence.words
+    """Every `Exchange` of two different atoms of a sort that SWAP can make in a `Sentence`.
+
+    The attributes of one noun may also go to another that has none: "a red cat on a chair", "a cat on a red chair".
+    """
+    words = sentence.words
+    found = spans(sentence, what) + (_bare(sentence) if what == "attributes" else [])
+    pairs = itertools.combinations(sorted(found), 2)
     stems = [stem(word.key) if canonical([word]) else "" for word in words]
     relations = [0, *itertools.accumulate(word.kind in (VERB, PREPOSITION) for word in words)]
     for first, second in itertools.islice(pairs, _MOST):
         if first.end > second.start or first.kind != second.kind or _alike(stems, first, second):
             continue
+        if not all(_whole(sentence, a) for a, b in ((first, second), (second, first)) if b.start == b.end):
+            continue  # part of "big red" stays, and then the way back is no exchange
         phrase = sentence.phrase_at(first.start)
         if what != "objects" and phrase is not None and phrase == sentence.phrase_at(second.start):
             continue  # "a lush green field" is a green lush field; but a dog bed is no bed dog
@@ -173,6 +188,24 @@ def swaps(sentence, what):
         if any(owned(words, a) and words[b.start].kind == DETERMINER for a, b in ((first, second), (second, first))):
             continue  # "the boy's a cat"
         yield Exchange(sentence, what, first, second)
+
+
+def _bare(sentence):
+    """An empty Span before each noun that nothing describes."""
+    return [
+        Span(p.nouns, p.nouns, False, "quality")
+        for p in sentence.noun_phrases
+        if all(word.kind == NUMBER for word in sentence.words[p.inner : p.nouns])
+    ]
+
+
+def _whole(sentence, span):
+    """Is this all that describes a noun, its number apart?"""
+    phrase = sentence.phrase_at(span.start)
+    if phrase is None or span.end != phrase.nouns:
+        return False
+    before = sentence.words[phrase.inner : span.start]
+    return span.start < span.end and all(word.kind == NUMBER for word in before)
 
 
 def _alike(stems, first, second):

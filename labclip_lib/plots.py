@@ -180,7 +180,7 @@ def causal_graph(words):
     for a, b in edges:
         color = PALETTE[hidden.get(a, "text")]
         ax.annotate("", places[b], places[a], zorder=1, arrowprops={
-            "arrowstyle": "-|>", "color": color, "lw": 1.2, "shrinkA": 14, "shrinkB": 16, "alpha": 0.75,
+            "arrowstyle": "-|>", "color": color, "lw": 1.2, "shrinkA": 3, "shrinkB": 4, "alpha": 0.75,
             "patchA": artists[a].get_bbox_patch(), "patchB": artists[b].get_bbox_patch(),
         })  # fmt: skip
     ax.set(xlim=(-0.1, start + 1.05 * len(words) - 0.3), ylim=(0, 4.2))

@@ -270,3 +270,29 @@ def test_spaces_stay_where_they_were():
     assert str(Sentence(exchange.mended)) == " a cat\nsees  dogs"
     new, old = (Word("x", NOUN, "?"), Word("y", NOUN, "!")), (Word("z", NOUN, "\n"),)
     assert [word.space for word in in_place_of(new, old)] == ["\n", "!"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "moved"),
+    [
+        ("A bright orange cat is on a chair.", ["A cat is on a bright orange chair."]),
+        ("Red circle and square", ["Circle and red square"]),
+        ("circle and red square", ["red circle and square"]),
+        ("two big dogs and a cat", ["two dogs and a big cat", "a big dogs and two cat"]),
+        ("a red cat", []),
+        ("a big red cat and a small dog", ["a small cat and a big red dog", "a small red cat and a big dog",
+                                           "a big small cat and a red dog"]),  # nothing is bare
+    ],
+)  # fmt: skip
+def test_attributes_move_to_a_noun_that_has_none(caption, moved):
+    sentence = read(caption)
+    found = {str(Sentence(e.raw, sentence.capital, sentence.tail)) for e in swaps(sentence, "attributes")}
+    assert found == set(moved)
+
+
+def test_a_moved_attribute_can_move_back():
+    for caption in ("a red cat sits on two chairs", "two red cats and a dog", "birds near the old, wooden boat"):
+        sentence = read(caption)
+        for exchange in swaps(sentence, "attributes"):
+            back = {tuple(word.key for word in e.raw) for e in swaps(Sentence(exchange.raw), "attributes")}
+            assert tuple(word.key for word in sentence.words) in back, exchange.raw
