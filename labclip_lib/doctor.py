@@ -12,7 +12,7 @@ from labclip_lib.backbones import pick_device, verify_weights
 
 # What the library needs, then what only building and testing the book needs.
 LIBRARY = ("torch", "torchvision", "open_clip_torch", "safetensors", "numpy", "matplotlib", "seaborn", "scikit-learn",
-           "pooch", "tqdm", "ipywidgets")  # fmt: skip
+           "pooch", "tqdm", "ipywidgets", "HanTa", "inflect")  # fmt: skip
 BOOK = ("jupyter-book", "nbval", "pytest", "sphinx-proof", "sphinx-exercise")
 
 

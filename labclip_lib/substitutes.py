@@ -1,5 +1,6 @@
 """What may stand for what when REPLACE and ADD need a word: a colour for a colour, a place for a place."""
 
+import functools
 import itertools
 
 from labclip_lib.inflection import participle, stem, third_person
@@ -35,29 +36,22 @@ def substitutes(sentence, span, what, words, have):
     text = " ".join(word.key for word in sentence.words[span.start : span.end])
     if text == "to" and any(word.kind == VERB for word in sentence.words[span.end : span.end + 1]):
         return []  # "to guide"
-    form = str
-    if what == "relation" and words is None:
-        verb = sentence.words[span.start].kind == VERB
-        form = next(
-            (change for change in (_as_it_is, third_person, participle) if not verb or _base(text, change)), None
-        )
-        if form is None:
-            return []
-        text = _base(text, form) if verb else text
-    groups = words if words is not None else WORDS[what]
-    if words is None and what != "object":
-        groups = next((group for group in groups if text in group), None)
-        if groups is None:
-            # An adjective of no known sort gets a colour; a relation of no known sort is left alone.
-            groups = WORDS["attribute"][0] if what == "attribute" and span.kind == "quality" else ()
-    return [form(w) for w in groups if not {stem(part) for part in form(w).split()} <= have and w != text]
+    if words is not None or what == "object":
+        choices = WORDS["object"] if words is None else words
+    elif what == "attribute":
+        # An adjective of no known sort gets a colour.
+        other = COLORS if span.kind == "quality" else ()
+        choices = next((group for group in WORDS["attribute"] if text in group), other)
+    elif sentence.words[span.start].kind == VERB:
+        verb, form = _verbs().get(text, ("", str))
+        choices = next(([form(other) for other in group] for group in WORDS["relation"] if verb in group), ())
+    else:
+        choices = next((group for group in WORDS["relation"] if text in group), ())
+    return [w for w in choices if not {stem(part) for part in w.split()} <= have and w != text]
 
 
-def _as_it_is(verb):
-    return verb
-
-
-def _base(text, change):
-    """The verb of WORDS that this form belongs to, or None."""
+@functools.cache
+def _verbs():
+    """{form: (verb, what makes that form of it)} of the verbs in WORDS."""
     verbs = itertools.chain(*WORDS["relation"][-2:])
-    return next((verb for verb in verbs if change(verb) == text), None)
+    return {form(verb): (verb, form) for verb in verbs for form in (str, third_person, participle)}
