@@ -8,7 +8,6 @@ of the same sort in both captions.
 import dataclasses
 import difflib
 import functools
-from collections import Counter
 from typing import NamedTuple
 
 import joblib
@@ -120,9 +119,10 @@ def _blocks(first, second):
 
 def _edits(a, b, key):
     """The REPLACEs and ADDs between two sentences, up to two; None when some difference is neither."""
-    # Up to inflection, the "and" of a list counts as a comma: it moves when something is added.
-    drop = ARTICLES if key is str else (*ARTICLES, "and")
-    places = [[i for i, w in enumerate(s.words) if w.text[:1].isalnum() and w.key not in drop] for s in (a, b)]
+    # Up to inflection, the "and" of a list counts as a comma, which moves when something is added; and "a man walking"
+    # says the same as "a man is walking".
+    drop = ARTICLES if key is str else (*ARTICLES, "and", "be")
+    places = [[i for i, w in enumerate(s.words) if w.text[:1].isalnum() and key(w.key) not in drop] for s in (a, b)]
     blocks = _blocks(*([key(s.words[i].key) for i in own] for s, own in zip((a, b), places, strict=True)))
     if not 1 <= len(blocks) <= 2:
         return None
@@ -225,13 +225,11 @@ def cover(name, captions, negatives, tagger=None, jobs=1):
 def coverage_table(coverages):
     """Markdown: for each subset its size, the share explained by one operator, by two, by none, with 95 % intervals.
 
-    "same words" is the most that any reordering could explain. The last column counts the commonest explanation.
+    In percent. "same words" is the most that any reordering could explain.
     """
-    lines = [f"| | pairs | {' | '.join(HOLDS)} | most often |", "|---" * (len(HOLDS) + 3) + "|"]
+    lines = [f"| % (95 % interval) | pairs | {' | '.join(HOLDS)} |", "|---" * (len(HOLDS) + 2) + "|"]
     for coverage in coverages:
         shares = (coverage.share(holds) for holds in HOLDS.values())
-        cells = (f"{mean:.2f} ({low:.2f}-{high:.2f})" for mean, low, high in shares)
-        steps, times = Counter(e.steps for e in coverage.explanations).most_common(1)[0]
-        often = f"{', then '.join(steps) or 'none'}: {times}"
-        lines.append(f"| {coverage.name} | {len(coverage.captions):,} | {' | '.join(cells)} | {often} |")
+        cells = (f"{100 * mean:.0f} ({100 * low:.0f}-{100 * high:.0f})" for mean, low, high in shares)
+        lines.append(f"| {coverage.name} | {len(coverage.captions):,} | {' | '.join(cells)} |")
     return "\n".join(lines)
