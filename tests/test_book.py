@@ -17,8 +17,8 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "losses",
     "backbones", "data", "hard_negatives", "embed", "pretrain", "protocols", "probes", "diagnosis", "identifiability",
-    "coverage", "tables", "reports", "acceptance", "dial", "support", "plots", "widgets", "checks", "doctor",
-    "__main__",
+    "coverage", "tables", "reports", "acceptance", "dial", "support", "alignment", "plots", "widgets", "checks",
+    "doctor", "__main__",
 ]  # fmt: skip
 SETUP = """
 import numpy as np

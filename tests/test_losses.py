@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from labclip_lib.losses import info_nce
+from labclip_lib import losses
+from labclip_lib.losses import hard_negative_info_nce, info_nce
 
 
 def unit(seed, *shape):
@@ -58,3 +59,79 @@ def test_gradients_are_right_for_the_scale_too():
 def test_other_shapes_are_refused(a, b, seen, raises_saying):
     with raises_saying(ValueError, seen):
         info_nce(torch.ones(a), torch.ones(b), 1.0)
+
+
+# Hard negatives
+
+
+def with_negatives_by_hand(images, texts, negatives, scale):
+    captions = [*texts, *negatives.flatten(0, -2)]
+    total = 0.0
+    for anchors, others in ((images, captions), (texts, images)):
+        for i, anchor in enumerate(anchors):
+            weights = [math.exp(scale * float(anchor @ other)) for other in others]
+            total -= math.log(weights[i] / sum(weights)) / (2 * len(images))
+    return total
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 1, 8), (6, 3, 8)])
+def test_images_choose_among_the_negatives_too_and_captions_do_not(shape):
+    images, texts, negatives = unit(0, 6, 8), unit(1, 6, 8), unit(2, *shape)
+    ours = float(hard_negative_info_nce(images, texts, negatives, 9.0))
+    assert ours == pytest.approx(with_negatives_by_hand(images, texts, negatives, 9.0), abs=1e-10)
+
+
+def test_one_negative_may_come_with_or_without_its_axis():
+    images, texts, negatives = unit(0, 6, 8), unit(1, 6, 8), unit(2, 6, 8)
+    both = [float(hard_negative_info_nce(images, texts, n, 9.0)) for n in (negatives, negatives[:, None])]
+    assert both[0] == both[1]
+
+
+def test_twins_that_tie_cost_half_a_bit_more():
+    """If the negatives are the captions themselves, each image has two equal choices: ln 2, in one direction of two."""
+    plain = float(info_nce(torch.eye(6).double(), torch.eye(6).double(), 100.0))
+    tied = float(hard_negative_info_nce(*[torch.eye(6).double()] * 3, 100.0))
+    assert tied - plain == pytest.approx(math.log(2) / 2, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (6, 7), (6,), (6, 1, 1, 8), (5, 2, 8)])
+def test_negatives_of_another_shape_are_refused(shape, raises_saying):
+    with raises_saying(ValueError, "(6, 8)", str(shape)):
+        hard_negative_info_nce(unit(0, 6, 8), unit(1, 6, 8), torch.ones(shape), 1.0)
+
+
+# In chunks
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 10, 11, 50])
+@pytest.mark.parametrize("extra", [None, (11, 8), (11, 2, 8)])
+def test_chunks_change_neither_loss_nor_gradients(chunk, extra, device):
+    def run(chunk):
+        inputs = [unit(seed, 11, 8).to(device).requires_grad_() for seed in (0, 1)]
+        scale = torch.tensor(8.0, dtype=torch.float64, device=device, requires_grad=True)
+        if extra is None:
+            loss = info_nce(*inputs, scale, chunk)
+        else:
+            inputs.append(unit(2, *extra).to(device).requires_grad_())
+            loss = hard_negative_info_nce(*inputs, scale, chunk)
+        return [loss, *torch.autograd.grad(loss, [*inputs, scale])]
+
+    for whole, parts in zip(run(None), run(chunk), strict=True):
+        assert torch.allclose(whole, parts, rtol=0, atol=1e-12)
+
+
+def test_no_more_than_a_chunk_of_similarities_is_held(monkeypatch):
+    seen = []
+    real = losses.F.cross_entropy
+    monkeypatch.setattr(
+        losses.F, "cross_entropy", lambda logits, *a, **k: seen.append(logits.shape) or real(logits, *a, **k)
+    )
+    texts = unit(1, 20, 8).requires_grad_()
+    hard_negative_info_nce(unit(0, 20, 8), texts, unit(2, 20, 2, 8), 5.0, chunk=6).backward()
+    assert max(rows for rows, _ in seen) == 6 and {columns for _, columns in seen} == {20, 60}
+    assert len(seen) == 2 * 2 * 4  # four chunks, two directions, once forwards and once backwards
+
+
+def test_a_chunk_of_nothing_is_refused(raises_saying):
+    with raises_saying(ValueError, "chunk", "0"):
+        info_nce(unit(0, 4, 8), unit(1, 4, 8), 1.0, chunk=0)
