@@ -230,6 +230,8 @@ def coverage_table(coverages):
     lines = [f"| % (95 % interval) | pairs | {' | '.join(HOLDS)} |", "|---" * (len(HOLDS) + 2) + "|"]
     for coverage in coverages:
         shares = (coverage.share(holds) for holds in HOLDS.values())
-        cells = (f"{100 * mean:.0f} ({100 * low:.0f}-{100 * high:.0f})" for mean, low, high in shares)
+        # Spaces and hyphens that no line breaks at: a share and its interval stay together in a narrow column.
+        cells = (f"{100 * mean:.0f}\N{NO-BREAK SPACE}({100 * low:.0f}\N{NON-BREAKING HYPHEN}{100 * high:.0f})"
+                 for mean, low, high in shares)  # fmt: skip
         lines.append(f"| {coverage.name} | {len(coverage.captions):,} | {' | '.join(cells)} |")
     return "\n".join(lines)
