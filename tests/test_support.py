@@ -284,24 +284,6 @@ def test_folder_of_another_recipe_is_refused(take, tiny_recipe, raises_saying):
         take(seeds=(0,), recipe=dataclasses.replace(tiny_recipe, steps=4))
 
 
-def test_interrupted_it_goes_on(take, monkeypatch, tmp_path):
-    train = dial._train
-
-    def interrupted(recipe, *args):
-        if recipe.seed == 1:
-            raise KeyboardInterrupt
-        return train(recipe, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dial, "_train", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            take()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["support-coin-0.34-0.json"]
-    kept = (tmp_path / "out" / "support-coin-0.34-0.json").stat().st_mtime_ns
-    assert len(take()["rows"]) == 8
-    assert (tmp_path / "out" / "support-coin-0.34-0.json").stat().st_mtime_ns == kept
-
-
 def test_unknown_condition(take):
     with pytest.raises(KeyError, match="no twins"):
         take(("no twins",))
