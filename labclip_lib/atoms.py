@@ -134,7 +134,7 @@ class Exchange(NamedTuple):
         a, b = words[first.start : first.end], words[second.start : second.end]
         between = words[first.end : second.start]
         out = [*words[: first.start], *b, *between, *a, *words[second.end :]]
-        # Spaces stay where they were: the first word of each piece takes that of the piece it follows on.
+        # Spaces stay in their places and do not move with the words.
         if a and b:
             starts = {first.start: a[0].space, second.end - len(a): b[0].space}
         elif a:  # a moves before the noun at second.start
