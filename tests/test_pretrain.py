@@ -34,7 +34,8 @@ def test_files_of_a_run(tiny_checkpoint, tiny_recipe):
     }  # fmt: skip
     card = json.loads((folder / "pocket-card.json").read_text())
     assert card["sha256"] == sha256(tiny_checkpoint) and card["recipe"] == tiny_recipe.as_dict()
-    assert card["device"] == "cpu" and card["threads"] == 1 and card["seconds"] > 0
+    assert card["device"] == "cpu" and card["threads"] == 1
+    assert 0 <= card["seconds"] < 3600  # a run of three steps may round to 0.0
     head, *rows = (folder / "pocket-log.csv").read_text().splitlines()
     assert head == "step,loss,logit_scale" and [row.split(",")[0] for row in rows] == ["1", "2", "3"]
 
