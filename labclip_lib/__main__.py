@@ -29,6 +29,16 @@ def main(argv=None):
     make.add_argument("--twins", action="store_true", help="train and measure some in worlds that lack twins")
     make.add_argument("--backbone", help="with --report: measure this one (such as 'pocket') and train nothing")
     make.set_defaults(run=_pretrain)
+    embed = verbs.add_parser("embed", help="embed images, captions or pairs into a folder of tables")
+    embed.add_argument("source", help="a folder of images, a .txt, .csv or .tsv file, or WebDataset .tar files")
+    embed.add_argument("--out", type=Path, required=True, help="folder for the tables; the same again goes on")
+    embed.add_argument("--backbone", default="pocket", help="'pocket', an open_clip pair or a checkpoint")
+    embed.add_argument("--batch-size", type=int, default=256, help="images or captions at once (default: 256)")
+    embed.add_argument("--shard-size", type=int, default=8192, help="rows a file (default: 8192; of tars, a file each)")
+    embed.add_argument("--workers", type=int, default=2, help="processes that read images (default: 2)")
+    embed.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    embed.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    embed.set_defaults(run=_embed)
     for verb, run, what in (
         ("probe", _probe, "which colour has which shape? probes of each side alone"),
         ("diagnose", _diagnose, "is that used? swap and replace accuracy, retrieval, margins"),
@@ -63,10 +73,11 @@ def _doctor(args):
 def _pretrain(args):
     # Imported late, so that `doctor` still answers when something these need is missing.
     from labclip_lib.acceptance import as_markdown, measure, pooled, summary
-    from labclip_lib.backbones import load_backbone, verify_weights
+    from labclip_lib.backbones import load_backbone
     from labclip_lib.captions import CaptionPolicy
     from labclip_lib.diagnosis import diagnose_within
     from labclip_lib.dial import turn_dial
+    from labclip_lib.pocket import verify_weights
     from labclip_lib.pretrain import Recipe, pretrain
     from labclip_lib.support import take_twins_away
 
@@ -143,6 +154,24 @@ def _diagnose(args):
             args, diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
         )
     return _report(args, diagnose(load_backbone(args.backbone, args.device)))
+
+
+def _embed(args):
+    from labclip_lib.backbones import load_backbone
+    from labclip_lib.distributed import device_of_rank, ranks
+    from labclip_lib.shards import embed_source
+
+    options = {name: getattr(args, name) for name in ("batch_size", "shard_size", "workers", "precision")}
+    out = embed_source(load_backbone(args.backbone, device_of_rank(args.device)), args.source, args.out, **options)
+    if ranks().rank == 0:
+        manifest = json.loads((out / "manifest.json").read_text())
+        rows, last = manifest["rows"], manifest["last_run"]
+        tables = " and ".join(f"{rows[name]} {name}" for name in ("images", "captions") if name in rows)
+        speed = last["embedded"] / max(last["seconds"], 0.001)
+        print(f"{tables} in {out}; {last['embedded']} embedded now, in {last['seconds']:.1f} s ({speed:.0f} a second).")
+        if manifest["truncated"]:
+            print(f"Captions longer than the model reads, of which it saw the beginning: {manifest['truncated']}.")
+    return 0
 
 
 def _look_ahead(args):

@@ -8,14 +8,14 @@ import json
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from labclip_lib.backbones import WEIGHTS
 from labclip_lib.diagnosis import estimate, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.pocket import WEIGHTS
 from labclip_lib.probes import probe_attributes
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
+from labclip_lib.training import fit_labclip
 
 ORDERS = ("fixed", "random")
 # Metric -> (lowest, highest) value that is accepted.
@@ -60,10 +60,9 @@ def measure(backbone, world=None, layouts=10, seed=7):
         out[f"text probe, {order} order"] = (
             probe(true[: len(one.test)], one) if order == "fixed" else probe(true, split)
         )
-        matrix = _labclip_hnb(images, true, twin, split.train, seed)
-        out[f"LABCLIP-HNB swap accuracy, {order} order"] = _pairwise(
-            images, F.normalize(true @ matrix.T, dim=-1), F.normalize(twin @ matrix.T, dim=-1), split
-        )
+        train = (table[split.train] for table in (images, true, twin))
+        labclip = fit_labclip(*train, recipe="paper", seed=seed)
+        out[f"LABCLIP-HNB swap accuracy, {order} order"] = _pairwise(images, labclip(true), labclip(twin), split)
         if order == "random":
             for what in ("color", "shape"):
                 foil = texts(lambda part, what=what: part.replaced(what, seed), order)
@@ -125,22 +124,3 @@ def _pairwise(images, true, foil, split):
     outcomes = pairwise_outcomes((images * true).sum(1), (images * foil).sum(1))
     keep = split.test.cpu().numpy()
     return outcomes[keep], split.cluster.cpu().numpy()[keep]
-
-
-def _labclip_hnb(images, true, twin, train, seed, epochs=50, batch_size=128):
-    """LABCLIP's matrix, trained as the paper trains it on CLEVR (Adam, lr 0.01, 50 epochs, scale from 1)."""
-    images, true, twin = images[train].clone(), true[train].clone(), twin[train].clone()
-    matrix = torch.eye(images.shape[1], device=images.device, requires_grad=True)
-    t = torch.zeros((), device=images.device, requires_grad=True)
-    adam = torch.optim.Adam([matrix, t], lr=0.01)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch_size):
-            texts = F.normalize(torch.cat([true[rows], twin[rows]]) @ matrix.T, dim=-1)
-            logits = t.exp() * images[rows] @ texts.T
-            target = torch.arange(len(rows), device=images.device)
-            loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits[:, : len(rows)].T, target)) / 2
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    return matrix.detach()

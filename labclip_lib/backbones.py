@@ -7,13 +7,12 @@ is loaded by the same call as OpenAI's ViT-B/32 or a checkpoint of yours.
 import contextlib
 import difflib
 import hashlib
-import json
-import logging
 import math
 import os
 import threading
 import urllib.error
 import urllib.request
+import warnings
 from pathlib import Path
 
 import huggingface_hub
@@ -21,12 +20,20 @@ import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image, UnidentifiedImageError
-from safetensors import SafetensorError, safe_open
 from torchvision.transforms import v2
 
 from labclip_lib.captions import WordTokenizer
-
-WEIGHTS = Path(__file__).parent / "weights"
+from labclip_lib.pocket import (
+    WEIGHTS,
+    first_line,
+    new_pocket,
+    pocket_tokenizer,
+    quiet,
+    read_pocket,
+    read_words,
+    unpadded,
+    verify_weights,
+)
 
 
 class Backbone:
@@ -43,8 +50,13 @@ class Backbone:
         self.name = name
         self.device = torch.device(device)
         config = open_clip.get_model_preprocess_cfg(model)
-        size = config["size"]
-        self.image_size = size if isinstance(size, int) else size[0]
+        height, width = [config["size"]] * 2 if isinstance(config["size"], int) else config["size"]
+        if height != width or config["resize_mode"] == "longest":
+            raise ValueError(
+                f"{name!r} takes images of {height} x {width} pixels, resize_mode {config['resize_mode']!r}; "
+                "only models of square images that are cropped or squashed are supported."
+            )
+        self.image_size = height
         self.preprocess = image_transform_v2(PreprocessCfg(**config), is_train=False)
         size = [self.image_size] * 2 if config["resize_mode"] == "squash" else self.image_size
         how = v2.InterpolationMode(config["interpolation"])
@@ -59,9 +71,15 @@ class Backbone:
 
     @property
     def fingerprint(self):
-        """SHA-256 of the weights and of the image preparation, to tell caches of two models apart."""
+        """SHA-256 of all that decides an embedding, to tell caches of two models apart.
+
+        That is the weights, the preparation of images, the words of PocketCLIP, and what the layers are: the same
+        weights under another activation are another model.
+        """
         if not hasattr(self, "_fingerprint"):
-            digest = hashlib.sha256(repr((self.image_size, self._normalize)).encode())
+            words = getattr(self.tokenizer, "words", None)
+            made = (self.image_size, self._resize, self._normalize, words, _settings(self.model))
+            digest = hashlib.sha256(repr(made).encode())
             for key, value in sorted(self.model.state_dict().items()):
                 digest.update(key.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
             self._fingerprint = digest.hexdigest()
@@ -84,16 +102,53 @@ class Backbone:
     def encode_texts(self, captions, normalize=True):
         """Embed captions, a list of str: (N, D) float32 on the backbone's device, unit length if normalize.
 
-        Raises ValueError for an empty caption and, with PocketCLIP, for a word it has never seen.
+        Raises ValueError for an empty caption and, with PocketCLIP, for a word it has never seen. Warns once, with a
+        UserWarning, when captions are `truncated`.
         """
-        captions = _listed(captions, "captions")
-        for row, caption in enumerate(captions):
-            if not isinstance(caption, str) or not caption.strip():
-                raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
-        return self._forward(self._encode_text, self._tokens(captions), normalize)
+        captions = _checked_captions(captions)
+        tokens = self._tokens(captions)
+        cut = self._cut(captions, tokens)
+        if any(cut):
+            first = captions[cut.index(True)]
+            begins = repr(first if len(first) <= 40 else first[:40] + "...")
+            warnings.warn(
+                f"{sum(cut)} of {len(captions)} captions need more than the {tokens.shape[1]} tokens that "
+                f"{self.name!r} reads, and lose their ends; shorten them (the first is {begins}).",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._forward(self._encode_text, tokens, normalize)
+
+    def truncated(self, captions):
+        """Whether each caption is too long for the text tower, which then never sees its end: N values, a list of bool.
+
+        open_clip's tokenizers cut without a word. PocketCLIP's refuses such a caption instead, so here it is always
+        False. For open_clip's own tokenizer the tokens are counted. For others (Hugging Face's) it rests on this:
+        given room for one token more, a caption that fits gains padding, one that is cut gains a token of its own.
+        Raises ValueError for an empty caption.
+        """
+        captions = _checked_captions(captions)
+        if isinstance(self.tokenizer, WordTokenizer):
+            return [False] * len(captions)
+        return self._cut(captions, self._tokens(captions))
 
     def _tokens(self, captions):
         return self.tokenizer(captions) if captions else torch.zeros(0, 1, dtype=torch.int64)
+
+    def _cut(self, captions, tokens):
+        """`truncated`, for captions whose tokens (N, L) are at hand; only full rows are tokenised again."""
+        cut, length, tokenizer = [False] * len(captions), tokens.shape[1], self.tokenizer
+        if isinstance(tokenizer, open_clip.SimpleTokenizer):
+            for row in tokens[:, -1].nonzero().flatten().tolist():
+                cut[row] = len(tokenizer.encode(captions[row])) + 2 > length  # with a start and an end of text
+        elif captions and not isinstance(tokenizer, WordTokenizer):
+            padding = int(tokenizer(["a"], context_length=length + 1).sum() - tokenizer(["a"]).sum())
+            full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one may be the end of text
+            if full:
+                longer = tokenizer([captions[row] for row in full], context_length=length + 1)
+                for row, gained in zip(full, (longer.sum(1) - tokens[full].sum(1)).tolist(), strict=True):
+                    cut[row] = gained != padding
+        return cut
 
     def _resized(self, images):
         if images.shape[-2:] == (self.image_size, self.image_size):
@@ -114,7 +169,9 @@ def load_backbone(name="pocket", device="auto"):
 
     name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
         "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
-        checkpoint that `python -m labclip_lib pretrain` wrote.
+        checkpoint that `python -m labclip_lib pretrain` wrote. A file says nothing of its activation or
+        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"), and images are prepared
+        as for OpenAI's models. Of a file only weights are read, nothing in it is run.
     device: "auto" (cuda, else mps, else cpu) or a torch device.
     Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
     downloaded and there is no network.
@@ -122,12 +179,10 @@ def load_backbone(name="pocket", device="auto"):
     device = pick_device(device)
     if name == "pocket":
         verify_weights()
-        return _load_pocket(WEIGHTS / "pocket.safetensors", name, device)
-    if Path(name).suffix == ".safetensors" and name.partition("/")[0] not in open_clip.list_models():
-        for path in (Path(name), Path(name).with_suffix(".json")):
-            if not path.exists():
-                raise ValueError(f"No file {str(path)!r} to load {name!r} from; check the path.")
-        return _load_pocket(Path(name), name, device)
+        return Backbone(*read_pocket(WEIGHTS / "pocket.safetensors"), name, device)
+    named = name.partition("/")[0] in open_clip.list_models()  # so is a folder called "pocket", once one was loaded
+    if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
+        return Backbone(*read_pocket(name), name, device)
     return _load_open_clip(name, device)
 
 
@@ -141,16 +196,15 @@ def random_init_encoder(name="pocket", seed=0, device="auto"):
     architecture, _, pretrained = name.partition("/")
     if name != "pocket" and architecture not in open_clip.list_models():
         raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
-    with torch.random.fork_rng(devices=[]), _quiet():
+    with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(seed)
         if name != "pocket":
             config = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
             model = open_clip.create_model(architecture, force_quick_gelu=config.get("quick_gelu", False))
             return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
         model = new_pocket(WEIGHTS / "pocket.json", position_std=verify_weights()["recipe"]["position_std"])
-    with safe_open(WEIGHTS / "pocket.safetensors", "pt") as file:
-        words = json.loads(file.metadata()["words"])
-    return Backbone(model, pocket_tokenizer(words, WEIGHTS / "pocket.json"), "untrained pocket", device)
+    tokenizer = pocket_tokenizer(read_words(WEIGHTS / "pocket.safetensors"), WEIGHTS / "pocket.json")
+    return Backbone(model, tokenizer, "untrained pocket", device)
 
 
 def pick_device(device="auto"):
@@ -164,83 +218,6 @@ def pick_device(device="auto"):
     return torch.device(device)
 
 
-def sha256(path):
-    """SHA-256 of a file, as hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def verify_weights(folder=WEIGHTS):
-    """Check PocketCLIP's weights against the checksum in its card; ValueError if they differ.
-
-    Returns the card: recipe, seed, checksum and report, a dict.
-    """
-    weights, card = Path(folder) / "pocket.safetensors", Path(folder) / "pocket-card.json"
-    if not weights.exists() or not card.exists():
-        missing = weights if not weights.exists() else card
-        raise ValueError(f"PocketCLIP's {missing.name} is missing from {missing.parent}; install labclip_lib again.")
-    card = json.loads(card.read_text())
-    seen = sha256(weights)
-    if seen != card["sha256"]:
-        raise ValueError(
-            f"PocketCLIP's weights are damaged: SHA-256 {seen[:12]}..., expected {card['sha256'][:12]}...; "
-            "install labclip_lib again."
-        )
-    return card
-
-
-def new_pocket(config, device="cpu", position_std=None):
-    """An untrained open_clip model after a config file (a path); its seed is torch's global one.
-
-    position_std: spread of the text tower's positions at the start, instead of open_clip's 0.01.
-    """
-    open_clip.add_model_config(config)
-    with _quiet():
-        model = open_clip.create_model(Path(config).stem, device=device)
-    if position_std is not None:
-        torch.nn.init.normal_(model.text.positional_embedding, std=position_std)
-    return model
-
-
-def unpadded(model):
-    """A PocketCLIP's encode_text, spared the padding behind its longest caption.
-
-    Attention is causal, so what stands behind the end of text changes nothing, and captions of six words would
-    otherwise cost as much as captions of twenty. open_clip wants the mask cut to match.
-    """
-    mask = model.text.attn_mask
-
-    def encode_text(tokens):
-        longest = int((tokens > 0).sum(1).max())
-        model.text.attn_mask = mask[:longest, :longest]
-        try:
-            return model.encode_text(tokens[:, :longest])
-        finally:
-            model.text.attn_mask = mask  # so that the model still reads padded tokens
-
-    return encode_text
-
-
-def pocket_tokenizer(words, config):
-    """The word tokenizer that goes with a PocketCLIP config file (a path)."""
-    return WordTokenizer(words, json.loads(Path(config).read_text())["text_cfg"]["context_length"])
-
-
-def _load_pocket(path, name, device):
-    config = path.with_suffix(".json")
-    try:
-        with safe_open(path, "pt") as file:
-            words = json.loads((file.metadata() or {}).get("words", "null"))
-        if words is None:
-            raise ValueError(f"{path} has no word list in its metadata: not a PocketCLIP checkpoint.")
-        open_clip.add_model_config(config)
-        with _quiet():
-            model = open_clip.create_model(config.stem, pretrained=str(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise ValueError(f"Cannot read the checkpoint {path}: {_first_line(error)}; it may be cut short.") from None
-    return Backbone(model, pocket_tokenizer(words, config), name, device)
-
-
 def _load_open_clip(name, device):
     architecture, _, pretrained = name.partition("/")
     known = open_clip.list_models()
@@ -248,25 +225,40 @@ def _load_open_clip(name, device):
         close = difflib.get_close_matches(architecture, [*known, "pocket"], n=1)
         hint = f"did you mean {close[0]!r}?" if close else "open_clip.list_models() lists the models."
         raise ValueError(f"Unknown backbone {name!r}; {hint}")
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    local = Path(pretrained).exists() if pretrained else False
-    if not local and pretrained not in tags:
+    config = open_clip.get_pretrained_cfg(architecture, pretrained)  # a tag comes before a file of that name
+    if config:
+        _need_download(name, config)
+    elif Path(pretrained).is_file():
+        _check_weights_only(name, pretrained)
+    else:
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
         raise ValueError(
             f"Backbone {name!r} needs pretrained weights: write {architecture}/TAG with one of "
             f"{', '.join(tags) or 'no known tags'}, or {architecture}/FILE with a checkpoint that exists."
         )
-    config = {} if local else open_clip.get_pretrained_cfg(architecture, pretrained)
-    if not local:
-        _need_download(name, config)
     try:
-        with _quiet():
+        with quiet():
             # Weights trained with QuickGELU give other numbers, silently, under plain GELU.
             model = open_clip.create_model(
                 architecture, pretrained=pretrained, force_quick_gelu=config.get("quick_gelu", False)
             )
-    except Exception as error:  # torch.load alone raises five kinds for a damaged file
-        raise ValueError(f"Cannot load {name!r}: {_first_line(error)}.") from None
+    except Exception as error:  # a damaged file alone raises five kinds
+        raise ValueError(f"Cannot load {name!r}: {first_line(error)}.") from None
     return Backbone(model, open_clip.get_tokenizer(architecture), name, device)
+
+
+def _check_weights_only(name, path):
+    """Read a pickled checkpoint once before open_clip does, which would unpickle anything after a TypeError."""
+    if Path(path).suffix in (".safetensors", ".npz", ".npy"):
+        return
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch's remark about TorchScript; ours says what to do
+            torch.load(path, "cpu", weights_only=True)
+    except Exception:  # torch.load raises five kinds for a damaged file
+        raise ValueError(
+            f"Cannot load {name!r}: the file is damaged, or holds more than weights (a whole model, a TorchScript "
+            "program), and only weights are read; save the model's state_dict()."
+        ) from None
 
 
 def _need_download(name, config):
@@ -304,20 +296,13 @@ def online(url, seconds=2.0):
     return bool(answered)
 
 
-@contextlib.contextmanager
-def _quiet():
-    """open_clip logs "no pretrained weights loaded" for a model we are about to train or fill."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _first_line(error):
-    lines = str(error).strip().splitlines()
-    return lines[0].split(". ")[0].rstrip(".:") if lines else type(error).__name__
+def _settings(model):
+    """What a model's layers are beside their weights: kinds, and numbers and words such as heads and eps."""
+    kept = []
+    for name, module in model.named_modules():
+        plain = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float, str)) and k != "training"}
+        kept.append((name, type(module).__name__, sorted(plain.items())))
+    return kept
 
 
 def _listed(items, what):
@@ -328,6 +313,14 @@ def _listed(items, what):
             f"Expected a list of {what}, got {type(items).__name__} {tuple(items.shape)}; use torch.from_numpy."
         )
     return list(items)
+
+
+def _checked_captions(captions):
+    captions = _listed(captions, "captions")
+    for row, caption in enumerate(captions):
+        if not isinstance(caption, str) or not caption.strip():
+            raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
+    return captions
 
 
 def _opened(image):
@@ -342,7 +335,7 @@ def _opened(image):
     except FileNotFoundError:
         raise ValueError(f"No image at {str(image)!r}; check the path.") from None
     except (UnidentifiedImageError, OSError, AttributeError) as error:
-        raise ValueError(f"Cannot read an image from {str(image)!r}: {_first_line(error)}.") from None
+        raise ValueError(f"Cannot read an image from {str(image)!r}: {first_line(error)}.") from None
 
 
 def _checked(images):

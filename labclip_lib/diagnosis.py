@@ -248,8 +248,8 @@ def diagnose_within(backbone, world=None, seed=7):
         "anchor": scenes.captions(),
         "reworded": scenes.captions(template=longer),
         "twin, reworded": swapped.captions(template=longer),
-        "objects in the other order": _captions_in(scenes, turn),
-        "twin, objects in the other order": _captions_in(swapped, turn),
+        "objects in the other order": captions_in(scenes, turn),
+        "twin, objects in the other order": captions_in(swapped, turn),
         "words shuffled": [" ".join(rng.permutation(caption.split())) for caption in scenes.captions()],
         "colours swapped": swapped.captions(),
         "one colour replaced": scenes.replaced("color", seed).captions(),
@@ -266,7 +266,7 @@ def diagnose_within(backbone, world=None, seed=7):
     return out
 
 
-def _captions_in(scenes, mention):
+def captions_in(scenes, mention):
     """Captions that name the objects in a given (N, K) order."""
     names = scenes.world
     color, shape = scenes.color.gather(1, mention).tolist(), scenes.shape.gather(1, mention).tolist()

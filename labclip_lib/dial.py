@@ -11,9 +11,10 @@ import numpy as np
 import scipy.stats
 from tqdm.auto import tqdm
 
-from labclip_lib.backbones import WEIGHTS, pick_device
+from labclip_lib.backbones import pick_device
 from labclip_lib.diagnosis import Estimate, estimate, pairwise_outcomes
 from labclip_lib.embed import embed_images, embed_texts, write_atomically
+from labclip_lib.pocket import WEIGHTS
 from labclip_lib.pretrain import Recipe, Trainer
 from labclip_lib.probes import probe_attributes
 from labclip_lib.protocols import split_by_combination

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from labclip_lib.backbones import pick_device, verify_weights
+from labclip_lib.backbones import pick_device
+from labclip_lib.pocket import verify_weights
 
 # What the library needs, then what only building and testing the book needs.
 LIBRARY = ("torch", "torchvision", "open_clip_torch", "safetensors", "numpy", "matplotlib", "seaborn", "scikit-learn",

@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from torch.nn.functional import normalize
 from tqdm.auto import tqdm
 
-from labclip_lib.backbones import WEIGHTS, Backbone, new_pocket, pick_device, pocket_tokenizer, sha256, unpadded
+from labclip_lib.backbones import Backbone, pick_device
 from labclip_lib.captions import FILLERS, CaptionPolicy
 from labclip_lib.embed import write_atomically
 from labclip_lib.losses import info_nce
+from labclip_lib.pocket import WEIGHTS, new_pocket, pocket_tokenizer, sha256, unpadded
 from labclip_lib.scenes import World
 
 MAX_LOGIT_SCALE = 100  # as in Radford et al. (2021)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labclip_lib.backbones import WEIGHTS
 from labclip_lib.captions import CaptionPolicy
 from labclip_lib.diagnosis import estimate, pairwise_outcomes
 from labclip_lib.dial import RECIPE, train_series
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.pocket import WEIGHTS
 from labclip_lib.probes import probe_attributes
 from labclip_lib.protocols import pair_clusters, split_by_combination
 from labclip_lib.scenes import World

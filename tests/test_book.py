@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
-    "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "losses",
-    "backbones", "data", "hard_negatives", "embed", "pretrain", "protocols", "probes", "diagnosis", "identifiability",
-    "coverage", "tables", "reports", "acceptance", "dial", "support", "alignment", "plots", "widgets", "checks",
+    "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
+    "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards", "pretrain",
+    "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "reports", "alignment", "pairs",
+    "closed_form", "training", "binding_task", "acceptance", "dial", "support", "plots", "widgets", "checks",
     "doctor", "__main__",
 ]  # fmt: skip
 SETUP = """

@@ -1,18 +1,21 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from embeddable import pairs, pictures
 from synthetic import SMALL, Binder
 
 from labclip_lib import __main__ as room
-from labclip_lib import acceptance, backbones, diagnosis, dial, pretrain, reports, support
+from labclip_lib import acceptance, backbones, diagnosis, dial, pocket, pretrain, reports, shards, support
 from labclip_lib.__main__ import main
 from labclip_lib.acceptance import BOUNDS
 from labclip_lib.diagnosis import Measure
+from labclip_lib.shards import load_shards
 from labclip_lib.tables import TABLES
 
 
@@ -93,7 +96,7 @@ def test_report_on_pocket_compares_with_its_card(small, graded, tiny, monkeypatc
     table = acceptance.summary([acceptance.measure(None)])
     table["image probe"]["mean"] += 0.0125
     monkeypatch.setattr(backbones, "load_backbone", lambda *args: tiny)
-    monkeypatch.setattr(backbones, "verify_weights", lambda: {"report": table})
+    monkeypatch.setattr(pocket, "verify_weights", lambda: {"report": table})
     assert main([*small, "--report", "--backbone", "pocket"]) == 0
     assert "0.0125" in capsys.readouterr().out
 
@@ -311,6 +314,80 @@ def test_tables_and_a_backbone_are_two_questions(capsys):
     assert left.value.code == 2 and "not allowed with" in capsys.readouterr().err
 
 
+# embed
+
+
+@pytest.fixture
+def pictured(tmp_path, tiny_checkpoint):
+    """A command line that embeds five pictures, and the folder it writes to."""
+    pictures(tmp_path / "in", 5)
+    argv = ["embed", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--backbone", str(tiny_checkpoint)]
+    return [*argv, "--device", "cpu", "--workers", "0"], tmp_path / "out"
+
+
+def test_embed_writes_tables_and_says_so(pictured, tiny, tmp_path, capsys):
+    argv, out = pictured
+    more = ["--shard-size", "2", "--batch-size", "1", "--precision", "bfloat16"]
+    assert main([*argv, *more]) == 0
+    said = capsys.readouterr().out
+    assert re.fullmatch(rf"5 images in {re.escape(str(out))}; 5 embedded now, in \d+\.\d s \(\d+ a second\)\.\n", said)
+    tables = load_shards(out, tiny)
+    assert tables.images.shape == (5, 16) and len(list(out.glob("*.safetensors"))) == 3
+    assert tables.manifest["precision"] == "bfloat16"
+    assert main([*argv, *more]) == 0
+    assert "5 images in" in (said := capsys.readouterr().out) and "; 0 embedded now" in said
+
+
+def test_embed_says_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsys):
+    argv, _ = pictured
+    path, *_ = pairs(tmp_path / "pairs", 3, 1)
+    monkeypatch.setattr(backbones.Backbone, "truncated", lambda self, captions: [True] * len(captions))
+    assert main(["embed", str(path), *argv[2:]]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("2 images and 3 captions in") and said.endswith("saw the beginning: 6.\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        (["--batch-size", "0"], "batch_size"),
+        (["--precision", "half"], "'half'"),
+        (["--device", "tpu"], "'tpu'"),
+        (["--backbone", "pocke"], "did you mean 'pocket'?"),
+        (["--out", "/proc/labclip"], "/proc/labclip"),
+    ],
+)
+def test_mistakes_in_embed_are_one_sentence(pictured, more, seen, capsys):
+    assert seen in mistake(capsys, [*pictured[0], *more])
+
+
+def test_mistakes_in_a_source_are_one_sentence(pictured, tmp_path, capsys):
+    argv, _ = pictured
+    (tmp_path / "in" / "002.png").write_bytes(b"no image")
+    assert main([*argv, "--workers", "1"]) == 2
+    err = capsys.readouterr().err
+    assert "002.png" in err.splitlines()[-1] and "Traceback" not in err
+    assert "nowhere" in mistake(capsys, ["embed", "nowhere", *argv[2:]])
+    assert "another source" in mistake(capsys, ["embed", str(pairs(tmp_path / "pairs")[0]), *argv[2:]])
+
+
+def test_interrupted_embed_goes_on(pictured, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "_write", interrupted)
+        assert main(pictured[0]) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert main(pictured[0]) == 0
+
+
+def test_embed_of_one_process_among_others_is_silent(pictured, monkeypatch, capsys):
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    assert main(pictured[0]) == 0 and capsys.readouterr() == ("", "")
+
+
 # The rest
 
 
@@ -332,7 +409,7 @@ def test_help_lists_the_verbs(capsys):
         main(["--help"])
     assert left.value.code == 0
     out = capsys.readouterr().out
-    assert all(verb in out for verb in ("doctor", "pretrain", "probe", "diagnose"))
+    assert all(verb in out for verb in ("doctor", "pretrain", "embed", "probe", "diagnose"))
 
 
 def test_from_a_shell(root, tmp_path):

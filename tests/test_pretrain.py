@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from labclip_lib import pretrain as room
-from labclip_lib.backbones import load_backbone, sha256
+from labclip_lib.backbones import load_backbone
 from labclip_lib.captions import CaptionPolicy
+from labclip_lib.pocket import sha256
 from labclip_lib.pretrain import Recipe, Trainer, pretrain, schedule, stored
 from labclip_lib.scenes import World
 
