@@ -39,6 +39,30 @@ def main(argv=None):
     embed.add_argument("--precision", default="float32", help="float32 or bfloat16")
     embed.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     embed.set_defaults(run=_embed)
+    train = verbs.add_parser("train", help="fit a LABCLIP, and print CLIP beside it")
+    on = train.add_mutually_exclusive_group()
+    on.add_argument(
+        "--backbone", help="'pocket' (the default), an open_clip pair or a checkpoint, on the book's scenes"
+    )
+    on.add_argument("--embeddings", type=Path, help="a folder that `embed` made of a source with captions")
+    on.add_argument("--report", type=Path, metavar="RUNS",
+                    help="compare all methods on the PocketCLIPs that `pretrain --report` left there")  # fmt: skip
+    train.add_argument("--out", type=Path, default=Path("labclip.safetensors"),
+                       help="file for the matrix; of --report the folder (default: labclip.safetensors)")  # fmt: skip
+    train.add_argument("--order", choices=("fixed", "random"), help="how captions of scenes name the objects (fixed)")
+    train.add_argument("--mode", choices=("HNB", "SB"), default="HNB", help="with hard negatives, or without")
+    train.add_argument("--recipe", default="default", help="default, paper, paper-pug or paper-coco")
+    train.add_argument("--epochs", type=int, help="instead of the recipe's; 0 for the closed form alone")
+    train.add_argument("--batch-size", type=int, help="instead of the recipe's")
+    train.add_argument("--learning-rate", type=float, help="instead of the recipe's")
+    train.add_argument("--side", choices=("text", "image"), default="text", help="whose embeddings the matrix maps")
+    train.add_argument("--rank", type=int, help="rank of the change, at most; left out, any")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--chunk", type=int, help="rows of the similarity matrix held at a time, for large batches")
+    train.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    train.add_argument("--json", type=Path, help="also write the tables to this file")
+    train.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    train.set_defaults(run=_train)
     for verb, run, what in (
         ("probe", _probe, "which colour has which shape? probes of each side alone"),
         ("diagnose", _diagnose, "is that used? swap and replace accuracy, retrieval, margins"),
@@ -174,30 +198,78 @@ def _embed(args):
     return 0
 
 
+def _train(args):
+    from labclip_lib.distributed import device_of_rank, process_group
+
+    if args.report:
+        from labclip_lib.comparison import compare
+
+        out = Path("runs/labclip") if args.out.suffix == ".safetensors" else args.out
+        print(compare(args.report, out, args.device))
+        return 0
+    if args.out.suffix != ".safetensors":
+        raise ValueError(f"--out is the file of the matrix and ends in .safetensors, got {str(args.out)!r}.")
+    if args.embeddings and args.order:
+        raise ValueError("--order is for the book's scenes; embeddings have the captions that they were made of.")
+    for path in (args.out, args.json):
+        _can_write(path)
+    device = device_of_rank(args.device)
+    with process_group(device) as here:
+        return _fit(args, device, here)
+
+
+def _fit(args, device, here):
+    import torch.distributed as dist
+
+    from labclip_lib.backbones import load_backbone
+    from labclip_lib.diagnosis import as_columns, as_rows
+    from labclip_lib.reports import train_on_scenes, train_on_tables
+    from labclip_lib.shards import load_shards
+
+    checkpoint = args.out.with_suffix(".checkpoint")
+    how = {name: getattr(args, name) for name in ("mode", "recipe", "side", "rank", "seed", "chunk", "precision")}
+    how |= {
+        name: value for name in ("epochs", "batch_size", "learning_rate") if (value := getattr(args, name)) is not None
+    }
+    how |= {"checkpoint": checkpoint, "progress": True, "here": here}
+    if args.embeddings:
+        labclip, tables, told = train_on_tables(load_shards(args.embeddings, device=device), **how)
+    else:
+        backbone = load_backbone(args.backbone or "pocket", device)
+        labclip, tables, told = train_on_scenes(backbone, args.order or "fixed", **how)
+    if here.world > 1:
+        dist.barrier()  # now every process has read the checkpoint, and it may go
+    if here.rank == 0:
+        labclip.save(args.out)
+        checkpoint.unlink(missing_ok=True)
+        print(as_columns(tables))
+        print(f"\n{told} The matrix is in {args.out}.")
+        if args.json:
+            of = str(args.embeddings or args.backbone or "pocket")
+            _write(args.json, {"of": of} | {name: as_rows(measures) for name, measures in tables.items()})
+    return 0
+
+
+def _can_write(path):
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+
+
 def _look_ahead(args):
     """Find the mistakes that can be found before the work."""
     if args.attributes and not args.tables:
         raise ValueError("--attributes goes with --tables; the book's scenes have their own colours.")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=args.json.parent):
-            pass
+    _can_write(args.json)
 
 
 def _report(args, measures):
-    from labclip_lib.diagnosis import as_table
+    from labclip_lib.diagnosis import as_rows, as_table
 
     print(as_table(measures))
     if args.json:
-        rows = {
-            name: measure.estimate()._asdict()
-            | {"items": len(measure.values), "chance": measure.chance, "bag of words": measure.bag_of_words}
-            for name, measure in measures.items()
-        }
-        rows = {
-            name: {k: None if v != v else v for k, v in row.items()} for name, row in rows.items()
-        }  # NaN is no JSON
-        _write(args.json, {"of": str(args.tables or args.backbone), "table": rows})
+        _write(args.json, {"of": str(args.tables or args.backbone), "table": as_rows(measures)})
     return 0
 
 

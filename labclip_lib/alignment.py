@@ -113,7 +113,8 @@ class _LowRank(nn.Module):
         u, s, v = torch.linalg.svd(change)
         rank, root = self.left.shape[1], s.sqrt()
         if float(s[0]) == 0:
-            return  # the identity already: keep left and right such that they can learn
+            self.left.zero_()  # and right stays, so that left can learn
+            return
         self.left.copy_(u[:, :rank] * root[:rank])
         self.right.copy_(root[:rank, None] * v[:rank])
 

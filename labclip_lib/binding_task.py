@@ -14,6 +14,7 @@ from labclip_lib.embed import embed_images, embed_texts
 from labclip_lib.pairs import Pairs
 from labclip_lib.protocols import Split, split_by_combination
 from labclip_lib.scenes import World
+from labclip_lib.training import fit_labclip
 
 TEMPLATES = {
     "another template": "a {attr1} {obj1} and a {attr2} {obj2}",
@@ -37,15 +38,14 @@ class BindingTask:
     singles: tuple
 
     def pairs(self, part="train", order="fixed", layouts=None):
-        """`Pairs` of a part of the split, captions and negatives in one order.
+        """`Pairs` of a part of the split, captions and negatives in one order, or in another form out of `texts`.
 
-        To validate, an image has every caption of its scene in that order: in random order, both.
+        To validate in random order, an image has every caption of its scene: both orders are right.
         """
         rows = getattr(self.split, part)
         images = self.images[:layouts, rows].flatten(0, 1)
-        if part == "train" or order == "fixed":
-            said = [f"{order} order"]
-        else:
+        said = [{"fixed": "fixed order", "random": "random order"}.get(order, order)]
+        if order == "random" and part != "train":
             said = ["fixed order", "other order"]
         texts, negatives = (
             torch.cat([self._said(prefix + name)[:layouts, rows].flatten(0, 1) for name in said])
@@ -82,6 +82,14 @@ def binding_task(backbone, world=None, layouts=10, seed=7, split=None):
     texts = {name: torch.stack([next(tables) for _ in said]) for name, said in texts.items()}
     split = split or split_by_combination(scenes.color, scenes.shape)
     return BindingTask(images, texts, split.to(images.device), _singles(backbone, world, seed))
+
+
+def fit_task(task, order="fixed", **how):
+    """`fit_labclip` on the training scenes of a task, chosen by its validation scenes."""
+    train = task.pairs("train", order)
+    return fit_labclip(
+        train.images, train.texts, train.negatives, image=train.image, validation=task.pairs("validation", order), **how
+    )
 
 
 def examine(task, labclip=None, order="fixed"):

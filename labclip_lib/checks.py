@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from labclip_lib.losses import info_nce
+from labclip_lib.losses import hard_negative_info_nce, info_nce
 
 
 class CheckFailed(AssertionError):
@@ -221,6 +221,50 @@ def _compare(answer, value, want, slips):
     raise CheckFailed(f"{answer.__name__} returned {value:.4f} where {want:.4f} was expected.{hint}")
 
 
+def _try_criterion(answer):
+    u, v, foils = (_unit(seed, 50, 6) + torch.arange(6) / 6 for seed in (11, 12, 13))
+    W = _unit(14, 6, 6)
+
+    def spread(x):
+        x = x - x.mean(0)
+        return x.T @ x / len(x)
+
+    def ratio(images, captions, power=0.5):
+        margin = (images @ W * (v - foils)).sum(1).mean()
+        return float(margin / (spread(u) @ W @ spread(captions) @ W.T).trace() ** power)
+
+    both = torch.cat([v, foils])
+    value = float(_returned(answer, answer(W, u, v, foils), ()))
+    slips = {
+        "the images are not centred; take their mean off": ratio(u, both),
+        "the spread is over captions *and* foils": ratio(u - u.mean(0), v),
+        "the spread is over captions and foils, not over their differences": ratio(u - u.mean(0), v - foils),
+        "divide by the square root of the trace": ratio(u - u.mean(0), both, 1.0),
+    }
+    _compare(answer, value, ratio(u - u.mean(0), both), slips)
+
+
+def _try_hnb(answer):
+    u, v, negatives = _unit(15, 6, 8), _unit(16, 6, 8), _unit(17, 6, 3, 8)
+    value = float(_returned(answer, answer(u, v, negatives, 10.0), ()))
+    logits = 10.0 * u @ torch.cat([v, negatives.flatten(0, 1)]).T
+    among_images, own = 10.0 * v @ u.T, torch.arange(6)
+    everyone = 10.0 * torch.cat([v, negatives.flatten(0, 1)]) @ u.T
+    slips = {
+        "there are no negatives in it": float(info_nce(u, v, 10.0)),
+        "only the images choose; let the captions choose too and average": _ce(logits, own),
+        "this is the sum of the two; take their mean": _ce(logits, own) + _ce(among_images, own),
+        "each caption has all its negatives; this uses the first only": float(
+            hard_negative_info_nce(u, v, negatives[:, 0], 10.0)
+        ),
+        "the negatives choose no image; only the captions do": (
+            _ce(logits, own) + _ce(everyone, torch.cat([own, own.repeat_interleave(3)]))
+        )
+        / 2,
+    }
+    _compare(answer, value, float(hard_negative_info_nce(u, v, negatives, 10.0)), slips)
+
+
 EXERCISES = {
     "info_nce": _try_info_nce,
     "zero_shot": _try_zero_shot,
@@ -230,4 +274,6 @@ EXERCISES = {
     "order_blind": _try_order_blind,
     "twin_share": _try_twin_share,
     "make_blind": _try_make_blind,
+    "criterion": _try_criterion,
+    "hnb": _try_hnb,
 }

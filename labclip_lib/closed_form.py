@@ -41,6 +41,9 @@ def discriminant_map(pairs, foils="negatives", image_ridge=1e-2, text_ridge=1e-3
     mean_t = sum(w * _mean(table, here) for w, table in zip(weights, captions, strict=True))
     cov_i = _covariance(pairs.images, mean_i, here)
     cov_t = sum(w * _covariance(table, mean_t, here) for w, table in zip(weights, captions, strict=True))
+    for name, covariance in (("images", cov_i), ("captions", cov_t)):
+        if not float(covariance.trace()) > 1e-10:  # of unit-length rows; all else is rounding
+            raise ValueError(f"All {name} are the same here; a closed form needs some that differ.")
     cross = _cross(pairs, mean_i, mean_t, hard, here)
     found = torch.linalg.solve(_ridged(cov_i, image_ridge), cross)
     found = torch.linalg.solve(_ridged(cov_t, text_ridge), found.T).T
@@ -67,7 +70,7 @@ def fit_closed_form(
     w = w.T.contiguous() if side == "image" else w
     identity = torch.eye(len(w), device=w.device)
     scores, best = {}, None
-    for strength in strengths:
+    for strength in sorted(strengths):
         labclip = LABCLIP(len(w), side, rank).to(w.device)
         labclip.set_matrix(w if math.isinf(strength) else identity + strength * w)
         scores[strength] = mean_over_ranks(choice_outcomes(validation, labclip, rivals, here=here), here)

@@ -84,7 +84,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        gradient = gradient.contiguous()
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # another may hold it too
         dist.all_reduce(gradient)  # every process's loss reads these rows
         first, end = ctx.share
         return gradient[first:end], None, None

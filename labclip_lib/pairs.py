@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import numpy as np
 import torch
 
+from labclip_lib.diagnosis import Measure, pairwise_outcomes, recall_outcomes
 from labclip_lib.distributed import ALONE
 
 
@@ -12,7 +14,8 @@ class Pairs:
     """Embeddings that belong together; N images, M captions, K hard negatives a caption, all of unit length.
 
     images (N, D), texts (M, D), negatives (M, K, D) or None, image (M,) int64: the row of each caption's image.
-    (M, D) negatives are taken for K = 1; image left out means that caption i belongs with image i.
+    (M, D) negatives are taken for K = 1; image left out means that caption i belongs with image i. Whatever floats
+    they were, they are kept as float32.
     Raises ValueError when shapes do not fit, a value is NaN or infinite, a length is not one, or a negative is its
     own caption.
     """
@@ -36,7 +39,8 @@ class Pairs:
         for name in ("images", "texts", "negatives"):
             table = getattr(self, name)
             if table is not None:
-                _look_over(name, table.flatten(0, -2))
+                _look_over(name, table.detach().flatten(0, -2))
+                object.__setattr__(self, name, table.detach().float())
         if self.negatives is not None:
             same = (self.negatives == self.texts[:, None]).all(-1).any(1)
             if bool(same.any()):
@@ -57,7 +61,10 @@ class Pairs:
         if not ok:
             raise ValueError(f"Expected images (N, D), texts (M, D), negatives (M, K, D) and image (M,), got {seen}.")
         if int(self.image.min()) < 0 or int(self.image.max()) >= len(self.images):
-            raise ValueError(f"image must hold rows of the {len(self.images)} images, got {int(self.image.max())}.")
+            raise ValueError(
+                f"image must hold rows of the {len(self.images)} images, got {int(self.image.min())} to "
+                f"{int(self.image.max())}."
+            )
 
     def __len__(self):
         return len(self.texts)
@@ -81,15 +88,15 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE):
     harder. here: with several processes, this one's share of the images.
     """
     images = pairs.images
-    texts, group = pairs.texts.unique(dim=0, return_inverse=True)  # a caption said of two images is no rival
+    captions = pairs.texts if rivals is None else torch.cat([pairs.texts, rivals])
+    texts, group = captions.unique(dim=0, return_inverse=True)  # a caption said of two images is no rival
+    group = group[: len(pairs)]
     image, own_image = pairs.image.unique(return_inverse=True)
     first, end = here.part(len(image))
     with torch.no_grad():
         if labclip:
             images, texts = labclip.align_images(images), labclip.align_texts(texts)
-            rivals = None if rivals is None else labclip.align_texts(rivals)
         hardest = _hardest(pairs, labclip, images, own_image, len(image))
-        texts = texts if rivals is None else torch.cat([texts, rivals])
         out = []
         for start in range(first, end, chunk):
             stop = min(start + chunk, end)
@@ -101,6 +108,33 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE):
             rival = torch.maximum(similarity.masked_fill(own, -torch.inf).amax(1), hardest[start:stop])
             out.append((best > rival).double() + 0.5 * (best == rival).double())
     return torch.cat(out).cpu() if out else torch.zeros(0, dtype=torch.float64)
+
+
+def examine_pairs(pairs, labclip=None):
+    """Retrieval both ways, and captions against their own hard negatives: {name: Measure}, clustered by image.
+
+    A test of thousands of images is meant: the whole similarity matrix is held.
+    """
+    with torch.no_grad():
+        images = labclip.align_images(pairs.images) if labclip else pairs.images
+        texts = labclip.align_texts(pairs.texts) if labclip else pairs.texts
+    alone = dataclasses.replace(pairs, negatives=None)
+    m, clusters = len(pairs), pairs.image.cpu().numpy()
+    there = choice_outcomes(alone, labclip).numpy()
+    back = recall_outcomes(texts @ images.T, 1, pairs.image)
+    out = {
+        f"image to text, recall@1 among {m:,}": Measure(there, pairs.image.unique().cpu().numpy(), 1 / m),
+        f"text to image, recall@1 among {len(images):,}": Measure(back, clusters, 1 / len(images)),
+    }
+    if pairs.negatives is not None:
+        with torch.no_grad():
+            negatives = labclip.align_texts(pairs.negatives) if labclip else pairs.negatives
+        true = (images[pairs.image] * texts).sum(-1)
+        k = negatives.shape[1]
+        foil = torch.einsum("md,mkd->mk", images[pairs.image], negatives)
+        won = pairwise_outcomes(true.repeat_interleave(k), foil.flatten())
+        out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), 0.5)
+    return out
 
 
 def _hardest(pairs, labclip, images, own_image, n):

@@ -89,7 +89,8 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
         ax.bar(i, mean, width=0.62, color=PALETTE[kind], zorder=2)
         error = [[max(0, mean - low)], [max(0, high - mean)]]
         ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
-        ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10)
+        label = ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10, zorder=6)
+        label.set_path_effects([patheffects.withStroke(linewidth=3, foreground=PAPER)])  # read also on a level's line
     # Where the two coincide, both stay visible: dots on top of dashes.
     for level, name, style, zorder in ((ceiling, "bag-of-words ceiling", "--", 4), (chance, "chance", ":", 5)):
         if level is None:

@@ -1,14 +1,17 @@
-"""What `probe` and `diagnose` report, of a backbone on the book's scenes or of a reader's own embeddings."""
+"""What `probe`, `diagnose` and `train` report, on the book's scenes or on a reader's own embeddings."""
 
 import math
 
 import torch
 
+from labclip_lib.binding_task import binding_task, examine, fit_task
 from labclip_lib.diagnosis import Measure, diagnose_embeddings, recall_outcomes, twin_errors
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.pairs import Pairs, examine_pairs
 from labclip_lib.probes import probe_attributes, weight_cosine
 from labclip_lib.protocols import bag_of_words_ceiling, chance, control_labels, pair_clusters, split_by_combination
 from labclip_lib.scenes import World
+from labclip_lib.training import fit_labclip, hold_out
 
 
 def probe_backbone(backbone, untrained=None, world=None, layouts=4, seed=7):
@@ -82,6 +85,48 @@ def _unordered(scene):
 def _swapped(scene):
     (a, x), (b, y), *rest = scene
     return [(b, x), (a, y), *rest]
+
+
+def train_on_scenes(backbone, order="fixed", world=None, layouts=6, **how):
+    """A LABCLIP for a backbone, on the book's scenes: (LABCLIP, {"CLIP" or "LABCLIP": measures}, a sentence)."""
+    task = binding_task(backbone, world, layouts)
+    labclip = fit_task(task, order, **how)
+    tables = {"CLIP": examine(task, None, order), "LABCLIP": examine(task, labclip, order)}
+    told = (
+        f"{len(task.pairs('train', order)):,} captions in {order} order, of combinations that the test does not hold."
+    )
+    return labclip, tables, f"{told} {_told(labclip)}"
+
+
+def train_on_tables(tables, seed=0, **how):
+    """The same on embeddings that `shards.load_shards` read; a tenth of the images chooses, another tenth tests."""
+    if tables.images is None or tables.captions is None:
+        raise ValueError("LABCLIP needs images with captions; embed a .csv of pairs or WebDataset shards.")
+    negatives, keep, told = tables.negatives, slice(None), ""
+    if negatives is not None:
+        keep = (negatives != tables.captions[:, None]).any(-1).all(1)
+        dropped = int((~keep).sum())
+        told = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
+        negatives = negatives[keep]
+    image = torch.arange(len(tables.images), device=tables.images.device) if tables.image is None else tables.image
+    n = len(image[keep].unique())
+    if n < 3:
+        raise ValueError(f"LABCLIP needs 3 or more images with captions, to fit, to choose and to test, got {n}.")
+    pairs = Pairs(tables.images, tables.captions[keep], negatives, image[keep])
+    rest, test = hold_out(pairs, seed=seed + 1)
+    train, validation = hold_out(rest, seed)
+    labclip = fit_labclip(
+        train.images, train.texts, train.negatives, image=train.image, validation=validation, seed=seed, **how
+    )
+    measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
+    told += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
+    return labclip, measures, f"{told} {_told(labclip)}"
+
+
+def _told(labclip):
+    # Not every recipe keeps the best epoch; the scale is learned, and says which it was.
+    kept = min(labclip.history, key=lambda row: abs(row["logit_scale"] - float(labclip.logit_scale)))
+    return f"Fitted in {labclip.history[-1]['seconds']:.1f} s, kept after epoch {kept['epoch']}."
 
 
 def _probe(name, features, attribute, object, split, kept, control=True):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from labclip_lib.losses import hard_negative_info_nce, info_nce
 from labclip_lib.pairs import Pairs, choice_outcomes
 
 MODES = ("SB", "HNB")
+STARTS = ("identity", "closed form")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +68,8 @@ def fit_labclip(
     side, rank: as in LABCLIP. chunk: as in `losses.info_nce`. precision: "bfloat16" for the similarities.
     checkpoint: a file. It is written after each epoch, and a fit of the same pairs and settings goes on from there.
     here: with several processes, each does its share of every batch and holds the whole tables.
-    Raises ValueError, in one sentence, for pairs, names or settings that do not fit.
+    Raises ValueError, in one sentence, for pairs, names or settings that do not fit; OSError where the checkpoint
+    cannot be written.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
@@ -75,6 +78,8 @@ def fit_labclip(
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}.")
     recipe = dataclasses.replace(_named(recipe), **changes)
+    if recipe.start not in STARTS:
+        raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
     train = Pairs(images, texts, negatives if mode == "HNB" else None, image)
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
@@ -82,6 +87,8 @@ def fit_labclip(
         raise ValueError(
             f"batch_size must be between 2 and the {len(train):,} captions to train on, got {recipe.batch_size:,}."
         )
+    if checkpoint is not None:
+        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
     fit = _Fit(train, validation, mode, recipe, side, rank, seed, chunk, precision, here)
     fit.resume(checkpoint)
     bar = tqdm(total=recipe.epochs, initial=fit.epoch, desc=f"LABCLIP {mode}", unit="epoch",
@@ -97,12 +104,13 @@ def fit_labclip(
 
 def hold_out(pairs, seed=0, share=0.1):
     """Pairs with all captions of a random share of the images held out: (kept, held out)."""
-    n = len(pairs.images)
+    used = pairs.image.unique().cpu()  # an image without a caption would leave nothing to choose by
+    n = len(used)
     if n < 2:
         raise ValueError("One image cannot be split into training and validation; pass validation=.")
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    held = torch.zeros(n, dtype=torch.bool)
-    held[order[: max(1, int(share * n))]] = True
+    held = torch.zeros(len(pairs.images), dtype=torch.bool)
+    held[used[order[: max(1, int(share * n))]]] = True
     held = held.to(pairs.image.device)[pairs.image]
     return pairs[~held], pairs[held]
 
@@ -123,7 +131,7 @@ class _Fit:
         self.chunk, self.precision, self.here, self.device = chunk, precision, here, train.texts.device
         self.settings = {
             "recipe": dataclasses.asdict(recipe), "mode": mode, "side": side, "rank": rank, "seed": seed,
-            "pairs": _digest(train), "validation": validation and _digest(validation),
+            "precision": precision, "pairs": _digest(train), "validation": validation and _digest(validation),
         }  # fmt: skip
         self.generator = torch.Generator().manual_seed(seed)
         self.rivals = None if validation is None else _some(train.texts, seed)
@@ -144,7 +152,8 @@ class _Fit:
             strength = max(scores, key=scores.get)
             weight = start.linear.weight.detach()
             # The length of A is free. At that of the identity, a step of the same size turns it as far.
-            self.labclip.set_matrix(weight / weight.norm() * math.sqrt(len(weight)))
+            # Not so with a rank: the identity plus such a matrix, shortened, is none any more.
+            self.labclip.set_matrix(weight if rank else weight / weight.norm() * math.sqrt(len(weight)))
         with torch.no_grad():
             self.labclip.t.fill_(math.log(self.recipe.logit_scale))
         self.seconds += time.perf_counter() - started
@@ -152,7 +161,7 @@ class _Fit:
 
     def adam(self):
         parameters = [p for p in self.labclip.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=self.recipe.learning_rate)
+        self.optimizer = torch.optim.Adam(parameters, lr=self.recipe.learning_rate, fused=True)
 
     def run_epoch(self):
         recipe, started = self.recipe, time.perf_counter()
@@ -216,7 +225,15 @@ class _Fit:
             "best": self.best, "labclip": self.labclip.state_dict(), "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(), "seconds": self.seconds,
         }  # fmt: skip
-        write_atomically(Path(path), lambda part: torch.save(state, part))
+        data = io.BytesIO()
+        torch.save(state, data)  # not to the file itself: its errors hide that the disk is full
+        try:
+            write_atomically(Path(path), lambda part: Path(part).write_bytes(data.getbuffer()))
+        except OSError as error:
+            raise OSError(
+                f"Cannot write the checkpoint {path} ({error.strerror}); an earlier one is kept, so run the same again "
+                "when there is room."
+            ) from None
 
     def resume(self, path):
         """Go on from a checkpoint, if there is one of this very fit; else begin."""

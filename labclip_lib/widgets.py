@@ -208,6 +208,47 @@ def scene_composer(backbone, world, seed=0):
     return _panel(body, script, data)
 
 
+def matrix_slider(backbone, labclip, images, captions, kinds):
+    """A slider from the identity to a LABCLIP's matrix, and the cosines of each scene with its captions on the way.
+
+    labclip: with a map of captions. images: (K, 3, H, W) in [0, 1]. captions: for each image its C captions, the
+    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A.
+    """
+    u = backbone.encode_images(images)
+    v = backbone.encode_texts([caption for row in captions for caption in row])
+    mapped = v @ labclip.linear.weight.T
+    # Four products a caption are enough to have its cosine at any place between the two.
+    rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
+    products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)
+    body = f"""<div class="lc-row">{_buttons(images)}</div>
+    <label>from the identity to A: <output>0.00</output>
+    <input type="range" min="0" max="1" step="0.01" value="0" aria-label="share of the way to A"></label>
+    <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
+    script = """
+    let chosen = 0;
+    const slider = root.querySelector("input"), bars = root.querySelector(".lc-bars");
+    function draw() {
+      const q = +slider.value, p = 1 - q;
+      root.querySelector("output").textContent = q.toFixed(2);
+      const cosines = data.products[chosen].map(([uv, um, vm, mm]) =>
+        (p * uv + q * um) / Math.sqrt(p * p + 2 * p * q * vm + q * q * mm));
+      bars.innerHTML = "";
+      cosines.forEach((c, j) => bars.append(bar(data.kinds[j] + ": " + data.captions[chosen][j], c,
+        data.shades[+(j > 0)], c.toFixed(3))));
+      const best = cosines.indexOf(Math.max(...cosines));
+      root.querySelector(".lc-note").textContent = best === 0 ? "The true caption is closest." :
+        "Closest: the caption with the " + data.kinds[best] + ".";
+    }
+    choose(k => { chosen = k; draw(); });
+    slider.addEventListener("input", draw);
+    draw();"""
+    data = {
+        "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
+        "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
+    }  # fmt: skip
+    return _panel(body, script, data)
+
+
 def try_captions(backbone, image):
     """Type any captions, one a line, and see their cosines with an image. Needs a running kernel.
 

@@ -5,6 +5,8 @@ import http.server
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -122,6 +124,33 @@ def web(tmp_path, monkeypatch, to_download):
     yield folder, f"http://127.0.0.1:{server.server_port}", log
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def processes(root, tmp_path_factory):
+    """Start tests/several.py in a folder, left out a new one, by python with these options; returns the folder."""
+
+    def run(*options, folder=None, fails=False):
+        folder = folder or tmp_path_factory.mktemp("several")
+        done = subprocess.run(
+            [sys.executable, *options, root / "tests" / "several.py", folder], cwd=root, capture_output=True, text=True,
+            timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+        )  # fmt: skip
+        assert bool(done.returncode) == fails, done.stderr
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def several_folder(processes):
+    return processes()
+
+
+@pytest.fixture(params=[2, 3])
+def several(request, several_folder):
+    """What two, and then three processes found together: the results of tests/several.py, one dict a process."""
+    return [torch.load(several_folder / f"{rank}-of-{request.param}.pt") for rank in range(request.param)]
 
 
 def pytest_generate_tests(metafunc):

@@ -124,3 +124,88 @@ def test_a_missing_file(tmp_path, raises_saying):
 def test_what_is_saved_is_plain_weights(trained, tmp_path):
     trained.save(tmp_path / "a.safetensors")
     assert set(load_file(tmp_path / "a.safetensors")) == {"linear.weight", "t"}
+
+
+# On the image side, and of a low rank
+
+
+def test_the_side_says_what_is_mapped(trained):
+    assert torch.equal(trained.align_texts(texts()), trained(texts()))
+    assert torch.equal(trained.align_images(texts()), texts())
+    images = LABCLIP(8, side="image")
+    images.set_matrix(trained.linear.weight)
+    assert torch.equal(images.align_images(texts()), trained(texts()))
+    assert torch.equal(images.align_texts(texts()), texts())
+
+
+def test_a_side_that_there_is_not(raises_saying):
+    with raises_saying(ValueError, "'text' or 'image'", "'both'"):
+        LABCLIP(8, side="both")
+
+
+@pytest.mark.parametrize("rank", [0, -1, 9])
+def test_a_rank_that_does_not_fit(rank, raises_saying):
+    with raises_saying(ValueError, "between 1 and 8", str(rank)):
+        LABCLIP(8, rank=rank)
+
+
+@pytest.mark.parametrize("rank", [1, 3, 8])
+def test_of_a_low_rank_it_is_the_identity_at_first_and_learns_no_more(rank, device):
+    labclip = LABCLIP(8, rank=rank).to(device)
+    assert torch.equal(labclip.linear.weight.detach().cpu(), torch.eye(8))
+    adam = torch.optim.Adam([p for p in labclip.parameters() if p.requires_grad], 0.1)
+    for _ in range(5):
+        adam.zero_grad()
+        (labclip(texts().to(device)) * texts().roll(1, 0).to(device)).sum().neg().backward()
+        adam.step()
+    change = (labclip.linear.weight.detach().cpu() - torch.eye(8)).double()
+    assert change.norm() > 0.1 and int((torch.linalg.svdvals(change) > 1e-5).sum()) <= rank
+
+
+@pytest.mark.parametrize("rank", [1, 3, 8])
+def test_of_a_low_rank_it_comes_as_near_as_it_can(rank):
+    matrix = texts(8)
+    labclip = LABCLIP(8, rank=rank)
+    labclip.set_matrix(matrix)
+    rest = torch.linalg.svdvals(matrix - torch.eye(8))[rank:]
+    assert float((labclip.linear.weight.detach() - matrix).norm()) == pytest.approx(float(rest.norm()), abs=1e-5)
+
+
+def test_of_a_low_rank_it_can_be_made_the_identity_again_and_learn():
+    labclip = LABCLIP(8, rank=2)
+    labclip.set_matrix(texts(8))
+    labclip.set_matrix(torch.eye(8))
+    assert torch.equal(labclip.linear.weight.detach(), torch.eye(8))
+    (labclip(texts()) * texts().roll(1, 0)).sum().backward()
+    assert max(float(p.grad.abs().max()) for p in labclip.linear.parameters() if p.requires_grad) > 0
+
+
+def test_the_matrix_that_is_set_is_a_copy():
+    matrix, labclip = texts(8), LABCLIP(8)
+    labclip.set_matrix(matrix)
+    matrix.zero_()
+    assert torch.equal(labclip.linear.weight.detach(), texts(8)) and labclip.linear.weight.requires_grad
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+@pytest.mark.parametrize("side", ["text", "image"])
+def test_side_and_merged_matrix_come_back(rank, side, tmp_path):
+    labclip = LABCLIP(8, side, rank)
+    labclip.set_matrix(texts(8))
+    labclip.save(tmp_path / "a.safetensors")
+    assert set(load_file(tmp_path / "a.safetensors")) == {"linear.weight", "t"}
+    back = LABCLIP.load(tmp_path / "a.safetensors")
+    assert back.side == side and torch.equal(back.linear.weight, labclip.linear.weight)
+    assert torch.equal(back.align_images(texts()), labclip.align_images(texts()))
+
+
+def test_a_file_that_says_nothing_of_a_side_is_of_the_text_side(trained, tmp_path):
+    save_file({name: value.detach() for name, value in trained.state_dict().items()}, tmp_path / "a.safetensors")
+    assert LABCLIP.load(tmp_path / "a.safetensors").side == "text"
+
+
+def test_a_file_with_another_side_is_refused(trained, tmp_path, raises_saying):
+    state = {name: value.detach() for name, value in trained.state_dict().items()}
+    save_file(state, tmp_path / "a.safetensors", {"side": "both"})
+    with raises_saying(ValueError, "'both'"):
+        LABCLIP.load(tmp_path / "a.safetensors")

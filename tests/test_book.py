@@ -17,8 +17,9 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
     "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards", "pretrain",
-    "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "reports", "alignment", "pairs",
-    "closed_form", "training", "binding_task", "acceptance", "dial", "support", "plots", "widgets", "checks",
+    "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
+    "closed_form", "training", "binding_task", "reports", "acceptance",
+    "comparison", "dial", "support", "plots", "widgets", "checks",
     "doctor", "__main__",
 ]  # fmt: skip
 SETUP = """

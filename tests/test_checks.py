@@ -34,6 +34,27 @@ def make_blind(texts, support, partner):
     return texts[torch.where(support, own, source)]
 
 
+def spread(x):
+    return torch.cov(x.T, correction=0)
+
+
+def criterion(W, u, v, foils, of=lambda v, foils: torch.cat([v, foils]), power=0.5):
+    margin = torch.einsum("nd,de,ne->n", u, W, v - foils).mean()
+    return margin / (spread(u) @ W @ spread(of(v, foils)) @ W.T).trace() ** power
+
+
+def choices(u, v, negatives, scale):
+    """What the images choose, and what the captions choose."""
+    return rows(u, torch.cat([v, negatives.flatten(0, -2)]), scale), rows(v, u, scale)
+
+
+def everyone_chooses(u, v, negatives, scale):
+    """The negatives too must find the image that they were made for."""
+    own = torch.cat([torch.arange(len(u)), torch.arange(len(u)).repeat_interleave(negatives.shape[1])])
+    back = cross_entropy(scale * torch.cat([v, negatives.flatten(0, -2)]) @ u.T, own)
+    return (choices(u, v, negatives, scale)[0] + back) / 2
+
+
 RIGHT = {
     "info_nce": loss,
     "zero_shot": zero_shot,
@@ -43,6 +64,8 @@ RIGHT = {
     "order_blind": lambda caption: " ".join(sorted(caption.split())),
     "twin_share": twin_share,
     "make_blind": make_blind,
+    "criterion": lambda W, u, v, foils: criterion(W, u - u.mean(0), v, foils),
+    "hnb": lambda u, v, n, s: sum(choices(u, v, n, s)) / 2,
 }
 
 
@@ -101,6 +124,19 @@ SLIPS = [
     ("make_blind", lambda t, support, partner: t.clone(), "leaves 6 captions that differ from their partner"),
     ("make_blind", lambda t, support, partner: torch.where(support[:, None], t, t[partner]), "leaves 2 captions"),
     ("make_blind", lambda t, support, partner: t[support], "shape (3, 4)"),
+    ("criterion", criterion, "not centred"),
+    ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, lambda v, f: v), "captions *and* foils"),
+    ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, lambda v, f: v - f), "not over their diff"),
+    ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, power=1.0), "square root"),
+    ("criterion", lambda W, u, v, f: -RIGHT["criterion"](W, u, v, f), "was expected."),
+    ("criterion", lambda W, u, v, f: (u @ W * (v - f)).sum(1), "shape (50,)"),
+    ("hnb", lambda u, v, n, s: loss(u, v, s), "no negatives"),
+    ("hnb", lambda u, v, n, s: choices(u, v, n, s)[0], "only the images choose"),
+    ("hnb", lambda u, v, n, s: sum(choices(u, v, n, s)), "sum of the two"),
+    ("hnb", lambda u, v, n, s: sum(choices(u, v, n[:, 0], s)) / 2, "the first only"),
+    ("hnb", everyone_chooses, "negatives choose no image"),
+    ("hnb", lambda u, v, n, s: RIGHT["hnb"](u, v, n, 1.0), "was expected."),
+    ("hnb", lambda u, v, n, s: s * u @ torch.cat([v, n.flatten(0, 1)]).T, "shape (6, 24)"),
 ]
 
 

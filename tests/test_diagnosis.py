@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from synthetic import SMALL, BagOfWords, Binder, lend_eyes
 
 from labclip_lib import diagnosis
 from labclip_lib.diagnosis import (
+    Measure,
+    as_columns,
+    as_rows,
     as_table,
     bootstrap_ci,
     diagnose,
@@ -344,3 +349,51 @@ def test_table_has_a_line_for_each_measure(diagnosed):
     for name, line in zip(run, lines[2:], strict=True):
         assert line.startswith(f"| {name} | ") and "nan" not in line
     assert lines[-1].endswith("|  |  |")  # neither chance nor a bag of words has anything to say
+
+
+def test_columns_put_the_same_measures_side_by_side(diagnosed):
+    """The binder and the bag of words in one table: each with its interval, chance and ceiling once."""
+    lines = as_columns({"binder": diagnosed[Binder], "bag": diagnosed[BagOfWords]}).splitlines()
+    assert lines[0] == "| | binder | bag | chance | bag of words |" and lines[1] == "|---|---|---|---|---|"
+    assert lines[2] == (
+        "| swap accuracy, fixed order | 1.000 (1.000 to 1.000) | 0.500 (0.500 to 0.500) | 0.500 | 0.500 |"
+    )
+    assert len(lines) == len(diagnosed[Binder]) + 2 and all(line.count("|") == 6 for line in lines)
+    for name, line in zip(diagnosed[Binder], lines[2:], strict=True):
+        cells = [str(diagnosed[encoder][name].estimate()) for encoder in (Binder, BagOfWords)]
+        assert line.startswith(f"| {name} | {' | '.join(cells)} | ") and "nan" not in line
+    assert lines[-1].endswith("|  |  |")
+
+
+def test_a_measure_is_looked_up_by_its_name():
+    first = {"a": Measure(np.zeros(2), np.arange(2), 0.25), "b": Measure(np.ones(2), np.arange(2), 0.5, 1.0)}
+    lines = as_columns({"one": first, "turned round": dict(reversed(first.items())), "three": first}).splitlines()
+    zeros, ones = (" | ".join([f"{x} ({x} to {x})"] * 3) for x in ("0.000", "1.000"))
+    assert lines[1] == "|---|---|---|---|---|---|"
+    assert lines[2:] == [f"| a | {zeros} | 0.250 |  |", f"| b | {ones} | 0.500 | 1.000 |"]
+
+
+def test_columns_take_the_seed_of_their_intervals():
+    values = np.random.default_rng(0).random(30)
+    tables = {"one": {"a": Measure(values, np.arange(30))}}
+    assert as_columns(tables, seed=4).splitlines()[2] == f"| a | {estimate(values, np.arange(30), 4)} |  |  |"
+    assert estimate(values, np.arange(30), 4) != estimate(values, np.arange(30))
+
+
+def test_rows_are_plain_data(diagnosed):
+    found = as_rows(diagnosed[BagOfWords])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found and list(found) == list(diagnosed[BagOfWords])
+    for name, measure in diagnosed[BagOfWords].items():
+        row, levels = found[name], [found[name]["chance"], found[name]["bag of words"]]
+        assert tuple(row.values())[:3] == tuple(measure.estimate()) and row["items"] == len(measure.values)
+        assert levels == [None if np.isnan(level) else level for level in measure[2:]]
+    assert found["swap accuracy, fixed order"] == {
+        "mean": 0.5, "low": 0.5, "high": 0.5, "items": 400, "chance": 0.5, "bag of words": 0.5,
+    }  # fmt: skip
+
+
+def test_rows_take_the_seed_of_their_intervals():
+    values = np.random.default_rng(0).random(30)
+    row = as_rows({"a": Measure(values, np.arange(30))}, seed=4)["a"]
+    assert (row["mean"], row["low"], row["high"]) == estimate(values, np.arange(30), 4)
+    assert row["items"] == 30 and row["chance"] is None and row["bag of words"] is None

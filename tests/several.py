@@ -1,0 +1,179 @@
+"""What several processes do together, and one does alone.
+
+`python tests/several.py FOLDER` starts two processes and then three, as torchrun does but quicker, since they are
+forked from one that has imported everything; each leaves what it found in FOLDER. Then a fit kills itself. `torchrun
+tests/several.py FOLDER` is for a fit of which one process is killed, unless that has happened.
+"""
+
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import torch
+from bindable import bound, small, tables, unit
+
+from labclip_lib import training
+from labclip_lib.alignment import LABCLIP
+from labclip_lib.closed_form import discriminant_map, fit_closed_form
+from labclip_lib.distributed import ALONE, gather_rows, process_group
+from labclip_lib.losses import hard_negative_info_nce, info_nce
+from labclip_lib.pairs import choice_outcomes
+from labclip_lib.training import fit_labclip
+
+LAST = {"select": False, "learning_rate": 1e-2}  # of random pairs nothing is learnt that holds for others
+FITS = {
+    "default": {**LAST, "epochs": 3},
+    "paper": {"recipe": "paper", "epochs": 3},
+    "paper, SB": {"recipe": "paper", "epochs": 3, "mode": "SB"},
+    "default, SB": {**LAST, "mode": "SB"},
+    "image": {**LAST, "side": "image", "chunk": 3},
+    "chosen": {"start": "identity", "learning_rate": 1e-2, "batch_size": 53},
+    "rank": {"rank": 3, "recipe": "paper", "epochs": 2},
+    "bfloat16": {"precision": "bfloat16", "recipe": "paper", "epochs": 2},
+}
+
+
+def gather(here=ALONE):
+    """Rows and gradients, where each process's loss reads everyone's rows."""
+    out = {}
+    for name, shape in (("plain", (7, 3)), ("with an axis", (5, 2, 3)), ("fewer than processes", (1, 3))):
+        first, end = here.part(shape[0])
+        a, b = (unit(seed, *shape, dtype=torch.float64)[first:end].requires_grad_() for seed in (0, 1))
+        every = gather_rows(a, shape[0], here)
+        flat, factors = every.flatten(1), unit(2, shape[0], shape[0], dtype=torch.float64)
+        ((flat @ flat.T)[first:end] * factors[first:end]).sum().backward()
+        out[name] = {"rows": every.detach(), "gradient": a.grad.clone()}
+        a.grad = None
+        both = gather_rows(a, shape[0], here) + gather_rows(b, shape[0], here)  # one gradient, for both
+        (both.flatten(1)[first:end] * torch.arange(first + 1.0, end + 1)[:, None]).sum().backward()
+        out[name] |= {"a": a.grad.clone(), "b": b.grad.clone()}
+    return out
+
+
+def losses(here=ALONE):
+    """{what: (loss, gradients of this process's rows and of the scale)}"""
+    out = {}
+    for n in (11, 12, 2):
+        for extra in (None, (n, 8), (n, 2, 8)):
+            for chunk in (None, 2):
+                first, end = here.part(n)
+                shapes = [(n, 8), (n, 8), *([extra] if extra else [])]
+                rows = [
+                    unit(s, *shape, dtype=torch.float64)[first:end].requires_grad_() for s, shape in enumerate(shapes)
+                ]
+                scale = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
+                how = (scale, chunk) if here.world == 1 else (scale, chunk, here, n)
+                loss = (hard_negative_info_nce if extra else info_nce)(*rows, *how)
+                loss.backward()
+                out[n, extra, chunk] = loss.detach(), [table.grad for table in rows], scale.grad
+    return out
+
+
+def maps(here=ALONE):
+    pairs, held = small(), small(10, captions=35)
+    return {
+        "negatives": discriminant_map(pairs, here=here),
+        "random": discriminant_map(pairs, "random", here=here),
+        "scores": fit_closed_form(pairs, held, rivals=pairs.texts, here=here)[1],
+    }
+
+
+def choices(here=ALONE):
+    return choice_outcomes(bound("test"), LABCLIP(bound("test").texts.shape[1]), bound("train").texts, 7, here)
+
+
+def fit(name, here=ALONE, **how):
+    pairs = small(), small(10, captions=35)
+    if name == "chosen":
+        pairs = bound("train"), bound("validation")
+    how = {"batch_size": 20} | FITS[name] | how
+    return found(fit_labclip(**tables(pairs[0]), validation=pairs[1], here=here, **how))
+
+
+def found(labclip):
+    """Everything of a fit that does not depend on the clock."""
+    history = [{key: value for key, value in row.items() if key != "seconds"} for row in labclip.history]
+    return {"matrix": labclip.linear.weight.detach(), "t": labclip.t.detach(), "history": history}
+
+
+def killed_once(out, here):
+    """A fit whose last process is killed in the middle of its third epoch, unless that has happened."""
+    happened, sound, steps = out / "killed", training._Fit.step, []
+
+    def step(self, rows):
+        steps.append(rows)
+        if len(steps) == 8 and here.rank == here.world - 1 and not happened.exists():
+            happened.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return sound(self, rows)
+
+    training._Fit.step = step
+    return fit("paper", here, checkpoint=out / "fit.checkpoint") | {"steps": len(steps)}
+
+
+def killed(path):
+    """A fit that is killed when it has written half of its second checkpoint."""
+    written, sound = [], training.write_atomically
+
+    def half(part):
+        Path(part).write_bytes(path.read_bytes()[:1000])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def write(path, make):
+        written.append(path)
+        sound(path, half if len(written) == 2 else make)
+
+    training.write_atomically = write
+    fit("default", checkpoint=path)
+
+
+def everything(here):
+    out = {"here": tuple(here), "gather": gather(here), "losses": losses(here), "maps": maps(here)}
+    return out | {"choices": choices(here), "fits": {name: fit(name, here) for name in FITS}}
+
+
+def start(world, work):
+    """Run `work` in so many processes; returns how each of them ended."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = []
+    for rank in range(world):
+        child = os.fork()
+        if not child:
+            signal.alarm(120)  # should one fail, the others would wait for it
+            names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_PORT": port}
+            os.environ |= {name: str(value) for name, value in names.items()} | {"MASTER_ADDR": "127.0.0.1"}
+            status = 1
+            try:
+                work()
+                status = 0
+            except Exception:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def leave(out, work):
+    with process_group("cpu") as here:
+        torch.save(work(here), out / f"{here.rank}-of-{here.world}.pt")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    out = Path(sys.argv[1])
+    if "RANK" in os.environ:
+        leave(out, lambda here: killed_once(out, here))
+    else:
+        for world in (2, 3):
+            assert start(world, lambda: leave(out, everything)) == [0] * world
+        assert start(1, lambda: killed(out / "fit.checkpoint")) == [-signal.SIGKILL]
+        again = out / "again"
+        again.mkdir()
+        ends = [start(2, lambda: leave(again, lambda here: killed_once(again, here))) for _ in range(2)]
+        assert ends == [[1, -signal.SIGKILL], [0, 0]]
