@@ -45,7 +45,7 @@ def main(argv=None):
         "--backbone", help="'pocket' (the default), an open_clip pair or a checkpoint, on the book's scenes"
     )
     on.add_argument("--embeddings", type=Path, help="a folder that `embed` made of a source with captions")
-    on.add_argument("--report", type=Path, metavar="RUNS",
+    on.add_argument("--report", type=Path, metavar="RUNS", nargs="?", const=Path("runs"),
                     help="compare all methods on the PocketCLIPs that `pretrain --report` left there")  # fmt: skip
     train.add_argument("--out", type=Path, default=Path("labclip.safetensors"),
                        help="file for the matrix; of --report the folder (default: labclip.safetensors)")  # fmt: skip

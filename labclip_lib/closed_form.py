@@ -1,13 +1,13 @@
-"""A LABCLIP without training: the linear map that tells pairs which belong together from pairs which do not.
+"""A LABCLIP from a formula: the linear map that tells pairs which belong together from pairs which do not.
 
-A map W scores an image and a caption by i' W t. Ask two things of it. On pairs that belong together the score should
-exceed a foil's, on average by as much as possible. On pairs put together at random it should stay small. With i and t
-centred, C_i and C_t their covariances, and d = t - foil, that is
+A map W scores an image and a caption by u W v', both rows. Ask two things of it. On pairs that belong together the
+score should exceed a foil's, on average by as much as possible. On pairs put together at random it should stay small.
+With u and v centred, C_u and C_v their covariances, and d = v - foil, that is
 
-    maximise E[i' W d]   subject to   E[(i' W t)^2] = trace(C_i W C_t W') = 1   (i and t drawn independently),
+    maximise E[u W d']   subject to   E[(u W v')^2] = trace(C_u W C_v W') = 1   (u and v drawn independently),
 
-and the answer, up to its length, is W = C_i^-1 E[i d'] C_t^-1. It is Fisher's (1936) idea of a discriminant, and for
-foils drawn at random it is the map of canonical correlation analysis with all directions equally loud.
+and the answer, up to its length, is W = C_u^-1 E[u' d] C_v^-1: Fisher's (1936) idea of a discriminant. For foils
+drawn at random it is that of canonical correlation analysis, each pair of directions weighted by its correlation.
 """
 
 import math

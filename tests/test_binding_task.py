@@ -148,9 +148,9 @@ def test_in_random_order_both_captions_of_an_image_are_right_where_it_chooses(ta
         for image in range(n):
             texts = pairs.texts[pairs.image == image]
             scene = torch.where(rows)[0][image % int(rows.sum())]
-            assert torch.equal(
-                texts, torch.stack([task.texts[f"{name} order"][0, scene] for name in ("fixed", "other")])
-            )
+            for prefix, ours in (("", texts), ("twin, ", pairs.negatives[pairs.image == image][:, 0])):
+                both = [task.texts[f"{prefix}{name} order"][0, scene] for name in ("fixed", "other")]
+                assert torch.equal(ours, torch.stack(both))
         assert len(task.pairs(part, "fixed")) == n
 
 

@@ -1,20 +1,41 @@
+import contextlib
+import csv
 import functools
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from embeddable import pairs, pictures
 from synthetic import SMALL, Binder
 
 from labclip_lib import __main__ as room
-from labclip_lib import acceptance, backbones, diagnosis, dial, pocket, pretrain, reports, shards, support
+from labclip_lib import (
+    acceptance,
+    backbones,
+    comparison,
+    diagnosis,
+    dial,
+    pocket,
+    pretrain,
+    reports,
+    shards,
+    support,
+    training,
+)
 from labclip_lib.__main__ import main
 from labclip_lib.acceptance import BOUNDS
+from labclip_lib.alignment import LABCLIP
+from labclip_lib.binding_task import binding_task, examine, fit_task
 from labclip_lib.diagnosis import Measure
+from labclip_lib.scenes import World
 from labclip_lib.shards import load_shards
 from labclip_lib.tables import TABLES
 
@@ -388,6 +409,285 @@ def test_embed_of_one_process_among_others_is_silent(pictured, monkeypatch, caps
     assert main(pictured[0]) == 0 and capsys.readouterr() == ("", "")
 
 
+# train
+
+FEW = World(colors=("red", "yellow", "green", "blue"), shapes=("circle", "square", "star", "ring", "moon"))
+
+
+@pytest.fixture
+def scenes(monkeypatch, tiny_checkpoint, tmp_path):
+    """A command line that trains on scenes of a small world, and the file it writes to."""
+    small = functools.partial(reports.train_on_scenes, world=FEW, layouts=2)
+    monkeypatch.setattr(reports, "train_on_scenes", small)
+    monkeypatch.setattr(diagnosis, "bootstrap_ci", functools.partial(diagnosis.bootstrap_ci, draws=50))
+    out = tmp_path / "new" / "my.safetensors"
+    argv = ["train", "--backbone", str(tiny_checkpoint), "--out", str(out), "--device", "cpu"]
+    return [*argv, "--batch-size", "32"], out
+
+
+@pytest.fixture(scope="module")
+def embedding(tiny, tmp_path_factory):
+    """A folder that `embed` made of 60 captions of 30 images, each with two negatives."""
+    folder = tmp_path_factory.mktemp("embedding")
+    source = pairs(folder / "in", 60)[0]
+    return shards.embed_source(tiny, source, folder / "out", shard_size=40, workers=0, progress=False)
+
+
+@pytest.fixture
+def embeddings(embedding, tmp_path):
+    """A command line that trains on embeddings, and the file it writes to."""
+    out = tmp_path / "my.safetensors"
+    argv = ["train", "--embeddings", str(embedding), "--out", str(out), "--device", "cpu"]
+    return [*argv, "--batch-size", "16"], out
+
+
+def same(first, second):
+    first, second = LABCLIP.load(first), LABCLIP.load(second)
+    return torch.equal(first.linear.weight, second.linear.weight) and torch.equal(first.t, second.t)
+
+
+@pytest.mark.parametrize("order", ["fixed", "random"])
+def test_train_on_the_book_s_scenes(scenes, tiny, tiny_checkpoint, order, tmp_path, capsys):
+    argv, out = scenes
+    path = tmp_path / "other" / "table.json"
+    more = [] if order == "fixed" else ["--order", order]
+    assert main([*argv, *more, "--json", str(path)]) == 0
+    said, shown = capsys.readouterr()
+    kept = json.loads(path.read_text(), parse_constant=no_constant)
+    assert list(kept) == ["of", "CLIP", "LABCLIP"] and kept["of"] == str(tiny_checkpoint)
+    lines = said.splitlines()
+    assert lines[0] == "| | CLIP | LABCLIP | chance | bag of words |" and lines[2].startswith("| swap | ")
+    assert f"captions in {order} order" in lines[-1] and lines[-1].endswith(f" The matrix is in {out}.")
+    for line, (name, clip), ours in zip(lines[2:-2], kept["CLIP"].items(), kept["LABCLIP"].values(), strict=True):
+        cells = [f"{row['mean']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for row in (clip, ours)]
+        assert line.startswith(f"| {name} | {' | '.join(cells)} | ")
+    assert "epoch" in shown and {path.name for path in out.parent.iterdir()} == {"my.safetensors"}
+    task = binding_task(tiny, FEW, 2)  # what was printed is true of what was written
+    for name, labclip in (("CLIP", None), ("LABCLIP", LABCLIP.load(out))):
+        assert kept[name] == diagnosis.as_rows(examine(task, labclip, order))
+
+
+def test_train_takes_its_options(scenes, tiny, capsys):
+    argv, out = scenes
+    more = ["--mode", "SB", "--side", "image", "--rank", "3", "--epochs", "2", "--learning-rate", "0.01", "--seed", "5"]
+    assert main([*argv, *more, "--chunk", "5", "--recipe", "paper", "--precision", "bfloat16"]) == 0
+    how = {"mode": "SB", "side": "image", "rank": 3, "epochs": 2, "learning_rate": 0.01, "batch_size": 32, "seed": 5}
+    want = fit_task(binding_task(tiny, FEW, 2), "fixed", **how, chunk=5, recipe="paper", precision="bfloat16")
+    found = LABCLIP.load(out)
+    assert found.side == "image" and torch.equal(found.linear.weight, want.linear.weight) and found.t == want.t
+    assert "kept after epoch 2." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", ["HNB", "SB"])
+def test_train_on_embeddings(embeddings, embedding, mode, tmp_path, capsys):
+    argv, out = embeddings
+    path = tmp_path / "table.json"
+    assert main([*argv, "--mode", mode, "--json", str(path)]) == 0
+    said = capsys.readouterr().out
+    kept = json.loads(path.read_text(), parse_constant=no_constant)
+    names = [line.split(" | ")[0] for line in said.splitlines()[2:-2]]
+    assert kept["of"] == str(embedding) and names == [f"| {name}" for name in kept["LABCLIP"]]
+    assert list(kept["CLIP"]) == list(kept["LABCLIP"]) and "caption against its hard negative" in kept["CLIP"]
+    assert re.search(r"\n50 captions to train on, 4 to choose by, 6 to test on\. Fitted in .* The matrix is in", said)
+    labclip = reports.train_on_tables(load_shards(embedding), mode=mode, batch_size=16)[0]
+    assert torch.equal(LABCLIP.load(out).linear.weight, labclip.linear.weight)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["my.safetensors", "table.json"]
+
+
+def test_without_epochs_it_is_the_closed_form(embeddings, embedding, capsys):
+    argv, out = embeddings
+    assert main([*argv, "--epochs", "0"]) == 0
+    assert "kept after epoch 0." in capsys.readouterr().out
+    labclip = reports.train_on_tables(load_shards(embedding), epochs=0, batch_size=16)[0]
+    assert len(labclip.history) == 1 and labclip.history[0]["strength"] is not None
+    assert torch.equal(LABCLIP.load(out).linear.weight, labclip.linear.weight)
+    assert [path.name for path in out.parent.iterdir()] == ["my.safetensors"]
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Fits that stop with an error in their third epoch from here on, as long as the block runs; gives their epochs."""
+
+    @contextlib.contextmanager
+    def stop(error=None):
+        ran, sound = [], training._Fit.run_epoch
+
+        def run_epoch(self):
+            ran.append(self.epoch)
+            if error is not None and len(ran) == 3:
+                raise error
+            sound(self)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(training._Fit, "run_epoch", run_epoch)
+            yield ran
+
+    return stop
+
+
+@pytest.mark.parametrize("on", ["scenes", "embeddings"])
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (OSError("The disk is gone."), 2)])
+def test_interrupted_train_goes_on(request, stopping, on, error, status, tmp_path, capsys):
+    argv, out = request.getfixturevalue(on)
+    argv += ["--recipe", "paper", "--epochs", "5"]
+    with stopping(error):
+        assert main(argv) == status
+    said, err = capsys.readouterr()
+    assert said == "" and "Traceback" not in err and ("goes on" if status == 130 else "The disk is gone.") in err
+    assert [path.name for path in out.parent.iterdir() if path.is_file()] == ["my.checkpoint"]
+    with stopping() as ran:
+        assert main(argv) == 0
+    assert ran == [2, 3, 4] and not out.with_suffix(".checkpoint").exists()
+    whole = tmp_path / "whole.safetensors"
+    with stopping() as ran:
+        assert main([*argv, "--out", str(whole)]) == 0
+    assert len(ran) == 5 and same(out, whole)
+
+
+@pytest.mark.parametrize(
+    "more", [["--seed", "1"], ["--mode", "SB"], ["--epochs", "6"], ["--batch-size", "20"], ["--recipe", "default"]]
+)
+def test_checkpoint_of_other_settings(embeddings, stopping, more, capsys):
+    argv, out = embeddings
+    argv += ["--recipe", "paper", "--epochs", "5"]
+    with stopping(KeyboardInterrupt()):
+        main(argv)
+    before = out.with_suffix(".checkpoint").read_bytes()
+    capsys.readouterr()
+    said = mistake(capsys, [*argv, *more])
+    assert "my.checkpoint" in said and "other settings" in said
+    assert out.with_suffix(".checkpoint").read_bytes() == before and not out.exists()
+    assert main(argv) == 0
+
+
+def test_train_leaves_out_captions_that_have_themselves_as_negatives(tiny_checkpoint, tmp_path, capsys):
+    path = pairs(tmp_path / "in", 60)[0]
+    rows = list(csv.reader(path.read_text().splitlines()))
+    for k in (4, 9, 31):
+        rows[k][3] = rows[k][1]
+    path.write_text("".join(",".join(row) + "\n" for row in rows))
+    embed = ["embed", str(path), "--out", str(tmp_path / "out"), "--backbone", str(tiny_checkpoint), "--workers", "0"]
+    assert main([*embed, "--device", "cpu", "--batch-size", "7"]) == 0
+    capsys.readouterr()
+    argv = ["train", "--embeddings", str(tmp_path / "out"), "--out", str(tmp_path / "my.safetensors")]
+    assert main([*argv, "--batch-size", "16", "--epochs", "0", "--device", "cpu"]) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith("3 captions that have themselves among their negatives were left out. ")
+    assert sum(int(n) for n in re.findall(r"(\d+) (?:captions )?to (?:train|choose|test)", told)) == 57
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        (["--recipe", "papr"], "'papr'; choose from default, paper"),
+        (["--batch-size", "1000"], "the 50 captions to train on, got 1,000"),
+        (["--batch-size", "1"], "got 1."),
+        (["--order", "fixed"], "--order is for the book's scenes"),
+        (["--out", "my.pt"], "ends in .safetensors, got 'my.pt'"),
+        (["--out", "/proc/labclip/my.safetensors"], "/proc/labclip"),
+        (["--json", "/proc/labclip/table.json"], "/proc/labclip"),
+        (["--embeddings", "nowhere"], "nowhere/manifest.json"),
+        (["--rank", "17"], "between 1 and 16, got 17"),
+        (["--chunk", "0"], "chunk"),
+        (["--precision", "half"], "'half'"),
+        (["--device", "tpu"], "'tpu'"),
+    ],
+)
+def test_mistakes_in_train_are_one_sentence(embeddings, more, seen, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*embeddings[0], "--epochs", "1", *more]) == 2
+    said, err = capsys.readouterr()
+    last = err.splitlines()[-1]  # behind a progress bar, where it had begun
+    assert last.startswith("python -m labclip_lib train: ") and seen in last and "Traceback" not in err
+    assert said == "" and list(tmp_path.iterdir()) == []
+
+
+def test_embeddings_without_captions(pictured, embeddings, capsys):
+    argv, out = pictured
+    assert main(argv) == 0
+    capsys.readouterr()
+    assert "images with captions" in mistake(capsys, [*embeddings[0], "--embeddings", str(out)])
+
+
+def test_a_folder_that_embed_did_not_make(embeddings, folder, capsys):
+    assert "manifest.json" in mistake(capsys, [*embeddings[0], "--embeddings", str(folder)])
+
+
+@pytest.mark.parametrize("table", ["images", "captions"])
+def test_embeddings_with_a_nan(embeddings, embedding, table, tmp_path, capsys):
+    """Though their checksum is right."""
+    copy = shutil.copytree(embedding, tmp_path / "copy")
+    path, manifest = copy / f"{table}-00000.safetensors", json.loads((copy / "manifest.json").read_text())
+    tensors, truncated = shards._read(path, manifest)
+    tensors[table][3, 2] = torch.nan
+    shards._write(path, tensors, truncated, manifest)
+    said = mistake(capsys, [*embeddings[0], "--embeddings", str(copy)])
+    assert f"{table}-00000.safetensors is damaged" in said and "embed" in said
+
+
+def test_a_backbone_that_there_is_not(scenes, capsys):
+    assert "did you mean 'pocket'?" in mistake(capsys, [*scenes[0], "--backbone", "pocke"])
+
+
+def test_scenes_or_embeddings_or_a_report(capsys):
+    for second in ("--backbone", "--report"):
+        with pytest.raises(SystemExit) as left:
+            main(["train", "--embeddings", "mine", second, "other"])
+        assert left.value.code == 2 and "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "out"), [([], "runs/labclip"), (["--out", "mine"], "mine"), (["--out", "runs/v1.0"], "runs/v1.0")]
+)
+def test_all_methods_are_compared(more, out, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(comparison, "compare", lambda *args: asked.append(args) or "there")
+    assert main(["train", "--report", "runs", "--device", "cpu", *more]) == 0
+    assert asked == [(Path("runs"), Path(out), "cpu")] and capsys.readouterr().out == "there\n"
+
+
+# Two processes as torchrun starts them, but quicker: see several.py. The second is late to read a checkpoint.
+TOGETHER = """
+import os, sys, time
+sys.path.insert(0, "tests")
+import several, torch
+from labclip_lib import reports, shards, training
+from labclip_lib.__main__ import main
+torch.set_num_threads(1)
+read = training._read
+training._read = lambda path: (time.sleep(int(os.environ["RANK"])), read(path))[1]
+for out in sys.argv[1:3]:
+    def work():
+        assert main(["train", "--out", out, *sys.argv[3:]]) == 0
+    assert several.start(2, work) == [0, 0]
+"""
+
+
+def test_train_in_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
+    """It prints once, and the matrix is that of one process; also where a checkpoint has the whole fit already."""
+    argv = ["--embeddings", str(embedding), "--device", "cpu", "--batch-size", "16", "--recipe", "paper"]
+    argv += ["--epochs", "3"]
+    alone, anew, finished = (tmp_path / f"{name}.safetensors" for name in ("alone", "anew", "finished"))
+    assert main(["train", "--out", str(alone), *argv]) == 0
+    said = capsys.readouterr().out.splitlines()
+    with monkeypatch.context() as patch:
+        patch.setattr(LABCLIP, "save", lambda *args: os.kill(os.getpid(), signal.SIGINT))
+        assert main(["train", "--out", str(finished), *argv]) == 130
+    done = subprocess.run(
+        [sys.executable, "-uc", TOGETHER, anew, finished, *argv], cwd=root, capture_output=True, text=True, timeout=240,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines, want = done.stdout.splitlines(), LABCLIP.load(alone)
+    assert lines[: len(said) - 1] == lines[len(said) : -1] == said[:-1]  # each said it once, and the same table
+    for path, told in ((anew, lines[len(said) - 1]), (finished, lines[-1])):
+        found = LABCLIP.load(path)
+        assert told.endswith(f"The matrix is in {path}.") and "kept after epoch 3." in told
+        assert torch.allclose(found.linear.weight, want.linear.weight, atol=1e-4)
+        assert torch.allclose(found.t, want.t, atol=1e-5)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors"} and "Traceback" not in done.stderr
+
+
 # The rest
 
 
@@ -409,7 +709,7 @@ def test_help_lists_the_verbs(capsys):
         main(["--help"])
     assert left.value.code == 0
     out = capsys.readouterr().out
-    assert all(verb in out for verb in ("doctor", "pretrain", "embed", "probe", "diagnose"))
+    assert all(verb in out for verb in ("doctor", "pretrain", "embed", "train", "probe", "diagnose"))
 
 
 def test_from_a_shell(root, tmp_path):

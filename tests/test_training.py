@@ -183,10 +183,11 @@ def test_the_seed_decides_alone(tmp_path):
     assert not torch.equal(fit(seed=5, **LAST).linear.weight, fit(seed=6, **LAST).linear.weight)
 
 
-def test_negatives_mean_nothing_to_sb():
-    pairs = small()
+def test_negatives_mean_nothing_to_sb(monkeypatch):
+    pairs, seen, sound = small(), [], training.choice_outcomes
+    monkeypatch.setattr(training, "choice_outcomes", lambda held, *a, **k: seen.append(held) or sound(held, *a, **k))
     without = fit_labclip(pairs.images, pairs.texts, image=pairs.image, mode="SB", batch_size=16, epochs=3)
-    assert same(fit(mode="SB"), without)
+    assert same(fit(mode="SB"), without) and all(held.negatives is None for held in seen) and len(seen) > 4
 
 
 @pytest.mark.parametrize("how", [{}, {"mode": "SB"}, {"side": "image"}, {"recipe": "paper"}])
