@@ -204,6 +204,13 @@ def _train(args):
     if args.report:
         from labclip_lib.comparison import compare
 
+        plain = {"mode": "HNB", "recipe": "default", "side": "text", "seed": 0, "precision": "float32"}
+        options = (*plain, "order", "epochs", "batch_size", "learning_rate", "rank", "chunk", "json")
+        given = [name for name in options if getattr(args, name) != plain.get(name)]
+        if given:
+            raise ValueError(
+                f"--report compares all methods, and takes no --{given[0].replace('_', '-')}; leave it out."
+            )
         out = Path("runs/labclip") if args.out.suffix == ".safetensors" else args.out
         print(compare(args.report, out, args.device))
         return 0

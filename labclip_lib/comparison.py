@@ -4,6 +4,7 @@ Three PocketCLIPs, captions in fixed and in random order. It takes long, so the 
 """
 
 import copy
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -18,10 +19,11 @@ from labclip_lib.backbones import Backbone, load_backbone
 from labclip_lib.binding_task import binding_task, examine, fit_task
 from labclip_lib.embed import write_atomically
 from labclip_lib.losses import hard_negative_info_nce
-from labclip_lib.pocket import WEIGHTS, unpadded
+from labclip_lib.pocket import WEIGHTS, sha256, unpadded
 from labclip_lib.pretrain import MAX_LOGIT_SCALE, schedule
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
+from labclip_lib.training import RECIPES
 
 SEEDS = (0, 1, 2)
 LAYOUTS = 10
@@ -84,9 +86,12 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
 
     runs: the folder in which `pretrain --report` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
     beside the table, so an interrupted comparison goes on where it stopped. world: left out, the book's.
+    Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    pockets = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    _same_settings(out / "labclip-settings.json", pockets, world, steps)
     for seed in seeds:
         path, task = Path(runs) / f"pocket-{seed}" / "pocket.safetensors", None
         for order in ("fixed", "random"):
@@ -111,6 +116,26 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
     path = out / "labclip-report.json"
     write_atomically(path, lambda part: Path(part).write_text(json.dumps(table, indent=1) + "\n"))
     return path
+
+
+def _same_settings(path, pockets, world, steps):
+    """Write down what is compared, or refuse a folder in which something else was."""
+    missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
+    if missing:
+        raise ValueError(f"There is no {missing}; `pretrain --report` makes the PocketCLIPs to compare.")
+    settings = {
+        "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world or World()),
+        "layouts": LAYOUTS, "steps": steps, "methods": METHODS,
+        "recipes": {name: dataclasses.asdict(recipe) for name, recipe in RECIPES.items()},
+    }  # fmt: skip
+    settings = json.loads(json.dumps(settings))
+    if path.exists():
+        if json.loads(path.read_text()) != settings:
+            raise ValueError(
+                f"{path.parent} holds a comparison of other models or settings; choose another --out folder."
+            )
+        return
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
 
 
 def load_comparison():

@@ -83,7 +83,9 @@ def fit_labclip(
     train = Pairs(images, texts, negatives if mode == "HNB" else None, image)
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
-    if not 2 <= recipe.batch_size <= len(train):
+    if recipe.epochs < 0:
+        raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
+    if recipe.epochs and not 2 <= recipe.batch_size <= len(train):
         raise ValueError(
             f"batch_size must be between 2 and the {len(train):,} captions to train on, got {recipe.batch_size:,}."
         )

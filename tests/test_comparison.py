@@ -169,7 +169,7 @@ def test_every_method_is_examined_in_both_orders(compared, pocket, tmp_path):
                 assert rows[what] == pooled([measure]), (order, name, what)
     out = tmp_path / "new" / "out"
     kept = {f"labclip-0-{o}-{m}.npz" for o in ORDERS for m in ("CLIP", "HNB-closed-form", "fine-tuned-all-weights")}
-    assert set(files(out)) == kept | {"labclip-report.json"}
+    assert set(files(out)) == kept | {"labclip-report.json", "labclip-settings.json"}
 
 
 def test_seeds_are_pooled(compared, runs):
@@ -206,7 +206,7 @@ def test_interrupted_it_goes_on_where_it_stopped(compared, monkeypatch, tmp_path
         with pytest.raises(KeyboardInterrupt):
             compared()
     before = files(out)
-    assert len(before) == 3 and all(name.startswith("labclip-0-fixed-") for name in before)
+    assert len([name for name in before if name.startswith("labclip-0-fixed-")]) == 3 == len(before) - 1
     asked.clear()
     monkeypatch.setattr(comparison, "examine", lambda *args: asked.append(args) or sound(*args))
     table, after = compared(), files(out)
@@ -220,7 +220,7 @@ def test_a_result_is_whole_or_not_there(compared, monkeypatch, tmp_path):
     monkeypatch.setattr(comparison.np, "savez_compressed", lambda file, **arrays: file.write(b"PK") and 1 / 0)
     with pytest.raises(ZeroDivisionError):
         compared()
-    assert not list((tmp_path / "new" / "out").iterdir())
+    assert not list((tmp_path / "new" / "out").glob("*labclip-0*"))
 
 
 def test_a_folder_without_pocketclips(compared, tmp_path, raises_saying):
@@ -231,6 +231,18 @@ def test_a_folder_without_pocketclips(compared, tmp_path, raises_saying):
 def test_names_of_methods_are_names_of_files():
     names = [comparison._plain(name) for name in [*METHODS, FULL]]
     assert len(set(names)) == len(METHODS) + 1 and all(set(name) <= set(map(chr, range(45, 123))) for name in names)
+
+
+def test_another_comparison_s_folder_is_refused(compared, monkeypatch, raises_saying):
+    compared()
+    monkeypatch.setattr(comparison, "METHODS", FEW | {"SB": {"mode": "SB", "epochs": 0}})
+    with raises_saying(ValueError, "another --out"):
+        compared()
+
+
+def test_missing_models_are_named_before_the_work(tmp_path, raises_saying):
+    with raises_saying(ValueError, "pocket-0", "pretrain --report"):
+        compare(tmp_path, tmp_path / "out", "cpu", world=SMALL)
 
 
 @pytest.fixture(scope="module")

@@ -644,6 +644,14 @@ def test_all_methods_are_compared(more, out, monkeypatch, capsys):
     monkeypatch.setattr(comparison, "compare", lambda *args: asked.append(args) or "there")
     assert main(["train", "--report", "runs", "--device", "cpu", *more]) == 0
     assert asked == [(Path("runs"), Path(out), "cpu")] and capsys.readouterr().out == "there\n"
+    assert main(["train", "--device", "cpu", *more, "--report"]) == 0  # of the runs that are there by default
+    assert asked[1] == asked[0]
+
+
+@pytest.mark.parametrize("more", [["--epochs", "3"], ["--mode", "SB"], ["--order", "random"], ["--json", "a.json"]])
+def test_a_comparison_takes_no_other_options(more, capsys):
+    assert main(["train", "--report", *more]) == 2
+    assert f"takes no {more[0]}" in capsys.readouterr().err
 
 
 # Two processes as torchrun starts them, but quicker: see several.py. The second is late to read a checkpoint.

@@ -120,7 +120,7 @@ def test_the_learning_rate_falls_along_half_a_cosine(monkeypatch):
 
 def test_it_starts_from_the_closed_form_at_the_length_of_the_identity():
     train, validation = bound("train"), bound("validation")
-    labclip = fit_labclip(**tables(train), validation=validation, epochs=0, batch_size=2)
+    labclip = fit_labclip(**tables(train), validation=validation, epochs=0)
     weight, scores = fit_closed_form(train, validation, rivals=train.texts.unique(dim=0))
     weight = weight.linear.weight.detach()
     assert torch.allclose(labclip.linear.weight, weight * 7 / weight.norm(), atol=1e-6)
@@ -131,7 +131,7 @@ def test_it_starts_from_the_closed_form_at_the_length_of_the_identity():
 
 def test_without_negatives_it_starts_from_random_foils():
     train, validation = bound("train"), bound("validation")
-    labclip = fit_labclip(train.images, train.texts, mode="SB", validation=validation, epochs=0, batch_size=2)
+    labclip = fit_labclip(train.images, train.texts, mode="SB", validation=validation, epochs=0)
     w = discriminant_map(train, "random")
     s = labclip.history[0]["strength"]
     weight = w if s == float("inf") else torch.eye(49) + s * w
@@ -141,7 +141,7 @@ def test_without_negatives_it_starts_from_random_foils():
 @pytest.mark.parametrize("rank", [5, 20])
 def test_of_a_low_rank_it_starts_from_the_best_closed_form_of_that_rank(rank):
     train, validation = bound("train"), bound("validation")
-    labclip = fit_labclip(**tables(train), validation=validation, rank=rank, epochs=0, batch_size=2)
+    labclip = fit_labclip(**tables(train), validation=validation, rank=rank, epochs=0)
     weight, scores = fit_closed_form(train, validation, rank=rank, rivals=train.texts)
     assert torch.allclose(labclip.linear.weight, weight.linear.weight.detach(), atol=1e-6)
     assert labclip.history[0]["validation"] == max(scores.values())
@@ -353,6 +353,7 @@ def test_one_image_cannot_be_split(raises_saying):
         ({"start": "closed_form"}, ["'identity' or 'closed form'", "'closed_form'"]),
         ({"batch_size": 42, "recipe": "paper"}, ["between 2 and the 41 captions", "got 42"]),
         ({"batch_size": 2000}, ["got 2,000"]),
+        ({"epochs": -1}, ["epochs", "got -1"]),
         ({"batch_size": 1}, ["got 1."]),
         ({"side": "both"}, ["'both'"]),
         ({"rank": 9}, ["between 1 and 8", "9"]),
