@@ -19,7 +19,7 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
 
     near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
     """
-    value = float(value)
+    value = float(value.detach() if isinstance(value, torch.Tensor) else value)
     if near is not None:
         low, high = near - tol, near + tol
     should = _span(low, high)

@@ -39,7 +39,7 @@ def spread(x):
 
 
 def criterion(W, u, v, foils, of=lambda v, foils: torch.cat([v, foils]), power=0.5):
-    margin = torch.einsum("nd,de,ne->n", u, W, v - foils).mean()
+    margin = (u @ W * (v - foils)).sum(1).mean()
     return margin / (spread(u) @ W @ spread(of(v, foils)) @ W.T).trace() ** power
 
 
