@@ -1,7 +1,8 @@
 """The book's task for LABCLIP: scenes whose combinations are held out, and the examination that follows.
 
 Every two-object scene of a world is drawn in several layouts. A scene's hard negative is the caption of its twin, with
-the colours exchanged. A twin pair is never split, so the examination asks about combinations that no training saw.
+the colours exchanged. A twin pair is never split, so the examination asks about combinations that no matrix was
+fitted to.
 """
 
 import dataclasses
@@ -37,19 +38,18 @@ class BindingTask:
     split: Split
     singles: tuple
 
-    def pairs(self, part="train", order="fixed", layouts=None):
+    def pairs(self, part="train", order="fixed"):
         """`Pairs` of a part of the split, captions and negatives in one order, or in another form out of `texts`.
 
         To validate in random order, an image has every caption of its scene: both orders are right.
         """
         rows = getattr(self.split, part)
-        images = self.images[:layouts, rows].flatten(0, 1)
+        images = self.images[:, rows].flatten(0, 1)
         said = [{"fixed": "fixed order", "random": "random order"}.get(order, order)]
         if order == "random" and part != "train":
             said = ["fixed order", "other order"]
         texts, negatives = (
-            torch.cat([self._said(prefix + name)[:layouts, rows].flatten(0, 1) for name in said])
-            for prefix in ("", "twin, ")
+            torch.cat([self._said(prefix + name)[:, rows].flatten(0, 1) for name in said]) for prefix in ("", "twin, ")
         )
         return Pairs(images, texts, negatives, torch.arange(len(images), device=images.device).repeat(len(said)))
 
@@ -58,8 +58,8 @@ class BindingTask:
         return table.expand(len(self.images), -1, -1)
 
 
-def binding_task(backbone, world=None, layouts=10, seed=7, split=None):
-    """Draw and embed the scenes of a world: a BindingTask. split: a `protocols` split; left out, by combination."""
+def binding_task(backbone, world=None, layouts=10, seed=7):
+    """Draw and embed the scenes of a world: a BindingTask, split by combination."""
     world = world or World()
     parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
     scenes = parts[0]
@@ -80,7 +80,7 @@ def binding_task(backbone, world=None, layouts=10, seed=7, split=None):
     embedded = embed_texts(backbone, [caption for said in texts.values() for part in said for caption in part])
     tables = iter(embedded.split(len(scenes)))
     texts = {name: torch.stack([next(tables) for _ in said]) for name, said in texts.items()}
-    split = split or split_by_combination(scenes.color, scenes.shape)
+    split = split_by_combination(scenes.color, scenes.shape)
     return BindingTask(images, texts, split.to(images.device), _singles(backbone, world, seed))
 
 

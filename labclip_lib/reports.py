@@ -124,9 +124,7 @@ def train_on_tables(tables, seed=0, **how):
 
 
 def _told(labclip):
-    # Not every recipe keeps the best epoch; the scale is learned, and says which it was.
-    kept = min(labclip.history, key=lambda row: abs(row["logit_scale"] - float(labclip.logit_scale)))
-    return f"Fitted in {labclip.history[-1]['seconds']:.1f} s, kept after epoch {kept['epoch']}."
+    return f"Fitted in {labclip.history[-1]['seconds']:.1f} s, kept after epoch {labclip.epoch}."
 
 
 def _probe(name, features, attribute, object, split, kept, control=True):

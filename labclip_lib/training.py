@@ -57,14 +57,14 @@ def fit_labclip(
     images, texts, negatives=None, *, image=None, mode="HNB", recipe="default", validation=None, side="text",
     rank=None, seed=0, chunk=None, precision="float32", checkpoint=None, progress=False, here=ALONE, **changes,
 ):  # fmt: skip
-    """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, a dict an epoch.
+    """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, one dict an epoch, and `.epoch`.
 
     images, texts, negatives, image: as in `pairs.Pairs`; they stay on the device they are on, and so does the map.
     mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
     recipe: a name out of RECIPES or a Recipe; changes: fields of it to replace, such as epochs=10.
     validation: `Pairs` for choosing the epoch and the closed form's strength: each of their images must choose its
-        caption among theirs, its own hard negatives, and (up to 20,000) captions of the training. Left out, the pairs
-        of a tenth of the images are held out where the recipe needs some.
+        caption among theirs, its own hard negatives (not in mode "SB"), and up to 20,000 captions of the training.
+        Left out, the pairs of a tenth of the images are held out where the recipe needs some.
     side, rank: as in LABCLIP. chunk: as in `losses.info_nce`. precision: "bfloat16" for the similarities.
     checkpoint: a file. It is written after each epoch, and a fit of the same pairs and settings goes on from there.
     here: with several processes, each does its share of every batch and holds the whole tables.
@@ -83,6 +83,8 @@ def fit_labclip(
     train = Pairs(images, texts, negatives if mode == "HNB" else None, image)
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
+    if validation is not None and mode == "SB":
+        validation = dataclasses.replace(validation, negatives=None)
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
     if recipe.epochs and not 2 <= recipe.batch_size <= len(train):
@@ -258,7 +260,7 @@ class _Fit:
     def result(self):
         self.labclip.load_state_dict(self.best[1])
         self.labclip.requires_grad_(False)
-        self.labclip.history = self.history
+        self.labclip.history, self.labclip.epoch = self.history, self.best[0]
         return self.labclip
 
 

@@ -571,6 +571,15 @@ def test_a_fit_of_which_one_process_was_killed_goes_on_when_all_start_again(seve
         assert torch.equal(again["matrix"], undisturbed["matrix"]) and again["history"] == undisturbed["history"]
 
 
+def test_without_negatives_none_choose_either():
+    """Mode SB is the control for HNB: negatives of the validation pairs must not choose its strength or epoch."""
+    train, bare = bound("train"), dataclasses.replace(bound("validation"), negatives=None)
+    unbeatable = dataclasses.replace(bare, negatives=bare.images[bare.image])
+    how = {"mode": "SB", "batch_size": 16, "epochs": 0}
+    first, second = (fit_labclip(train.images, train.texts, validation=v, **how) for v in (bare, unbeatable))
+    assert first.history[0]["validation"] == second.history[0]["validation"] > 0
+
+
 def test_of_a_killed_torchrun_a_process_alone_may_take_over(processes, monkeypatch):
     folder = processes("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", fails=True)
     assert (folder / "killed").exists() and not list(folder.glob("*.pt"))
