@@ -64,6 +64,8 @@ def process_group(device):
         yield here
         return
     device = torch.device(device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # otherwise "cuda" means the first card to every rank
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield here

@@ -56,8 +56,8 @@ def test_checkpoint_in_a_folder_that_is_called_like_a_model_loads(broken, monkey
     for name in ("pocket.safetensors", "pocket.json"):
         (folder / name).rename(folder / "pocket" / name)
     monkeypatch.chdir(folder)
-    load_backbone("pocket/pocket.safetensors", "cpu")
-    load_backbone("pocket/pocket.safetensors", "cpu")
+    first, again = (load_backbone("pocket/pocket.safetensors", "cpu") for _ in range(2))
+    assert again.fingerprint == first.fingerprint and again.name == "pocket/pocket.safetensors"
 
 
 def test_checkpoint_of_something_else_is_refused(tmp_path, raises_saying):
