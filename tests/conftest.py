@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -157,3 +158,17 @@ def pytest_generate_tests(metafunc):
     """Tests that take `device` run on the CPU, and on the graphics card where there is one."""
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """The folder of a disk of 64 KiB, where one can be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("cannot mount a small disk here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
