@@ -212,11 +212,15 @@ def matrix_slider(backbone, labclip, images, captions, kinds):
     """A slider from the identity to a LABCLIP's matrix, and the cosines of each scene with its captions on the way.
 
     labclip: with a map of captions. images: (K, 3, H, W) in [0, 1]. captions: for each image its C captions, the
-    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A.
+    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A, A scaled so that
+    the captions shown keep their length on average.
     """
     u = backbone.encode_images(images)
     v = backbone.encode_texts([caption for row in captions for caption in row])
     mapped = v @ labclip.linear.weight.T
+    mapped = (
+        mapped / mapped.norm(dim=1).mean()
+    )  # the length of A is free: at that of the captions, both ends weigh alike
     # Four products a caption are enough to have its cosine at any place between the two.
     rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
     products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)

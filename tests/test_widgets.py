@@ -162,7 +162,9 @@ def test_slider_from_the_identity_to_a_labclip(tiny, aligned, theta):
     ]  # fmt: skip
     images = tiny.encode_images(scenes.render(32))
     texts = torch.stack([tiny.encode_texts(list(row)) for row in captions])
-    mixed = (1 - q) * torch.eye(tiny.dim) + q * aligned.linear.weight.detach()
+    matrix = aligned.linear.weight.detach()
+    matrix = matrix / (texts @ matrix.T).norm(dim=-1).mean()  # so that both ends weigh alike
+    mixed = (1 - q) * torch.eye(tiny.dim) + q * matrix
     want = (images[:, None] * normalize(texts @ mixed.T, dim=-1)).sum(-1)
     assert torch.allclose(torch.tensor(shown), want, atol=2e-4)
     if theta in (0, 1):
