@@ -24,12 +24,16 @@ WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file 
 
 
 class Picture(NamedTuple):
-    """Where the bytes of an image are: a file, or so many bytes of a tar, of the sample with this key."""
+    """Where the bytes of an image are: a file, or so many bytes of a tar, of the sample with this key.
+
+    box: (left, upper, right, lower) in pixels, the part that is meant; left out, all of it.
+    """
 
     path: str
     key: str = ""
     first: int = 0
     size: int = -1
+    box: tuple = ()
 
     def __str__(self):
         return f"{self.path!r}" + (f", key {self.key!r}" if self.key else "")
@@ -41,7 +45,8 @@ class Picture(NamedTuple):
                 file.seek(self.first)
                 data = file.read(self.size)
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                return opened.convert("RGB")
+                image = opened.convert("RGB")
+            return image.crop(self.box) if self.box else image
         except UnidentifiedImageError:
             why = f"it is none of {', '.join(FORMATS)}"
         except Exception as error:  # for damaged files Pillow raises a dozen kinds

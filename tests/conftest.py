@@ -14,9 +14,11 @@ from pathlib import Path
 import hypothesis
 import matplotlib
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from labclip_lib.backbones import load_backbone
 from labclip_lib.pretrain import Recipe, pretrain
@@ -34,6 +36,12 @@ TINY = {
     "custom_text": True,
     "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
     "text_cfg": {"context_length": 24, "vocab_size": 26, "width": 32, "heads": 2, "layers": 2},
+}
+
+TINY_CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
 
 
@@ -78,6 +86,18 @@ def tiny_checkpoint(tiny_recipe, tmp_path_factory):
 def tiny(tiny_checkpoint):
     """A backbone that is loaded like any checkpoint of a reader's."""
     return load_backbone(str(tiny_checkpoint), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory):
+    """An open_clip model with open_clip's own tokenizer, and its checkpoint file."""
+    folder = tmp_path_factory.mktemp("tiny-clip")
+    (folder / "tiny-clip.json").write_text(json.dumps(TINY_CLIP))
+    open_clip.add_model_config(folder / "tiny-clip.json")
+    torch.manual_seed(0)
+    model = open_clip.create_model("tiny-clip").eval()
+    save_file(model.state_dict(), folder / "tiny.safetensors")
+    return model, folder / "tiny.safetensors"
 
 
 @pytest.fixture

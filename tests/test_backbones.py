@@ -17,30 +17,14 @@ from labclip_lib.backbones import Backbone, load_backbone, online, pick_device, 
 from labclip_lib.pretrain import Recipe, Trainer
 from labclip_lib.scenes import World
 
-TINY_CLIP = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
-
-
-@pytest.fixture(scope="module")
-def tiny_clip(tmp_path_factory):
-    """An open_clip model with open_clip's own tokenizer, and its checkpoint file."""
-    folder = tmp_path_factory.mktemp("tiny-clip")
-    (folder / "tiny-clip.json").write_text(json.dumps(TINY_CLIP))
-    open_clip.add_model_config(folder / "tiny-clip.json")
-    torch.manual_seed(0)
-    model = open_clip.create_model("tiny-clip").eval()
-    save_file(model.state_dict(), folder / "tiny.safetensors")
-    return model, folder / "tiny.safetensors"
-
 
 @pytest.fixture(scope="module")
 def tiny_quick(tiny_clip):
     """The same architecture with QuickGELU, as open_clip has it for OpenAI's models; the checkpoint fits both."""
     config = tiny_clip[1].with_name("tiny-clip-quickgelu.json")
-    config.write_text(json.dumps(TINY_CLIP | {"quick_gelu": True}))
+    config.write_text(
+        json.dumps(json.loads(tiny_clip[1].with_name("tiny-clip.json").read_text()) | {"quick_gelu": True})
+    )
     open_clip.add_model_config(config)
     return "tiny-clip-quickgelu"
 
@@ -463,7 +447,8 @@ def test_preparations_that_tensors_cannot_follow_are_refused(tiny_clip, prepared
 def test_other_models_have_other_fingerprints(tiny_clip, tiny_quick, clip_texts):
     """Of the same weights: another activation, other heads, other pictures."""
     path = tiny_clip[1]
-    config = TINY_CLIP | {"text_cfg": TINY_CLIP["text_cfg"] | {"heads": 4}}
+    config = json.loads(path.with_name("tiny-clip.json").read_text())
+    config["text_cfg"]["heads"] = 4
     path.with_name("tiny-clip-heads.json").write_text(json.dumps(config))
     open_clip.add_model_config(path.with_name("tiny-clip-heads.json"))
     seen = [load_backbone(f"{name}/{path}", "cpu") for name in ("tiny-clip", tiny_quick, "tiny-clip-heads")]

@@ -1,0 +1,1 @@
+"""Benchmarks of real pictures and captions: one file each, all with one face (see `records.py`)."""

@@ -1,0 +1,207 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from labclip_lib.alignment import LABCLIP
+from labclip_lib.backbones import load_backbone
+from labclip_lib.benchmarks.evaluate import (
+    ALL_FOUR,
+    BOTH_CAPTIONS,
+    BOTH_IMAGES,
+    CHOICE,
+    PARAPHRASE,
+    cosines,
+    evaluate,
+    first_choice,
+)
+from labclip_lib.benchmarks.pictures import save_pictures
+from labclip_lib.benchmarks.records import Record
+from labclip_lib.data import load_real_clip
+from labclip_lib.scenes import World
+from labclip_lib.sources import Picture
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return World().sample(12, 2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def pictures(scenes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = [folder / f"{i}.png" for i in range(len(scenes))]
+    save_pictures(scenes, paths)
+    return [Picture(str(path)) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def choices(scenes, pictures):
+    said = zip(pictures, scenes.captions(), scenes.swapped().captions(), strict=True)
+    return [
+        Record(str(i), picture, (caption,), (negative,), "even" if i % 2 == 0 else "odd", str(i // 2))
+        for i, (picture, caption, negative) in enumerate(said)
+    ]
+
+
+def by_hand(backbone, pictures, texts):
+    images = backbone.encode_images([picture.read() for picture in pictures]).double()
+    return images @ backbone.encode_texts(texts).double().T
+
+
+class TestChoices:
+    def test_one_caption_against_one_negative(self, tiny, choices, pictures):
+        found = evaluate(tiny, choices, benchmark="ours")
+        answers = found.answers[CHOICE]
+        texts = [text for record in choices for text in (*record.captions, *record.negatives)]
+        cosines = by_hand(tiny, pictures, texts).reshape(12, 12, 2)[range(12), range(12)]
+        assert np.array_equal(answers.outcomes, (cosines[:, 0] > cosines[:, 1]).double().numpy())
+        assert answers.keys.tolist() == [str(i) for i in range(12)]
+        assert answers.chance.tolist() == [0.5] * 12
+        assert answers.bag_of_words.tolist() == [0.5] * 12  # the same words: a bag of them cannot tell
+        assert (found.benchmark, found.model, found.truncated) == ("ours", tiny.name, 0)
+
+    def test_many_negatives_and_a_bag_of_words(self, tiny, choices, scenes):
+        other = scenes.replaced("color", 0).captions()
+        records = [r._replace(negatives=(*r.negatives, new)) for r, new in zip(choices, other, strict=True)]
+        answers = evaluate(tiny, records).answers[CHOICE]
+        assert answers.chance == pytest.approx(1 / 3)
+        assert answers.bag_of_words.tolist() == [0.5] * 12  # of the two negatives only the swapped one ties
+
+    def test_a_text_that_is_both_right_and_wrong_ties(self, tiny, choices):
+        records = [record._replace(negatives=record.captions) for record in choices]
+        assert evaluate(tiny, records).answers[CHOICE].outcomes.tolist() == [0.5] * 12
+
+    def test_a_transform_is_applied(self, tiny, choices):
+        matrix = LABCLIP(tiny.dim)
+        matrix.set_matrix(-torch.eye(tiny.dim))
+        plain, turned = (evaluate(tiny, choices, transform) for transform in (None, matrix))
+        assert np.array_equal(turned.answers[CHOICE].outcomes, 1 - plain.answers[CHOICE].outcomes)
+        assert turned.model == f"{tiny.name} with LABCLIP"
+
+    def test_paraphrases(self, tiny, choices, scenes):
+        longer = scenes.captions(template="a photo of a {attr1} {obj1} and a {attr2} {obj2}")
+        records = [r._replace(captions=(*r.captions, new)) for r, new in zip(choices, longer, strict=True)]
+        answers = evaluate(tiny, records).answers
+        texts = [
+            torch.stack([tiny.encode_texts([text])[0].double() for text in (*r.captions, *r.negatives)])
+            for r in records
+        ]
+        within = [t @ t.T for t in texts]
+        expected = [float(s[0, 1] > max(s[0, 2], s[1, 2])) for s in within]
+        assert answers[PARAPHRASE].outcomes.tolist() == expected
+        assert answers[PARAPHRASE].chance == pytest.approx(1 / 3) and answers[CHOICE].chance == pytest.approx(1 / 3)
+
+    def test_a_box_is_cut_out(self, tiny, choices, pictures, tmp_path):
+        whole = Image.new("RGB", (200, 150), "white")
+        whole.paste(pictures[0].read(), (40, 30))
+        whole.save(tmp_path / "whole.png")
+        boxed = Picture(str(tmp_path / "whole.png"), box=(40, 30, 104, 94))
+        assert np.array_equal(np.asarray(boxed.read()), np.asarray(pictures[0].read()))
+
+    def test_the_cache_serves_what_was_embedded_and_never_something_else(self, tiny, choices, tmp_path, monkeypatch):
+        first = evaluate(tiny, choices, cache=tmp_path)
+        monkeypatch.setattr(tiny.model, "encode_image", lambda batch: pytest.fail("embedded again"))
+        assert np.array_equal(
+            evaluate(tiny, choices, cache=tmp_path).answers[CHOICE].outcomes, first.answers[CHOICE].outcomes
+        )
+        monkeypatch.undo()
+        turned = [record._replace(captions=record.negatives, negatives=record.captions) for record in choices]
+        again = evaluate(tiny, turned, cache=tmp_path)
+        assert np.array_equal(again.answers[CHOICE].outcomes, 1 - first.answers[CHOICE].outcomes)
+
+    def test_kinds_are_not_mixed(self, tiny, choices, raises_saying):
+        with raises_saying(ValueError, "records of one kind"):
+            evaluate(tiny, [*choices, choices[0]._replace(negatives=())])
+
+
+@pytest.fixture(scope="module")
+def pairs(tiny, scenes, pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("other")
+    paths = [folder / f"{i}.png" for i in range(12)]
+    save_pictures(scenes.swapped(), paths)
+    others = [Picture(str(path)) for path in paths]
+    said = zip(pictures, others, scenes.captions(), scenes.swapped().captions(), strict=True)
+    records = [Record(str(i), a, (c,), (n,), other_image=b) for i, (a, b, c, n) in enumerate(said)]
+    squares = [by_hand(tiny, (r.image, r.other_image), [*r.captions, *r.negatives]) for r in records]
+    return evaluate(tiny, records).answers, squares
+
+
+class TestPairs:
+    def test_each_question(self, pairs):
+        answers, squares = pairs
+        for i, s in enumerate(squares):
+            assert answers[BOTH_IMAGES].outcomes[i] == float(s[0, 0] > s[0, 1] and s[1, 1] > s[1, 0])
+            assert answers[BOTH_CAPTIONS].outcomes[i] == float(s[0, 0] > s[1, 0] and s[1, 1] > s[0, 1])
+            assert answers[ALL_FOUR].outcomes[i] == float(min(s[0, 0], s[1, 1]) > max(s[0, 1], s[1, 0]))
+
+    def test_chance_is_that_of_equal_numbers(self, pairs):
+        answers, _ = pairs
+        for question, chance in ((BOTH_IMAGES, 1 / 4), (BOTH_CAPTIONS, 1 / 4), (ALL_FOUR, 1 / 6)):
+            assert answers[question].chance == pytest.approx(chance)
+            assert answers[question].bag_of_words == pytest.approx(chance)
+
+
+@pytest.fixture(scope="module")
+def retrieval(scenes, pictures):
+    words = zip(pictures, scenes.captions(), scenes.captions("random", seed=1), strict=True)
+    return [
+        Record(str(i), picture, tuple(dict.fromkeys(said)), cluster=str(i)) for i, (picture, *said) in enumerate(words)
+    ]
+
+
+class TestRetrieval:
+    def test_both_ways(self, tiny, retrieval, pictures):
+        answers = evaluate(tiny, retrieval).answers
+        owner = [i for i, record in enumerate(retrieval) for _ in record.captions]
+        cosines = by_hand(tiny, pictures, [text for record in retrieval for text in record.captions])
+        for k in (1, 5, 10):
+            found = [any(owner[j] == i for j in row.topk(k).indices.tolist()) for i, row in enumerate(cosines)]
+            assert answers[f"image to text, recall@{k}"].outcomes.tolist() == [float(value) for value in found]
+            back = [owner[j] in column.topk(k).indices.tolist() for j, column in enumerate(cosines.T)]
+            assert answers[f"text to image, recall@{k}"].outcomes.tolist() == [float(value) for value in back]
+        assert answers["text to image, recall@1"].chance == pytest.approx(1 / 12)
+        assert (
+            len(answers["text to image, recall@1"].keys)
+            == len(owner)
+            == len(set(answers["text to image, recall@1"].keys))
+        )
+
+    def test_an_encoder_that_knows_nothing_gets_chance(self, tiny, retrieval, monkeypatch):
+        monkeypatch.setattr(tiny.model, "encode_image", lambda batch: torch.ones(len(batch), tiny.dim))
+        answers = evaluate(tiny, retrieval).answers
+        for question in ("text to image, recall@1", "text to image, recall@5"):
+            assert answers[question].outcomes.mean() == pytest.approx(answers[question].chance.mean())
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ([3], [1, 2], 1),
+        ([1], [2, 0], 0),
+        ([2], [2], 1 / 2),
+        ([2], [2, 2], 1 / 3),
+        ([2], [2, 1], 1 / 2),
+        ([2, 2], [2], 1 / 3),
+        ([3, 2], [2], 1 / 2),
+    ],
+)
+def test_ties_are_shared(right, wrong, expected):
+    """What a draw among what ties would give on average."""
+    assert first_choice(torch.tensor([right]), torch.tensor([wrong]))[0] == pytest.approx(expected)
+
+
+def test_too_long_captions_are_counted(pictures, tiny_clip):
+    backbone = load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")
+    records = [
+        Record("0", pictures[0], ("a very long caption " * 40,), ("short",)),
+        Record("1", pictures[1], ("a dog",), ("a cat",)),
+    ]
+    assert evaluate(backbone, records).truncated == 1
+
+
+def test_the_golden_softmax_comes_from_the_same_code(real_data):
+    """OpenAI's ViT-B/32, one picture and three prompts: the published shares."""
+    real = load_real_clip()
+    logits = 100 * cosines(real.golden_image, real.golden_text, torch.tensor([[0, 1, 2]]))
+    assert [round(float(share), 4) for share in logits.softmax(1)[0]] == [0.9928, 0.0042, 0.0030]
