@@ -265,6 +265,39 @@ def _try_hnb(answer):
     _compare(answer, value, float(hard_negative_info_nce(u, v, negatives, 10.0)), slips)
 
 
+def _try_macro(answer):
+    values = torch.tensor([1.0, 1, 1, 0, 0, 1, 0.5, 0.5])
+    groups = ["big"] * 5 + ["small"] * 2 + ["one"]
+    value = float(_returned(answer, answer(values, list(groups)), ()))
+    slips = {
+        "each item counts alike; that is the micro average": float(values.mean()),
+        "this is the sum of the groups' means; divide by the number of groups": 0.6 + 0.75 + 0.5,
+        "the groups are weighted by their size; each counts alike": (0.6 * 25 + 0.75 * 4 + 0.5) / 64,
+        "this is the best group": 0.75,
+    }
+    _compare(answer, value, (0.6 + 0.75 + 0.5) / 3, slips)
+
+
+def _try_pair_scores(answer):
+    scores = torch.tensor([
+        [[0.9, 0.1], [0.2, 0.8]], [[0.9, 0.8], [0.3, 0.7]], [[0.6, 0.7], [0.1, 0.9]], [[0.8, 0.3], [0.9, 0.95]],
+        [[0.3, 0.2], [0.6, 0.5]],
+    ])  # fmt: skip
+    value = _returned(answer, answer(scores.clone()), (3,))
+    images, sentences, four = 3 / 5, 2 / 5, 1 / 5
+    slips = {
+        (sentences, images, four): "the first two are exchanged; a row holds the scores of one picture",
+        (4 / 5, 3 / 5, 2 / 5): "only one of the two has to choose rightly; both must",
+        (images, sentences, round(images * sentences, 6)): "the third is no product of shares; ask item by item",
+        (3.0, 2.0, 1.0): "these are counts; divide by the number of items",
+    }
+    found = tuple(round(float(part), 6) for part in value)
+    if found == (images, sentences, four):
+        return
+    hint = next((f" It looks as if {slip}." for wrong, slip in slips.items() if found == tuple(wrong)), "")
+    raise CheckFailed(f"{answer.__name__} returned {found} where {(images, sentences, four)} was expected.{hint}")
+
+
 EXERCISES = {
     "info_nce": _try_info_nce,
     "zero_shot": _try_zero_shot,
@@ -276,4 +309,6 @@ EXERCISES = {
     "make_blind": _try_make_blind,
     "criterion": _try_criterion,
     "hnb": _try_hnb,
+    "macro": _try_macro,
+    "pair_scores": _try_pair_scores,
 }

@@ -127,6 +127,11 @@ def fetch_pinned(name, url, digest):
     return path
 
 
+def data_folder():
+    """The folder of all data: LABCLIP_DATA, else the cache folder that the book downloads into."""
+    return Path(os.environ.get("LABCLIP_DATA") or os.environ.get("LABCLIP_CACHE") or pooch.os_cache("labclip"))
+
+
 def _local(name):
     folder = os.environ.get("LABCLIP_DATA")
     if not folder:
@@ -138,7 +143,7 @@ def _local(name):
 
 
 def _download(url, digest, name):
-    folder = Path(os.environ.get("LABCLIP_CACHE") or pooch.os_cache("labclip"))
+    folder = data_folder()
     sound = (folder / name).exists() and (digest is None or sha256(folder / name) == digest)
     if not sound and not online(_HOST):
         raise ConnectionError(

@@ -101,8 +101,9 @@ def estimate(values, clusters=None, seed=0):
     if clusters is None:
         groups = values
     else:
+        clusters = np.unique(clusters, return_inverse=True)[1]
         order = np.argsort(clusters, kind="stable")
-        groups = np.split(values[order], np.flatnonzero(np.diff(np.asarray(clusters)[order])) + 1)
+        groups = np.split(values[order], np.flatnonzero(np.diff(clusters[order])) + 1)
     return Estimate(float(values.mean()), *bootstrap_ci(groups, seed))
 
 

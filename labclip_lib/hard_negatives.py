@@ -55,11 +55,12 @@ SUBSETS = {
 
 
 class HardNegatives(NamedTuple):
-    """One subset: (N,) captions, (N,) negatives, and (N,) paraphrases of the captions, or None where it has none."""
+    """One subset, N items: captions, negatives, paraphrases of the captions (None where it has none), image files."""
 
     captions: list
     negatives: list
-    paraphrases: list | None = None
+    paraphrases: list | None
+    images: list
 
 
 def load_hard_negatives(name):
@@ -73,42 +74,49 @@ def load_hard_negatives(name):
         close = difflib.get_close_matches(str(name), SUBSETS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "choose a key of SUBSETS."
         raise ValueError(f"There is no subset {name!r}; {hint}")
+    project = name.partition("/")[0]
+    with fetch_pinned(*pinned(name)).open(encoding="utf-8", newline="") as lines:
+        return _READERS[project](lines)
+
+
+def pinned(name):
+    """Of a subset's file: its path below LABCLIP_DATA, its address and its SHA-256."""
     project, subset = name.split("/")
     folder, repository, inner = _SOURCES[project]
     file = _FILES.get(name, f"{subset}.json")
-    path = fetch_pinned(f"{folder}/{file}", f"{_HOST}/{repository}/{inner}/{file}", SUBSETS[name])
-    with path.open(encoding="utf-8", newline="") as lines:
-        return _READERS[project](lines)
+    return f"{folder}/{file}", f"{_HOST}/{repository}/{inner}/{file}", SUBSETS[name]
 
 
 def _sugarcrepe(lines):
     items = json.load(lines).values()
-    return HardNegatives([item["caption"] for item in items], [item["negative_caption"] for item in items])
+    return _columns(items, "caption", "negative_caption", None, "filename")
 
 
 def _sugarcrepe_pp(lines):
-    items = json.load(lines)
-    columns = (([item[key] for item in items]) for key in ("caption", "negative_caption", "caption2"))
-    return HardNegatives(*columns)
+    return _columns(json.load(lines), "caption", "negative_caption", "caption2", "filename")
 
 
 def _valse(lines):
     items = [item for item in json.load(lines).values() if item["mturk"]["caption"] >= 2]
-    return HardNegatives([item["caption"] for item in items], [item["foil"] for item in items])
+    return _columns(items, "caption", "foil", None, "image_file")
 
 
 def _cola(lines):
     items = json.load(lines)
-    return HardNegatives([item[1] for item in items], [item[3] for item in items])
+    return _columns(items, 1, 3, None, 0)
 
 
 def _negclip(lines):
     rows = [
-        (row["title"], negative)
+        (row["title"], negative, row["filepath"])
         for row in csv.DictReader(lines, delimiter="\t")
         for negative in ast.literal_eval(row["neg_caption"])
     ]
-    return HardNegatives([caption for caption, _ in rows], [negative for _, negative in rows])
+    return _columns(rows, 0, 1, None, 2)
+
+
+def _columns(items, *fields):
+    return HardNegatives(*(None if field is None else [item[field] for item in items] for field in fields))
 
 
 _READERS = {

@@ -139,7 +139,7 @@ def web(tmp_path, monkeypatch, to_download):
             log.append(self.requestline)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     yield folder, f"http://127.0.0.1:{server.server_port}", log

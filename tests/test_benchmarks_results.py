@@ -40,6 +40,11 @@ class TestAverages:
         with raises_saying(ValueError, "text to image", "image to text"):
             results.micro("text to image")
 
+    def test_some_items_only(self, results):
+        few = results.only(["5", "0", "none"])
+        assert few.answers["image to text"].keys.tolist() == ["0", "5"]
+        assert few.micro().estimate().mean == 0.5 and list(few.measures()) == ["big", "small"]
+
 
 class TestMacroEstimate:
     def test_interval_holds_the_truth_in_95_of_100(self):

@@ -48,6 +48,23 @@ def choices(u, v, negatives, scale):
     return rows(u, torch.cat([v, negatives.flatten(0, -2)]), scale), rows(v, u, scale)
 
 
+def group_means(values, groups):
+    rows = [torch.tensor([group == name for group in groups]) for name in dict.fromkeys(groups)]
+    return torch.stack([values[row].mean() for row in rows])
+
+
+def pair_scores(s):
+    """Per item: do the pictures choose, do the sentences, do all four?"""
+    images = (s[:, 0, 0] > s[:, 0, 1]) & (s[:, 1, 1] > s[:, 1, 0])
+    sentences = (s[:, 0, 0] > s[:, 1, 0]) & (s[:, 1, 1] > s[:, 0, 1])
+    return torch.stack([images, sentences, images & sentences], 1)
+
+
+def first_of_each(s):
+    images, sentences = s[:, 0, 0] > s[:, 0, 1], s[:, 0, 0] > s[:, 1, 0]
+    return torch.stack([images, sentences, images & sentences], 1).double().mean(0)
+
+
 def everyone_chooses(u, v, negatives, scale):
     """The negatives too must find the image that they were made for."""
     own = torch.cat([torch.arange(len(u)), torch.arange(len(u)).repeat_interleave(negatives.shape[1])])
@@ -66,6 +83,8 @@ RIGHT = {
     "make_blind": make_blind,
     "criterion": lambda W, u, v, foils: criterion(W, u - u.mean(0), v, foils),
     "hnb": lambda u, v, n, s: sum(choices(u, v, n, s)) / 2,
+    "macro": lambda values, groups: group_means(values, groups).mean(),
+    "pair_scores": lambda s: pair_scores(s).double().mean(0),
 }
 
 
@@ -136,6 +155,16 @@ SLIPS = [
     ("hnb", lambda u, v, n, s: sum(choices(u, v, n[:, 0], s)) / 2, "the first only"),
     ("hnb", everyone_chooses, "negatives choose no image"),
     ("hnb", lambda u, v, n, s: RIGHT["hnb"](u, v, n, 1.0), "was expected."),
+    ("macro", lambda values, groups: values.mean(), "micro average"),
+    ("macro", lambda values, groups: group_means(values, groups).sum(), "divide"),
+    ("macro", lambda values, groups: group_means(values, groups).max(), "best group"),
+    ("macro", lambda values, groups: (group_means(values, groups) * torch.tensor([25, 4, 1])).sum() / 64, "weighted"),
+    ("macro", group_means, "shape (3,)"),
+    ("pair_scores", lambda s: RIGHT["pair_scores"](s.mT), "first two are exchanged"),
+    ("pair_scores", first_of_each, "both must"),
+    ("pair_scores", lambda s: pair_scores(s).sum(0), "counts"),
+    ("pair_scores", lambda s: RIGHT["pair_scores"](s) * torch.tensor([1, 1, 1.2]), "no product"),
+    ("pair_scores", pair_scores, "shape (5, 3)"),
     ("hnb", lambda u, v, n, s: s * u @ torch.cat([v, n.flatten(0, 1)]).T, "shape (6, 24)"),
 ]
 

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -32,8 +33,9 @@ def test_every_subset_is_counted_here():
 
 @pytest.mark.parametrize("name", SUBSETS)
 def test_pairs_of_a_subset(real_data, name):
-    captions, negatives, paraphrases = load_hard_negatives(name)
-    assert len(captions) == len(negatives) == COUNTS[name]
+    captions, negatives, paraphrases, images = load_hard_negatives(name)
+    assert len(captions) == len(negatives) == len(images) == COUNTS[name]
+    assert all(re.search(r"\d\.jpg$", image) for image in images)
     assert all(isinstance(text, str) and text.strip() for text in captions + negatives)
     assert (paraphrases is not None) == name.startswith("SugarCrepe++/")
     if paraphrases is not None:
@@ -60,7 +62,7 @@ def test_a_pair_stands_in_the_file_like_this(real_data, name, caption, negative)
 
 def test_sugarcrepe_plus_plus_gives_the_other_true_caption(real_data):
     """A paraphrase is neither the caption nor its negative, but for a few slips of its authors."""
-    rows = list(zip(*load_hard_negatives("SugarCrepe++/swap_obj"), strict=True))
+    rows = list(zip(*load_hard_negatives("SugarCrepe++/swap_obj")[:3], strict=True))
     assert sum(len(set(texts)) == 3 for texts in rows) >= len(rows) - 5
 
 
@@ -113,30 +115,35 @@ LOOKS = {
     "SugarCrepe/swap_obj": (
         "RAIVNLab/sugar-crepe/0047054b/data/swap_obj.json",
         json.dumps({"0": {"filename": "1.jpg", "caption": "naïve café", "negative_caption": "café naïve"}}),
-        (["naïve café"], ["café naïve"], None),
+        (["naïve café"], ["café naïve"], None, ["1.jpg"]),
     ),
     "SugarCrepe++/swap_obj": (
         "Sri-Harsha/scpp/c083bbf0/data/swap_obj.json",
-        json.dumps([{"caption": "one ½", "caption2": "½ of one", "negative_caption": "½ one"}], ensure_ascii=False),
-        (["one ½"], ["½ one"], ["½ of one"]),
+        json.dumps(
+            [{"filename": "1.jpg", "caption": "one ½", "caption2": "½ of one", "negative_caption": "½ one"}],
+            ensure_ascii=False,
+        ),
+        (["one ½"], ["½ one"], ["½ of one"], ["1.jpg"]),
     ),
     "VALSE/plurals": (
         "Heidelberg-NLP/VALSE/2152d90d/data/plurals.json",
-        json.dumps({str(votes): {"caption": f"it’s {votes}", "foil": f"they’re {votes}", "mturk": {"caption": votes}}
+        json.dumps({str(votes): {"caption": f"it’s {votes}", "foil": f"they’re {votes}", "mturk": {"caption": votes},
+                                 "image_file": f"{votes}.jpg"}
                     for votes in range(4)}, ensure_ascii=False),
-        (["it’s 2", "it’s 3"], ["they’re 2", "they’re 3"], None),
+        (["it’s 2", "it’s 3"], ["they’re 2", "they’re 3"], None, ["2.jpg", "3.jpg"]),
     ),
     "COLA/multi-object": (
         "arijitray1993/COLA/1fa52fba/data/COLA_multiobjects_matching_benchmark.json",
         json.dumps([["1.jpg", "a jalapeño", "2.jpg", "a piñata"]], ensure_ascii=False),
-        (["a jalapeño"], ["a piñata"], None),
+        (["a jalapeño"], ["a piñata"], None, ["1.jpg"]),
     ),
     "NegCLIP/validation": (
         "mertyg/vision-language-models-are-bows/81fdd20d/temp_data/valid_neg_clip.tsv",
         "\ttitle\tfilepath\tneg_caption\tneg_image\n"
         "0\ta café\t1.jpg\t[\"café 'a'\", 'of a café']\t[2]\n"
         '1\t"two\r\nlines, ""quoted"""\t2.jpg\t[\'lines two\']\t[1]\n',
-        (["a café", "a café", 'two\r\nlines, "quoted"'], ["café 'a'", "of a café", "lines two"], None),
+        (["a café", "a café", 'two\r\nlines, "quoted"'], ["café 'a'", "of a café", "lines two"], None,
+         ["1.jpg", "1.jpg", "2.jpg"]),
     ),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ import torch
 from embeddable import pairs, pictures
 from synthetic import SMALL, Binder
 
-from labclip_lib import __main__ as room
+from labclip_lib import commands
 from labclip_lib import (
     acceptance,
     backbones,
@@ -701,7 +701,7 @@ def test_train_in_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize(("sound", "status"), [(True, 0), (False, 1)])
 def test_doctor_s_verdict_is_the_exit_status(monkeypatch, sound, status):
-    monkeypatch.setattr(room, "doctor", lambda: sound)
+    monkeypatch.setattr(commands, "doctor", lambda: sound)
     assert main(["doctor"]) == status
 
 

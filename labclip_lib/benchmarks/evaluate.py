@@ -91,8 +91,8 @@ class _Rows:
         """(N, K): 1 where a negative holds the same words as a caption, else 0; -inf where there is none."""
         out = torch.full(self.negatives.shape, -torch.inf)
         for row, record in zip(out, self.records, strict=True):
-            bags = [_bag(caption) for caption in record.captions]
-            row[: len(record.negatives)] = torch.tensor([float(_bag(text) in bags) for text in record.negatives])
+            bags = [bag(caption) for caption in record.captions]
+            row[: len(record.negatives)] = torch.tensor([float(bag(text) in bags) for text in record.negatives])
         return out
 
     def labels(self):
@@ -115,6 +115,11 @@ def cosines(anchor, texts, where, absent=-torch.inf):
     """(N, C) cosines of each anchor (N, D) with its texts: rows `where` (N, C) of a table, `absent` where it is -1."""
     out = torch.einsum("nd,ncd->nc", anchor, texts[where.clamp(min=0)])
     return out.masked_fill((where < 0).to(out.device), absent)
+
+
+def bag(text):
+    """A caption's words in alphabetical order: what a bag of words knows of it."""
+    return sorted(re.findall(r"\w+", text.lower()))
 
 
 def _choices(rows, images, texts):
@@ -208,7 +213,3 @@ def _recall(similarity, mine, ks):
 def _padded(rows):
     width = max(len(row) for row in rows)
     return torch.tensor([row + [-1] * (width - len(row)) for row in rows])
-
-
-def _bag(text):
-    return sorted(re.findall(r"\w+", text.lower()))

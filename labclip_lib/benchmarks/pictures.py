@@ -1,8 +1,11 @@
 """Scenes of the book's world as files, for the small versions of the benchmarks that `write_toy` functions make."""
 
+import json
 from pathlib import Path
 
 from torchvision.transforms.functional import to_pil_image
+
+from labclip_lib.embed import write_atomically
 
 
 def save_pictures(scenes, paths, size=64):
@@ -13,3 +16,10 @@ def save_pictures(scenes, paths, size=64):
             path = Path(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             to_pil_image(image.clamp(0, 1)).save(path)
+
+
+def write_once(path, data):
+    """Write data as JSON, whole or not at all, unless the file is there already."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda part: Path(part).write_text(json.dumps(data, indent=1), encoding="utf-8"))

@@ -8,6 +8,8 @@ say what lies where in it. `evaluate.py` asks a backbone about any records.
 import csv
 import difflib
 import json
+import re
+import reprlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +74,31 @@ def need(item, field, path, where):
     close = difflib.get_close_matches(field, map(str, item), n=1)
     hint = f" (it has {close[0]!r})" if close else f" (it has {', '.join(map(str, list(item)[:6]))})"
     raise ValueError(f"{path}: {where} has no {field!r}{hint}; this is not the published format.")
+
+
+def is_a(value, kind, path, what):
+    """The value, if it is of that kind: dict, list or str; else ValueError in one sentence."""
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"{path}: {what} is {reprlib.repr(value)}, not a {kind.__name__}; this is not the published format."
+        )
+    return value
+
+
+def text(item, field, path, where):
+    """The str in a field of an item, which must be a dict; else ValueError in one sentence."""
+    value = need(is_a(item, dict, path, where), field, path, where)
+    return is_a(value, str, path, f"the {field!r} of {where}")
+
+
+def picture(root, folder, name, path, where):
+    """The Picture of that name in root/folder. ValueError, in one sentence, for a name that might lie elsewhere."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(
+            f"{path}: the image of {where} is called {reprlib.repr(name)}, which is no plain file name; "
+            f"this is not the published format."
+        )
+    return Picture(str(Path(root) / folder / name))
 
 
 def missing(path, of):

@@ -56,6 +56,14 @@ class Results:
         keep = slice(None) if keep is None else keep
         return macro_estimate(answers.outcomes[keep], answers.groups[keep], answers.clusters[keep], seed)
 
+    def only(self, keys):
+        """The Results of the items with these keys, in their own order."""
+        keys, answers = set(keys), {}
+        for question, part in self.answers.items():
+            rows = np.array([key in keys for key in part.keys.tolist()])
+            answers[question] = Answers(*(column[rows] for column in part))
+        return dataclasses.replace(self, answers=answers)
+
     def save(self, path):
         """Write a CSV file with a line an item and question, whole or not at all."""
 
@@ -121,10 +129,10 @@ def compare(first, second, question=None, seed=0):
             f"{len(set(row) & set(a.keys.tolist())):,} of them in both); compare results of one benchmark."
         )
     difference = a.outcomes - b.outcomes[[row[key] for key in a.keys.tolist()]]
-    out = {"all": estimate(difference, _numbers(a.clusters), seed)}
+    out = {"all": estimate(difference, a.clusters, seed)}
     for group in dict.fromkeys(a.groups.tolist()):
         rows = a.groups == group
-        out[group] = estimate(difference[rows], _numbers(a.clusters[rows]), seed)
+        out[group] = estimate(difference[rows], a.clusters[rows], seed)
     return out
 
 

@@ -1,0 +1,41 @@
+"""BiVLC (Miranda et al., 2024): SugarCrepe's items with a generated image for each negative, and one model's answers.
+
+The images are not read here, only what its authors publish: how OpenAI's ViT-B/32 answered, item by item.
+"""
+
+import numpy as np
+
+from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES
+from labclip_lib.benchmarks.records import read_csv
+from labclip_lib.benchmarks.results import Answers, Results
+from labclip_lib.data import fetch_pinned
+
+_FILE = "BiVLC_ViT-B-32.csv"
+_URL = f"https://raw.githubusercontent.com/IMirandaM/BiVLC/84f0d175/results/{_FILE}"
+_SHA256 = "a16d196aa1ad012f826b002fc59df56926ab08bed68eae33f96ceec5cdb48c82"
+# Question -> (column, chance). Then the four single choices: photo and generated image, caption and negative.
+QUESTIONS = {
+    BOTH_IMAGES: ("text_score", 1 / 4),
+    BOTH_CAPTIONS: ("image_score", 1 / 4),
+    ALL_FOUR: ("group_score", 1 / 6),
+    "the photo chooses": ("text_score_i0", 1 / 2),
+    "the generated image chooses": ("text_score_i1", 1 / 2),
+    "the caption chooses": ("image_score_c0", 1 / 2),
+    "the negative chooses": ("image_score_c1", 1 / 2),
+}
+
+
+def published():
+    """Results of OpenAI's ViT-B/32 on BiVLC's 2,933 items; groups are add, replace and swap, clusters the captions.
+
+    Raises ConnectionError or ValueError when the file cannot be had (see `data.py`).
+    """
+    columns = ("caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
+    rows = read_csv(fetch_pinned(f"bivlc/{_FILE}", _URL, _SHA256), "sugarcrepe", columns)
+    keys = np.array([f"{row['type']}_{row['subtype']}/{i}" for i, row in enumerate(rows)])
+    groups, clusters = (np.array([row[name] for row in rows]) for name in ("type", "caption"))
+    n, answers = len(rows), {}
+    for question, (column, chance) in QUESTIONS.items():
+        outcomes = np.array([row[column] == "True" for row in rows], float)
+        answers[question] = Answers(keys, groups, clusters, outcomes, np.full(n, chance), np.full(n, np.nan))
+    return Results("BiVLC", "ViT-B/32", answers)

@@ -1,0 +1,133 @@
+"""One backbone on one folder of benchmarks: what the papers' tables share, made once and kept."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import torch
+
+from labclip_lib.alignment import LABCLIP
+from labclip_lib.benchmarks import aro, clevr, coco, cola, pug, sugarcrepe, valse
+from labclip_lib.benchmarks.evaluate import embed_records, evaluate
+from labclip_lib.benchmarks.records import Record
+from labclip_lib.pairs import Pairs
+from labclip_lib.protocols import split_by_combination
+from labclip_lib.training import fit_labclip
+
+# A file that says: this is no published data.
+TOY = "TOY.txt"
+SCENES = {
+    "CLEVR": clevr.load,
+    "PUG:SPAR": lambda root: pug.load(root, "SPAR"),
+    "PUG:SPARE": lambda root: pug.load(root, "SPARE"),
+}
+RECIPE = {"CLEVR": "paper", "PUG:SPAR": "paper-pug", "PUG:SPARE": "paper-pug", "COCO": "paper-coco"}
+# Method -> mode and whether by the authors' recipe for that data; None is CLIP as it is.
+METHODS = {
+    "CLIP": None,
+    "LABCLIP-SB, paper's recipe": ("SB", True),
+    "LABCLIP, paper's recipe": ("HNB", True),
+    "LABCLIP": ("HNB", False),
+}
+
+
+class Study:
+    """One backbone on one folder of data: what the tables share, made once and kept in a folder.
+
+    root: the data, laid out as `benchmarks.catalog` says. out: for embeddings, matrices and answers. labclip: the
+    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: processes that make negatives.
+    """
+
+    def __init__(self, backbone, root, out, labclip=None, jobs=2, progress=True, **how):
+        self.backbone, self.root, self.out = backbone, Path(root), Path(out)
+        self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
+        self._kept = {}
+        for folder in ("embeddings", "matrices", "answers"):
+            (self.out / folder).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def toy(self):
+        """Is this the book's world, and not the published data?"""
+        return (self.root / TOY).is_file()
+
+    def scenes(self, name, load=None):
+        """(LabelledImages, tables.Tables) of a benchmark of labelled scenes."""
+        if name not in self._kept:
+            scenes = (load or SCENES[name])(self.root)
+            said = zip(scenes.images, scenes.captions(), scenes.swapped(), strict=True)
+            records = [Record(str(i), image, (true,), (swapped,)) for i, (image, true, swapped) in enumerate(said)]
+            images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
+            rows = [images.row[record.image] for record in records]
+            true, swapped = ([texts.row[getattr(r, side)[0]] for r in records] for side in ("captions", "negatives"))
+            tables = scenes.tables(images.table[rows], texts.table[true], texts.table[swapped])
+            self._kept[name] = scenes, tables
+        return self._kept[name]
+
+    def scene_labclip(self, name, method):
+        """A LABCLIP fitted to the training combinations of a benchmark of scenes."""
+        scenes, tables = self.scenes(name)
+        split = split_by_combination(tables.attribute, tables.object)
+        swappable = scenes.swappable()
+        parts = (Pairs(*(tables.unit(n)[rows & swappable] for n in ("images", "captions", "swapped")))
+                 for rows in (split.train, split.validation))  # fmt: skip
+        return self._fit(name, method, *parts)
+
+    def coco_labclip(self, method):
+        """A LABCLIP fitted to COCO's training images, with NegCLIP's kind of negatives."""
+        if "COCO" not in self._kept:
+            records, _ = coco.training_pairs(self.root, jobs=self.jobs)
+            images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
+            said = [(images.row[r.image], texts.row[c], texts.row[n])
+                    for r in records for c, n in zip(r.captions, r.negatives, strict=True)]  # fmt: skip
+            image, caption, negative = torch.tensor(said).T
+            self._kept["COCO"] = Pairs(images.table, texts.table[caption], texts.table[negative], image)
+        return self._fit("COCO", method, self._kept["COCO"], None)
+
+    def _fit(self, name, method, pairs, validation):
+        mode, authors = METHODS[method]
+        recipe = RECIPE[name] if authors else "default"
+        digest = hashlib.sha256(repr((name, mode, recipe, self.backbone.fingerprint)).encode())
+        for table in (pairs.images, pairs.texts, pairs.negatives, pairs.image):
+            digest.update(table.cpu().numpy().tobytes())
+        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"
+        if not path.is_file():
+            device = self.backbone.device
+            pairs, validation = pairs.to(device), validation and validation.to(device)
+            # On a few pairs, as in a trial, a batch of the recipe's size would be more than there is.
+            small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
+            checkpoint = path.with_suffix(".checkpoint")
+            labclip = fit_labclip(
+                pairs.images, pairs.texts, pairs.negatives, image=pairs.image, mode=mode, recipe=recipe,
+                validation=validation, checkpoint=checkpoint, progress=self.progress, **small,
+            )  # fmt: skip
+            labclip.save(path)
+            checkpoint.unlink(missing_ok=True)
+        return LABCLIP.load(path)
+
+    def asked(self, benchmark, records):
+        """{method: Results} on real captions; the answers are kept in the folder, item by item."""
+        out = {}
+        for method in ("CLIP", "LABCLIP") if self.labclip else METHODS:
+            transform = None
+            if method != "CLIP":
+                transform = LABCLIP.load(self.labclip) if self.labclip else self.coco_labclip(method)
+            found = evaluate(
+                self.backbone, records, transform, benchmark=benchmark, cache=self.out / "embeddings",
+                progress=self.progress, **self.how,
+            )  # fmt: skip
+            out[method] = dataclasses.replace(found, model=f"{self.backbone.name}, {method}")
+            name = f"{benchmark}-{method}".lower().replace(" ", "-").replace(",", "").replace("'", "")
+            out[method].save(self.out / "answers" / f"{name}.csv")
+        return out
+
+
+def write_toys(root):
+    """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    clevr.write_toy(root)
+    for which in ("SPAR", "SPARE"):
+        pug.write_toy(root, which)
+    for benchmark in (coco, aro, sugarcrepe, valse, cola):
+        benchmark.write_toy(root)
+    (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")
