@@ -222,11 +222,12 @@ def aro_table(study):
         for (of, _), what in CONVENTIONS.items():
             if of == task and (what, "NegCLIP") in REPORTED:
                 rows.append(_reported(what, "NegCLIP"))
-    rows.sort(key=lambda row: list(dict.fromkeys(r.what for r in rows)).index(row.what))
+    order = list(dict.fromkeys(row.what for row in rows))
+    rows.sort(key=lambda row: order.index(row.what))
     note = (
         "VG-A and VG-R are means of the groups' means, as ARO reports them; on symmetric relations, of which both "
-        "captions are true, ARO's notebook and LABCLIP's differ, so both are here. The order tasks have four "
-        "distractors. LABCLIP's training negatives come from the generator of the first of them."
+        "captions are true, ARO's notebook and LABCLIP's differ, so both are here. The order tasks have up to "
+        "four distractors. LABCLIP's training negatives come from the generator of the first of them."
     )
     return Table("aro", "ARO: attributes, relations, word order", " ".join([note, *without]), rows)
 

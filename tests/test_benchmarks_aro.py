@@ -180,6 +180,20 @@ def test_what_is_drawn_depends_on_the_seed_and_the_caption():
     first = [order_negatives(caption) for caption in CAPTIONS]
     assert first[::-1] == [order_negatives(caption, seed=0) for caption in CAPTIONS[::-1]]
     assert first != [order_negatives(caption, seed=1) for caption in CAPTIONS]
+    alike = [f"a {a} {b} and a {c} {d} near the {e}" for a, b, c, d, e in ("pqrst", "uvwxy", "klmno")]
+    kinds = ["determiner", "adjective", "noun", "and", "determiner", "adjective", "noun", "preposition", "determiner"]
+    where = [
+        [caption.split().index(word) for negative in order_negatives(caption, tagger=lambda _: [*kinds, "noun"])
+         for word in negative.split()]
+        for caption in alike
+    ]  # fmt: skip
+    assert where[0] != where[1] != where[2], "captions of one form are shuffled in one way"
+
+
+def test_no_two_negatives_of_a_caption_are_the_same():
+    for seed in range(20):
+        found = order_negatives("cat near dog", seed)
+        assert len(set(found)) == len(found) == 2, found
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_both_means_one_and_the_other(results):
 def test_a_file_of_another_form_is_refused(to_download, monkeypatch, tmp_path, raises_saying):
     from labclip_lib.benchmarks import bivlc
 
-    (tmp_path / "other.csv").write_text("caption,type\na,swap\n")
+    (tmp_path / "other.csv").write_text("caption,negative_caption,type\na,b,swap\n")
     monkeypatch.setattr(bivlc, "fetch_pinned", lambda *names: tmp_path / "other.csv")
     with raises_saying(ValueError, "other.csv", "'subtype'"):
         published()

@@ -226,6 +226,7 @@ def test_the_toy_has_every_place_and_other_compositions_to_test_on(toy):
     assert (len(train), len(test), len(flickr)) == (40, 12, 6)
     folders = Counter(record.image.path.split("/")[-2] for record in train)
     assert set(folders) == {"train2014", "val2014"} and folders["val2014"] == 4
+    assert [record.captions for record in test[:6]] != [record.captions for record in flickr]
     world = World()
     said = [{frozenset(parse(caption, world)) - {(None, None)} for caption in record.captions}
             for record in train + test]  # fmt: skip

@@ -16,10 +16,10 @@ import torch
 from embeddable import pairs, pictures
 from synthetic import SMALL, Binder
 
-from labclip_lib import commands
 from labclip_lib import (
     acceptance,
     backbones,
+    commands,
     comparison,
     diagnosis,
     dial,

@@ -5,7 +5,7 @@ The images are not read here, only what its authors publish: how OpenAI's ViT-B/
 
 import numpy as np
 
-from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES
+from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES, bag
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.data import fetch_pinned
@@ -30,12 +30,15 @@ def published():
 
     Raises ConnectionError or ValueError when the file cannot be had (see `data.py`).
     """
-    columns = ("caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
+    columns = ("caption", "negative_caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
     rows = read_csv(fetch_pinned(f"bivlc/{_FILE}", _URL, _SHA256), "sugarcrepe", columns)
     keys = np.array([f"{row['type']}_{row['subtype']}/{i}" for i, row in enumerate(rows)])
     groups, clusters = (np.array([row[name] for row in rows]) for name in ("type", "caption"))
-    n, answers = len(rows), {}
+    same = np.array([bag(row["caption"]) == bag(row["negative_caption"]) for row in rows])
+    answers = {}
     for question, (column, chance) in QUESTIONS.items():
         outcomes = np.array([row[column] == "True" for row in rows], float)
-        answers[question] = Answers(keys, groups, clusters, outcomes, np.full(n, chance), np.full(n, np.nan))
+        answers[question] = Answers(
+            keys, groups, clusters, outcomes, np.full(len(rows), chance), np.where(same, chance, 1.0)
+        )
     return Results("BiVLC", "ViT-B/32", answers)
