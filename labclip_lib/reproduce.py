@@ -15,50 +15,8 @@ from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, CHOICE, PAR
 from labclip_lib.diagnosis import Estimate, Measure, diagnose_embeddings
 from labclip_lib.probes import probe_attribute_sets, probe_attributes, weight_cosine
 from labclip_lib.protocols import bag_of_words_ceiling, chance, split_by_combination
+from labclip_lib.reported import REPORTED, SAME_MODEL
 from labclip_lib.study import METHODS, SCENES
-
-PAPER = "Koishigarina et al. (2025), as quoted by others"
-OPEN_CLIP = "open_clip's own table of retrieval"
-RELEASED = "computed from the published outcomes, item by item"
-# (what, method) -> (figure, model, source). Where a figure is not here, none is quoted.
-REPORTED = {
-    ("CLEVR", "image probe"): (0.96, "ViT-L/14", PAPER),
-    ("CLEVR", "text probe"): (1.00, "ViT-L/14", PAPER),
-    **{
-        (f"{data}, swap", method): (figure, "ViT-L/14", PAPER)
-        for data, figures in (
-            ("CLEVR", (0.58, 0.95, 1.00)), ("PUG:SPAR", (0.53, 0.97, 1.00)), ("PUG:SPARE", (0.50, 0.94, 1.00)),
-        )
-        for method, figure in zip(("CLIP", "LABCLIP, paper's recipe", "fine-tuned"), figures, strict=True)
-    },
-    **{
-        (f"{data}, cosine of the probes", method): (figure, "ViT-L/14", PAPER)
-        for data, figures in (("CLEVR", (0.20, 0.75)), ("PUG:SPAR", (0.18, 0.78)), ("PUG:SPARE", (0.09, 0.65)))
-        for method, figure in zip(("CLIP", "LABCLIP, paper's recipe"), figures, strict=True)
-    },
-    **{
-        (what, method): (figure, "ViT-B/32", PAPER)
-        for what, figures in (
-            ("VG-A, all pairs of 25 and more", (0.63, 0.69, 0.71)), ("VG-R, all relations", (0.63, 0.82, 0.81)),
-            ("replace, mean", (0.80, 0.82, 0.85)), ("swap, mean", (0.62, 0.74, 0.75)),
-            ("text to image, recall@1", (0.30, 0.41, 0.41)),
-        )
-        for method, figure in zip(("CLIP", "LABCLIP, paper's recipe", "NegCLIP"), figures, strict=True)
-    },
-    **{
-        (subset, "CLIP"): (figure / 100, "ViT-B/32", RELEASED)
-        for subset, figure in (
-            ("replace_obj", 90.92), ("replace_att", 80.08), ("replace_rel", 69.20), ("swap_obj", 61.38),
-            ("swap_att", 63.96), ("add_obj", 77.21), ("add_att", 68.79),
-        )
-    },
-    ("image to text, recall@1", "CLIP"): (0.5012, "ViT-B/32", OPEN_CLIP),
-}  # fmt: skip
-# The names under which open_clip has the model that a figure was reported for.
-SAME_MODEL = {
-    "ViT-L/14": ("ViT-L-14/openai", "ViT-L-14-quickgelu/openai"),
-    "ViT-B/32": ("ViT-B-32/openai", "ViT-B-32-quickgelu/openai"),
-}
 
 
 class Row(NamedTuple):
@@ -218,7 +176,7 @@ def aro_table(study):
             for (of, convention), what in CONVENTIONS.items():
                 if of == task:
                     keep = aro.kept(groups, task, convention)
-                    rows.append(_row(study, what, method, _some(found.micro(), keep), found.macro(keep=keep)))
+                    rows.append(_row(study, what, method, *_macro(found, CHOICE, keep)))
         for (of, _), what in CONVENTIONS.items():
             if of == task and (what, "NegCLIP") in REPORTED:
                 rows.append(_reported(what, "NegCLIP"))
@@ -232,8 +190,12 @@ def aro_table(study):
     return Table("aro", "ARO: attributes, relations, word order", " ".join([note, *without]), rows)
 
 
-def _some(measure, keep):
-    return measure._replace(values=measure.values[keep], clusters=measure.clusters[keep])
+def _macro(results, question, keep=slice(None)):
+    """(Measure of the items that are kept, Estimate): of the mean of the groups' means, the levels such means too."""
+    part = results.only(results.answers[question].keys[keep])
+    levels = ([getattr(m, name) for m in part.measures(question).values()] for name in ("chance", "bag_of_words"))
+    measure = part.micro(question)._replace(**dict(zip(("chance", "bag_of_words"), map(np.mean, levels), strict=True)))
+    return measure, part.macro(question)
 
 
 def sugarcrepe_table(study):
@@ -244,8 +206,7 @@ def sugarcrepe_table(study):
     for kind in ("replace", "swap", "add"):
         for method, results in found.items():
             keep = np.char.startswith(results.answers[CHOICE].groups, kind)
-            ours = results.macro(keep=keep)
-            rows.append(_row(study, f"{kind}, mean", method, _some(results.micro(), keep), ours))
+            rows.append(_row(study, f"{kind}, mean", method, *_macro(results, CHOICE, keep)))
         if (f"{kind}, mean", "NegCLIP") in REPORTED:
             rows.append(_reported(f"{kind}, mean", "NegCLIP"))
     note = (
@@ -271,8 +232,7 @@ def further(study):
         found = study.asked(name, records)
         for question, told in questions.items():
             for method, results in found.items():
-                ours = results.macro(question) if name != "COLA" else None
-                rows.append(_row(study, f"{name}, {told}", method, results.micro(question), ours))
+                rows.append(_row(study, f"{name}, {told}", method, *_macro(results, question)))
     note = (
         "SugarCrepe++ has a paraphrase to each caption: image and text must prefer both to the negative. SugarCrepe++ "
         "and VALSE are means of the subsets' means."

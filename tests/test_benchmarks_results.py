@@ -32,10 +32,6 @@ class TestAverages:
         assert results.micro().estimate().mean == pytest.approx(4 / 6)
         assert results.macro().mean == pytest.approx(0.625)
 
-    def test_macro_of_some_items(self, results):
-        groups = results.answers["image to text"].groups
-        assert results.macro(keep=groups == "small").mean == 0.5
-
     def test_another_question_is_refused(self, results, raises_saying):
         with raises_saying(ValueError, "text to image", "image to text"):
             results.micro("text to image")

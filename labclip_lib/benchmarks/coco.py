@@ -133,6 +133,7 @@ def says_the_same(sentence, words):
 def for_each(captions, make, jobs=1, progress=False, chunk=500):
     """{caption: make(caption)} for each of many captions, once each, in so many processes."""
     captions = list(dict.fromkeys(captions))
+    jobs = jobs if len(captions) > 20_000 else 1  # processes take longer to start than this takes
     parts = [captions[start : start + chunk] for start in range(0, len(captions), chunk)]
     made = joblib.Parallel(jobs, return_as="generator")(joblib.delayed(_all)(make, part) for part in parts)
     bar = tqdm(made, desc="changing captions", total=len(parts), unit=f"{chunk} captions", disable=not progress)

@@ -50,11 +50,10 @@ class Results:
         answers = self._of(question)
         return _measure(answers, np.ones(len(answers.keys), bool))
 
-    def macro(self, question=None, keep=None, seed=0):
-        """Estimate of the mean of the groups' means: each group counts alike. keep: (N,) mask of items."""
+    def macro(self, question=None, seed=0):
+        """Estimate of the mean of the groups' means: each group counts alike."""
         answers = self._of(question)
-        keep = slice(None) if keep is None else keep
-        return macro_estimate(answers.outcomes[keep], answers.groups[keep], answers.clusters[keep], seed)
+        return macro_estimate(answers.outcomes, answers.groups, answers.clusters, seed)
 
     def only(self, keys):
         """The Results of the items with these keys, in their own order."""

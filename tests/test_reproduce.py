@@ -1,0 +1,98 @@
+import math
+
+import pytest
+from toys import write_small_toys
+
+from labclip_lib import reproduce as room
+from labclip_lib.backbones import load_backbone
+from labclip_lib.benchmarks import clevr
+from labclip_lib.diagnosis import Measure
+from labclip_lib.reported import REPORTED, SAME_MODEL
+from labclip_lib.reproduce import TABLES, Row, reproduce
+from labclip_lib.study import METHODS, Study
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """All tables, made on PocketCLIP and toys: {name: Table}."""
+    root, out = (tmp_path_factory.mktemp(name) for name in ("toys", "out"))
+    study = Study(load_backbone("pocket", "cpu"), write_small_toys(root), out, progress=False, workers=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "SCENES", {"CLEVR": clevr.load})
+        patch.setattr("labclip_lib.study.SCENES", {"CLEVR": clevr.load})
+        return {table.name: table for table in reproduce(list(TABLES), study)}
+
+
+def value(table, what, method):
+    (row,) = [row for row in table.rows if (row.what, row.method) == (what, method)]
+    return row.ours.mean
+
+
+def test_every_table_has_rows_with_intervals_and_levels(tables):
+    assert list(tables) == list(TABLES)
+    for table in tables.values():
+        assert table.rows and table.note and not table.missing
+        for row in table.rows:
+            if row.ours is None:
+                assert row.reported is not None
+                continue
+            assert row.ours.low <= row.ours.mean <= row.ours.high and row.items and math.isfinite(row.chance)
+            assert not row.comparable  # toys are no benchmark
+
+
+def test_pocket_clip_on_scenes(tables):
+    """What chapters 2, 3 and 5 found, from files on a disk."""
+    assert value(tables["probes"], "CLEVR", "image probe") > 0.9
+    assert value(tables["probes"], "CLEVR", "text probe") > 0.9
+    assert value(tables["crossmodal"], "CLEVR, swap", "CLIP") < 0.75
+    assert value(tables["crossmodal"], "CLEVR, swap", "LABCLIP") > 0.85
+    before, after = (value(tables["alignment"], "CLEVR, cosine of the probes", name) for name in ("CLIP", "LABCLIP"))
+    assert after > before + 0.2
+    assert value(tables["sugarcrepe"], "replace_att", "CLIP") > 0.8
+    assert value(tables["retrieval"], "image to text, recall@5", "CLIP") > 0.8
+
+
+def test_each_method_stands_beside_the_papers_figure(tables):
+    rows = {(row.what, row.method): row for table in tables.values() for row in table.rows}
+    for (what, method), (figure, model, source) in REPORTED.items():
+        if what.startswith(("PUG", "VG-R")):
+            continue  # not among these toys
+        assert rows[what, method].reported == figure
+        assert (rows[what, method].reported_by, rows[what, method].source) == (model, source)
+        assert model in SAME_MODEL
+    for what in ("CLEVR, swap", "swap_att", "COCO-Order", "text to image, recall@1", "COLA, all four"):
+        assert {method for w, method in rows if w == what} >= set(METHODS)
+
+
+def test_means_of_subsets_are_means_of_subsets(tables):
+    table = tables["sugarcrepe"]
+    for kind, subsets in (("swap", ("swap_att", "swap_obj")), ("add", ("add_att", "add_obj"))):
+        mean = sum(value(table, subset, "CLIP") for subset in subsets) / 2
+        assert value(table, f"{kind}, mean", "CLIP") == pytest.approx(mean)
+    levels = {row.what: row.bag_of_words for row in table.rows if row.method == "CLIP"}
+    assert levels["swap, mean"] == 0.5 and levels["add, mean"] == 1.0
+
+
+def test_what_cannot_be_run_is_said(tables):
+    assert "VG-R was not run: PocketCLIP has no words for relations" in tables["aro"].note
+
+
+def test_missing_data_stop_one_table_and_not_the_others(tmp_path, tiny, raises_saying):
+    (tmp_path / "data").mkdir()
+    study = Study(tiny, tmp_path / "data", tmp_path / "out", progress=False)
+    found = reproduce(["sugarcrepe", "retrieval"], study)
+    assert all("python -m labclip_lib get" in table.missing and not table.rows for table in found)
+    with raises_saying(ValueError, "add_att.json", "get sugarcrepe"):
+        reproduce(["sugarcrepe"], study)
+    with raises_saying(ValueError, "'swaps'", "crossmodal"):
+        reproduce(["swaps"], study)
+
+
+@pytest.mark.parametrize(
+    ("name", "toy", "same"),
+    [("ViT-B-32-quickgelu/openai", False, True), ("ViT-B-32-quickgelu/openai", True, False), ("pocket", False, False)],
+)
+def test_only_the_same_model_on_the_same_data_is_comparable(name, toy, same):
+    study = type("Study", (), {"toy": toy, "backbone": type("Backbone", (), {"name": name})})
+    row = room._row(study, "swap_att", "CLIP", Measure([1.0, 0.0], [0, 1], 0.5, 0.7))
+    assert isinstance(row, Row) and row.comparable is same and row.reported == 0.6396
