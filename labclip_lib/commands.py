@@ -160,11 +160,14 @@ def run_reproduce(args):
 
     from labclip_lib.backbones import load_backbone
     from labclip_lib.data import data_folder
-    from labclip_lib.reproduce import TABLES, Study, reproduce, write_toys
+    from labclip_lib.reproduce import TABLES, check_names, reproduce
     from labclip_lib.scoreboard import as_markdown, write_report
+    from labclip_lib.study import Study, check_labclip, write_toys
 
     names = list(TABLES) if args.table == ["all"] else args.table
+    check_names(names)
     backbone = load_backbone(args.backbone, args.device)
+    check_labclip(args.labclip, backbone)
     root, told = args.data, []
     if root is None and args.backbone == "pocket":
         root = args.out / "toys"

@@ -258,14 +258,19 @@ TABLES = {
 }  # fmt: skip
 
 
+def check_names(names):
+    """ValueError for a name that is not in TABLES."""
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        raise ValueError(f"There is no table {unknown[0]!r}; choose from {', '.join(TABLES)} or all.")
+
+
 def reproduce(names, study):
     """The tables of these names, a list. Of several, one whose data are missing says so and does not stop the rest.
 
     Raises ValueError for an unknown name and, where it is asked for alone, for missing data.
     """
-    unknown = [name for name in names if name not in TABLES]
-    if unknown:
-        raise ValueError(f"There is no table {unknown[0]!r}; choose from {', '.join(TABLES)} or all.")
+    check_names(names)
     out = []
     for name in names:
         try:

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 import torch
+from tqdm.auto import tqdm
 
 from labclip_lib.alignment import LABCLIP
 from labclip_lib.benchmarks import aro, clevr, coco, cola, pug, sugarcrepe, valse
@@ -121,13 +122,20 @@ class Study:
         return out
 
 
-def write_toys(root):
+def check_labclip(path, backbone):
+    """Find out before the work that a LABCLIP, or None, can be read and fits. ValueError or OSError if not."""
+    size = path and len(LABCLIP.load(path).linear.weight)
+    if size and size != backbone.dim:
+        raise ValueError(
+            f"{path} is for embeddings of {size}, those of {backbone.name!r} have {backbone.dim}; give another."
+        )
+
+
+def write_toys(root, progress=True):
     """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
-    clevr.write_toy(root)
-    for which in ("SPAR", "SPARE"):
-        pug.write_toy(root, which)
-    for benchmark in (coco, aro, sugarcrepe, valse, cola):
-        benchmark.write_toy(root)
+    steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
+    for benchmark, *which in tqdm(steps, desc="writing toys", unit="benchmark", disable=not progress):
+        benchmark.write_toy(root, *which)
     (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")

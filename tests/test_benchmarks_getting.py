@@ -65,7 +65,7 @@ def test_says_what_it_will_do_and_asks(shop, data):
     asked, shown = [], []
     assert not get("valse", data, ask=lambda question: asked.append(question) or "n", out=shown.append)
     text = "\n".join(shown)
-    for part in ("val2017.zip", "about 13 GB", "valse/*.json (11 of them)", "CC BY 4.0", "visual7w", "Nothing was"):
+    for part in ("coco/val2017/", "about 13 GB", "valse/*.json (11 of them)", "CC BY 4.0", "visual7w", "Nothing was"):
         assert part in text
     assert len(asked) == 1 and str(data) in asked[0] and len(shown) < 24
     assert not data.exists() and not shop[1]

@@ -8,7 +8,7 @@ from labclip_lib.alignment import LABCLIP
 from labclip_lib.benchmarks import clevr, sugarcrepe
 from labclip_lib.benchmarks.evaluate import CHOICE
 from labclip_lib.benchmarks.results import Results
-from labclip_lib.study import METHODS, TOY, Study, write_toys
+from labclip_lib.study import METHODS, TOY, Study, check_labclip, write_toys
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,15 @@ def test_a_labclip_of_ones_own_takes_the_place_of_all(study, root, out, tmp_path
     assert np.array_equal(turned, 1 - plain)
 
 
+def test_a_labclip_must_fit_the_backbone(tiny, tmp_path, raises_saying):
+    check_labclip(None, tiny)
+    LABCLIP(tiny.dim).save(tmp_path / "own.safetensors")
+    check_labclip(tmp_path / "own.safetensors", tiny)
+    LABCLIP(3).save(tmp_path / "small.safetensors")
+    with raises_saying(ValueError, "small.safetensors", "of 3", str(tiny.dim)):
+        check_labclip(tmp_path / "small.safetensors", tiny)
+
+
 def test_what_is_published_and_what_is_a_toy(study, tmp_path, tiny):
     assert study.toy and not Study(tiny, tmp_path, tmp_path / "out").toy
 
@@ -93,7 +102,7 @@ def test_all_toys_are_written_and_said_to_be_toys(tmp_path, monkeypatch):
         monkeypatch.setattr(
             getattr(room, name), "write_toy", lambda *args, name=name: written.append((name, *args[1:]))
         )
-    write_toys(tmp_path / "new")
+    write_toys(tmp_path / "new", progress=False)
     assert written == [
         ("clevr",), ("pug", "SPAR"), ("pug", "SPARE"), ("coco",), ("aro",), ("sugarcrepe",), ("valse",), ("cola",),
     ]  # fmt: skip

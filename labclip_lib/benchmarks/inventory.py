@@ -2,6 +2,7 @@
 
 import os
 import re
+from urllib.parse import urlsplit
 
 from labclip_lib.pocket import sha256
 
@@ -16,7 +17,7 @@ def described(root, there, missing, taken):
             yield f"  note           {part.path} is not the published file, and is left as it is"
     yield from _lines("to take", [(part.path, f"from {found}") for part, found in taken.items()])
     fetched = [part for part in missing if part.url and part not in taken]
-    yield from _lines("to fetch", [(part.path, _how_big(root, part) + f", from {_where(part)}") for part in fetched])
+    yield from _lines("to fetch", [(part.path, _how_big(root, part) + f", from {urlsplit(part.url).netloc}") for part in fetched])
     by_hand = [part for part in missing if not part.url and part not in taken]
     yield from _lines("by hand", [(part.path, part.by_hand) for part in by_hand])
 
@@ -37,10 +38,6 @@ def _how_big(root, part):
     if part.gigabytes == 0:
         return "picture by picture" if part.pictures else "small"
     return ("size not published" if part.gigabytes is None else f"about {part.gigabytes} GB") + fetched
-
-
-def _where(part):
-    return part.url if part.gigabytes != 0 else part.url.rpartition("/")[0] + "/"
 
 
 def target_of(root, part):
