@@ -1,15 +1,23 @@
 """The book as a whole: its notebooks, its exercises and the order of the library's rooms."""
 
 import ast
+import collections
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 
+from labclip_lib.backbones import load_backbone
+from labclip_lib.benchmarks import sugarcrepe
+from labclip_lib.benchmarks.evaluate import evaluate
+from labclip_lib.benchmarks.results import Results
 from labclip_lib.checks import CheckFailed
+from labclip_lib.diagnosis import Measure
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -114,6 +122,25 @@ def test_solution_passes(path, cell, capsys):
 @by_name
 def test_every_exercise_has_a_solution(path):
     assert len(cells(path, "exercise-stub")) == len(cells(path, "exercise-solution"))
+
+
+def test_chapter_6_runs_a_whole_benchmark_when_asked(tmp_path, monkeypatch, capsys):
+    """The cell that is meant for Colab, on PocketCLIP and a toy in place of ViT-B/32 and the photos."""
+    (cell,) = [cell for cell in cells(ROOT / "chapters" / "06_scoreboard.ipynb") if "FULL = " in cell.source]
+    sugarcrepe.write_toy(tmp_path, n=12)
+    shown = []
+    setting = {
+        "os": os, "sugarcrepe": sugarcrepe, "evaluate": evaluate, "Markdown": str, "display": shown.append,
+        "load_backbone": lambda name: load_backbone("pocket", "cpu"), "data_folder": lambda: tmp_path,
+        "vit": collections.defaultdict(lambda: Measure(np.ones(2), np.arange(2))),
+    }  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    exec(cell.source, dict(setting))
+    assert "Not run" in capsys.readouterr().out and not shown
+    monkeypatch.setenv("LABCLIP_FULL", "1")
+    exec(cell.source, setting)
+    assert shown[0].count("\n| ") == 7 and "swap_att" in shown[0]
+    assert len(Results.load("sugarcrepe-mine.csv").micro().values) == 7 * 12
 
 
 # The library

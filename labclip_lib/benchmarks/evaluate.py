@@ -113,7 +113,7 @@ def first_choice(right, wrong):
 
 def cosines(anchor, texts, where, absent=-torch.inf):
     """(N, C) cosines of each anchor (N, D) with its texts: rows `where` (N, C) of a table, `absent` where it is -1."""
-    out = torch.einsum("nd,ncd->nc", anchor, texts[where.clamp(min=0)])
+    out = torch.einsum("bd,bcd->bc", anchor, texts[where.clamp(min=0)])
     return out.masked_fill((where < 0).to(out.device), absent)
 
 

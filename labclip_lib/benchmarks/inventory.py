@@ -17,7 +17,8 @@ def described(root, there, missing, taken):
             yield f"  note           {part.path} is not the published file, and is left as it is"
     yield from _lines("to take", [(part.path, f"from {found}") for part, found in taken.items()])
     fetched = [part for part in missing if part.url and part not in taken]
-    yield from _lines("to fetch", [(part.path, _how_big(root, part) + f", from {urlsplit(part.url).netloc}") for part in fetched])
+    told = [(part.path, f"{_how_big(root, part)}, from {urlsplit(part.url).netloc}") for part in fetched]
+    yield from _lines("to fetch", told)
     by_hand = [part for part in missing if not part.url and part not in taken]
     yield from _lines("by hand", [(part.path, part.by_hand) for part in by_hand])
 
