@@ -174,7 +174,10 @@ def world_tagger(world):
 
 @functools.cache
 def _hanta():
-    return HanoverTagger("morphmodel_en.pgz")  # part of the installed package
+    tagger = HanoverTagger("morphmodel_en.pgz")  # part of the installed package
+    for name in ("analyze_viterbi", "analyze_forward"):  # of one word each, and words come back
+        setattr(tagger, name, functools.lru_cache(2**17)(getattr(tagger, name)))
+    return tagger
 
 
 @functools.cache

@@ -31,7 +31,7 @@ ROOMS = [
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "plots", "scoreboard", "widgets", "checks",
+    "blind", "reported", "study", "reproduce", "plots", "table_figure", "scoreboard", "widgets", "checks",
     "doctor", "commands", "__main__",
 ]  # fmt: skip
 SETUP = """

@@ -15,6 +15,7 @@ import pytest
 import torch
 from embeddable import pairs, pictures
 from synthetic import SMALL, Binder
+from toys import write_small_toys
 
 from labclip_lib import (
     acceptance,
@@ -726,3 +727,49 @@ def test_from_a_shell(root, tmp_path):
     done = subprocess.run(argv, cwd=root, env=os.environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.strip().splitlines()[-1].endswith("got 2.0.") and "Traceback" not in done.stderr
+
+
+# The benchmarks
+
+
+def test_get_lists_what_is_there_and_what_is_missing(tmp_path, capsys):
+    assert main(["get", "--data", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    for part in ("pug_spare: 0 of 5 parts", "must not be used for generative AI", "about 16 GB", "get coco --data"):
+        assert part in shown
+
+
+def test_get_says_what_went_wrong(tmp_path, capsys):
+    assert main(["get", "colla", "--data", str(tmp_path)]) == 2
+    assert "did you mean 'cola'?" in capsys.readouterr().err
+    assert main(["get", "clevr", "--data", str(tmp_path), "--yes"]) == 1  # by hand only
+
+
+def test_get_takes_what_was_fetched_by_hand(tmp_path, capsys):
+    (tmp_path / "output_2obj.csv").write_text("a.png,cube,red,sphere,blue\n")
+    data = tmp_path / "data"
+    main(["get", "clevr", "--data", str(data), "--from", str(tmp_path / "output_2obj.csv"), "--yes"])
+    assert (data / "clevr" / "output_2obj.csv").read_text() == "a.png,cube,red,sphere,blue\n"
+
+
+def test_reproduce_prints_tables_and_writes_a_report(tmp_path, tiny_checkpoint, capsys):
+    root, out = write_small_toys(tmp_path / "toys"), tmp_path / "out"
+    arguments = ["reproduce", "--table", "retrieval", "further", "--backbone", str(tiny_checkpoint)]
+    assert main([*arguments, "--data", str(root), "--out", str(out), "--workers", "0", "--device", "cpu"]) == 0
+    shown = capsys.readouterr().out
+    assert "| text to image, recall@1 | LABCLIP, paper's recipe |" in shown and "coloured shapes" in shown
+    assert "text to image" in (out / "report.html").read_text() and (out / "further.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [
+        (["--table", "swaps"], "There is no table 'swaps'"),
+        (["--labclip", "none.safetensors"], "There is no file none.safetensors"),
+        (["--table", "sugarcrepe", "--data", "nowhere"], "get sugarcrepe"),
+    ],
+)
+def test_reproduce_says_what_is_wrong_before_it_works(arguments, seen, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", *arguments]) == 2
+    assert seen in capsys.readouterr().err and not (tmp_path / "runs" / "reproduce" / "toys").exists()
