@@ -18,6 +18,7 @@ from labclip_lib.benchmarks.evaluate import evaluate
 from labclip_lib.benchmarks.results import Results
 from labclip_lib.checks import CheckFailed
 from labclip_lib.diagnosis import Measure
+from labclip_lib.hard_negatives import SUBSETS, load_hard_negatives
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -122,6 +123,16 @@ def test_solution_passes(path, cell, capsys):
 @by_name
 def test_every_exercise_has_a_solution(path):
     assert len(cells(path, "exercise-stub")) == len(cells(path, "exercise-solution"))
+
+
+def test_chapter_6_says_what_it_needs(to_download, monkeypatch):
+    """No folder, no network: one message and no traceback, before any figure."""
+    monkeypatch.setattr("labclip_lib.data.online", lambda url: False)
+    (cell,) = [cell for cell in cells(ROOT / "chapters" / "06_scoreboard.ipynb") if "15 MB" in cell.source]
+    setting = {"SUBSETS": SUBSETS, "load_hard_negatives": load_hard_negatives, "CheckFailed": CheckFailed}
+    with pytest.raises(CheckFailed, match=r"must be downloaded once .* or point LABCLIP_DATA at a folder") as caught:
+        exec(cell.source, setting)
+    assert len(caught.value._render_traceback_()) == 1
 
 
 def test_chapter_6_runs_a_whole_benchmark_when_asked(tmp_path, monkeypatch, capsys):
