@@ -14,11 +14,11 @@ from labclip_lib.data import fetch_pinned
 _HOST = "https://raw.githubusercontent.com"
 # Publisher -> (folder of LABCLIP_DATA, repository at its pinned commit, folder there).
 _SOURCES = {
-    "SugarCrepe": ("sugarcrepe", "RAIVNLab/sugar-crepe/0047054b", "data"),
-    "SugarCrepe++": ("sugarcrepe_pp", "Sri-Harsha/scpp/c083bbf0", "data"),
+    "SugarCrepe": ("sugarcrepe", "RAIVNLab/sugar-crepe/0047054b243992f0fad63d6f64f7544862daf846", "data"),
+    "SugarCrepe++": ("sugarcrepe_pp", "Sri-Harsha/scpp/c083bbf039a5ca215acaf25e7ee736d2ea6f3864", "data"),
     "VALSE": ("valse", "Heidelberg-NLP/VALSE/2152d90d", "data"),
-    "COLA": ("cola", "arijitray1993/COLA/1fa52fba", "data"),
-    "NegCLIP": ("aro", "mertyg/vision-language-models-are-bows/81fdd20d", "temp_data"),
+    "COLA": ("cola", "arijitray1993/COLA/1fa52fba9cff4e6ffb7bfcf3550838748347273b", "data"),
+    "NegCLIP": ("aro", "mertyg/vision-language-models-are-bows/81fdd20dc5b6f434aa5a4a971717bc80d1cedb0d", "temp_data"),
 }
 _FILES = {
     "COLA/multi-object": "COLA_multiobjects_matching_benchmark.json",

@@ -192,7 +192,7 @@ def test_published_outcomes_are_downloaded(web, monkeypatch):
         monkeypatch.setattr(module, "_HOST", host)
     text = "filename,caption,negative_caption,type,subtype,correct\n2.jpg,é,f,swap,obj,1\n1.jpg,a,b,add,att,0\n"
     text += "3.jpg,a,b,swap,obj,0\n"
-    where = "IMirandaM/BiVLC/84f0d175/results/SUGARCREPE_CORRECT_CLIP_COCO.csv"
+    where = "IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results/SUGARCREPE_CORRECT_CLIP_COCO.csv"
     (served / where).parent.mkdir(parents=True)
     (served / where).write_text(text, encoding="utf-8")
     name, _ = MODELS["fine-tuned on COCO"]

@@ -113,12 +113,12 @@ def test_wrong_checksum(folder, raises_saying):
 # What each project's file looks like: where it lies, its text, and what comes out.
 LOOKS = {
     "SugarCrepe/swap_obj": (
-        "RAIVNLab/sugar-crepe/0047054b/data/swap_obj.json",
+        "RAIVNLab/sugar-crepe/0047054b243992f0fad63d6f64f7544862daf846/data/swap_obj.json",
         json.dumps({"0": {"filename": "1.jpg", "caption": "naïve café", "negative_caption": "café naïve"}}),
         (["naïve café"], ["café naïve"], None, ["1.jpg"]),
     ),
     "SugarCrepe++/swap_obj": (
-        "Sri-Harsha/scpp/c083bbf0/data/swap_obj.json",
+        "Sri-Harsha/scpp/c083bbf039a5ca215acaf25e7ee736d2ea6f3864/data/swap_obj.json",
         json.dumps(
             [{"filename": "1.jpg", "caption": "one ½", "caption2": "½ of one", "negative_caption": "½ one"}],
             ensure_ascii=False,
@@ -133,12 +133,12 @@ LOOKS = {
         (["it’s 2", "it’s 3"], ["they’re 2", "they’re 3"], None, ["2.jpg", "3.jpg"]),
     ),
     "COLA/multi-object": (
-        "arijitray1993/COLA/1fa52fba/data/COLA_multiobjects_matching_benchmark.json",
+        "arijitray1993/COLA/1fa52fba9cff4e6ffb7bfcf3550838748347273b/data/COLA_multiobjects_matching_benchmark.json",
         json.dumps([["1.jpg", "a jalapeño", "2.jpg", "a piñata"]], ensure_ascii=False),
         (["a jalapeño"], ["a piñata"], None, ["1.jpg"]),
     ),
     "NegCLIP/validation": (
-        "mertyg/vision-language-models-are-bows/81fdd20d/temp_data/valid_neg_clip.tsv",
+        "mertyg/vision-language-models-are-bows/81fdd20dc5b6f434aa5a4a971717bc80d1cedb0d/temp_data/valid_neg_clip.tsv",
         "\ttitle\tfilepath\tneg_caption\tneg_image\n"
         "0\ta café\t1.jpg\t[\"café 'a'\", 'of a café']\t[2]\n"
         '1\t"two\r\nlines, ""quoted"""\t2.jpg\t[\'lines two\']\t[1]\n',

@@ -11,7 +11,7 @@ from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.data import fetch_pinned
 
 _FILE = "BiVLC_ViT-B-32.csv"
-_URL = f"https://raw.githubusercontent.com/IMirandaM/BiVLC/84f0d175/results/{_FILE}"
+_URL = f"https://raw.githubusercontent.com/IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results/{_FILE}"
 _SHA256 = "a16d196aa1ad012f826b002fc59df56926ab08bed68eae33f96ceec5cdb48c82"
 # Question -> (column, chance). Then the four single choices: photo and generated image, caption and negative.
 QUESTIONS = {

@@ -28,7 +28,7 @@ _SUBSETS = {
 
 # What BiVLC (Miranda et al., 2024) publishes: model -> (file, SHA-256). All three are ViT-B/32.
 _HOST = "https://raw.githubusercontent.com"
-_RESULTS = "IMirandaM/BiVLC/84f0d175/results"
+_RESULTS = "IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results"
 MODELS = {
     "ViT-B/32": (
         "SUGARCREPE_CORRECT_ViT-B-32.csv",
