@@ -278,5 +278,5 @@ def reproduce(names, study):
         except ValueError as error:
             if len(names) == 1:
                 raise
-            out.append(Table(name, TABLES[name].__doc__.partition("\n")[0], "", [], str(error)))
+            out.append(Table(name, TABLES[name].__doc__.partition("\n")[0].rstrip("."), "", [], str(error)))
     return out

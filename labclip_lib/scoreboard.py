@@ -54,7 +54,7 @@ def as_markdown(tables, heading, told, figures=()):
 
     Raises ValueError when a table holds neither rows nor the reason why.
     """
-    lines = [f"# {plain(heading)}", "", *_items(told), ""]
+    lines = [f"# {plain(heading)}", "", *_items(told), "", "## Contents", ""]
     lines += _items(f"{plain(table.title)}: {_summary(table)}" for table in tables)
     lines += ["", "## How to read it", "", *_items(HOW_TO_READ)]
     for table in tables:
@@ -85,7 +85,7 @@ def alt_text(table):
     if ours:
         ends = [f"{number(row.ours.mean)} ({row.what}, {row.method})" for row in (ours[0], ours[-1])]
         said += f"; ours run from {ends[0]} to {ends[1]}"
-    differing = [f"{row.what}, {row.method} {verdict(row)}" for row in table.rows if _differs(row)]
+    differing = [f"{row.what} ({row.method}) {verdict(row)}" for row in table.rows if _differs(row)]
     return "; ".join([said, *(differing or [_summary(table)])]) + "."
 
 
@@ -143,7 +143,8 @@ def _credit(sources):
 def _summary(table):
     """How the rows of a table came out, in a few words."""
     verdicts = [verdict(row) for row in table.rows]
-    counts = {"agree": verdicts.count("agrees"), "differ": sum(map(_differs, table.rows)), OTHER: verdicts.count(OTHER)}
+    counts = {"agree": verdicts.count("agrees"), "differ": sum(map(_differs, table.rows))}
+    counts[f"of {OTHER}"] = verdicts.count(OTHER)
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return said or ("not run" if table.missing else "nothing reported to compare with")
 
@@ -255,6 +256,7 @@ h1, h2, p, li {{ max-width: 70ch; overflow-wrap: anywhere; }}
 a {{ color: var(--link); }}
 ul, ol {{ padding-left: 1.3rem; }}
 nav span, caption, .note {{ color: var(--faint); font-size: .9rem; }}
+nav span {{ display: inline-block; }}
 .box {{ overflow-x: auto; margin: 1rem 0; }}
 .card {{ max-width: 46rem; border-radius: .4rem; background: {PAPER}; }}
 .card img {{ display: block; width: 100%; min-width: 38rem; height: auto; }}
@@ -263,7 +265,7 @@ table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabu
 caption {{ text-align: left; padding-bottom: .4rem; }}
 th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; white-space: nowrap; font-weight: 400; }}
 thead th, th[scope=rowgroup] {{ font-weight: 600; }}
-th[scope=rowgroup] {{ white-space: normal; min-width: 7rem; }}
+th[scope=rowgroup], td:nth-last-child(4) {{ white-space: normal; min-width: 7.5rem; }}
 thead, tbody {{ border-bottom: 1px solid var(--line); }}
 td:nth-last-child(-n+3), thead th:nth-last-child(-n+3) {{ text-align: right; }}
 .differs > :not([scope=rowgroup]) {{ background: var(--mark); }}

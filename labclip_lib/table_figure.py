@@ -14,8 +14,8 @@ from labclip_lib.plots import INK, PALETTE, use_style
 COSINES = ("alignment",)  # tables of cosines; all others are of accuracies
 CEILING = {"color": PALETTE["bag-of-words ceiling"], "ls": (0, (2.4, 1.2)), "zorder": 1}
 CHANCE = {"color": PALETTE["chance"], "ls": (0, (0.9, 1.3)), "zorder": 2}  # where the two meet, dots upon dashes
-OURS = {"fmt": "o", "ms": 5.5, "capsize": 3.5, "elinewidth": 1.6, "capthick": 1.6, "zorder": 3}
-REPORTED = {"marker": "D", "ms": 8.5, "mfc": "none", "mec": INK, "mew": 1.2, "ls": "none", "zorder": 4}
+OURS = {"fmt": "o", "ms": 4, "capsize": 3.5, "elinewidth": 1.6, "capthick": 1.6, "zorder": 3}
+REPORTED = {"marker": "D", "ms": 7.5, "mfc": "none", "mec": INK, "mew": 1.2, "ls": "none", "zorder": 4}
 
 
 def figure(table):
@@ -28,7 +28,8 @@ def figure(table):
     with matplotlib.rc_context():
         use_style()
         # The font that matplotlib brings along, so that what is measured here is what is drawn elsewhere.
-        matplotlib.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9, "xtick.labelsize": 9})
+        sizes = dict.fromkeys(("font.size", "axes.labelsize", "xtick.labelsize", "legend.fontsize"), 9)
+        matplotlib.rcParams.update({"font.family": "DejaVu Sans"} | sizes)
         return _draw(table)
 
 
@@ -70,7 +71,8 @@ def _draw(table, width=7.2, right=1.34, line=0.165, foot=0.86):
     if any(row.ours for row in table.rows):
         ax.errorbar([], [], xerr=[], color=INK, label="ours, 95 % interval", **OURS)
     signs = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))  # each once
-    fig.legend(signs.values(), signs.keys(), loc="lower center", ncols=4, frameon=False)
+    names = [name for name in ("ours, 95 % interval", "reported", "chance", "bag-of-words ceiling") if name in signs]
+    fig.legend([signs[name] for name in names], names, loc="lower center", ncols=4, frameon=False)
     return fig
 
 
@@ -83,12 +85,13 @@ def _draw_row(ax, row, y, high):
         if not math.isnan(level):
             ax.plot([level, level], [y, y + high], lw=1.8, label=name, **style)
             values.append(level)
-    if row.ours is not None:
+    if row.ours is not None:  # whole at 0 and at 1 too, hence clip_on
         mean, low, top = row.ours
-        ax.errorbar(mean, middle, xerr=[[max(0, mean - low)], [max(0, top - mean)]], color=PALETTE[_kind(row)], **OURS)
+        error = [[max(0, mean - low)], [max(0, top - mean)]]
+        ax.errorbar(mean, middle, xerr=error, color=PALETTE[_kind(row)], clip_on=False, **OURS)
         values.append(low)
     if row.reported is not None:
-        ax.plot(row.reported, middle, label="reported", **REPORTED)
+        ax.plot(row.reported, middle, label="reported", clip_on=False, **REPORTED)
         values.append(row.reported)
     return min(values, default=0)
 

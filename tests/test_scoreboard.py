@@ -2,6 +2,7 @@ import html.parser
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from labclip_lib import scoreboard
 from labclip_lib.diagnosis import Estimate
@@ -53,6 +54,17 @@ class TestMarkdown:
         text = as_markdown(tables, HEADING, TOLD)
         rows = [line for line in text.splitlines() if line.startswith("| CLEVR")]
         assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {9}
+
+    @pytest.mark.parametrize("name", ["swap_att", "_a_ *b* `c` $d$", "<b>|</b> &lt; \\|", "[x](y) ~~z~~ # 1"])
+    def test_a_name_reads_as_it_is(self, name):
+        text = as_markdown([Table("x", name, "", [Row(name, "CLIP", OURS)])], HEADING, TOLD)
+        parsed = MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+        shown = ["".join(part.content for part in token.children) for token in parsed if token.type == "inline"]
+        assert shown.count(name) == 2  # as a heading and in a cell
+
+    def test_the_run_and_the_contents_are_two_lists(self, tables):
+        told, contents = as_markdown(tables, HEADING, TOLD).split("\n## How")[0].split("\n## Contents\n")
+        assert told.count("\n- ") == len(TOLD) and contents.count("\n- ") == len(tables)
 
     def test_missing_data_are_told(self, tables):
         text = as_markdown(tables, HEADING, TOLD)

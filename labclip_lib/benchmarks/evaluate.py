@@ -177,36 +177,36 @@ def _retrieval(rows, images, texts, chunk=1024):
     number = np.concatenate([np.arange(len(where)) for where in own])
     of_caption = [labels[owner.numpy()] for labels in (keys, groups, clusters)]
     of_caption[0] = np.array([f"{key}/{i}" for key, i in zip(of_caption[0], number, strict=True)])
+    place = torch.arange(len(captions)).split([len(where) for where in own])  # in the pool, of each image's captions
     ways = (
-        ("image to text", pool, torch.arange(len(image)), owner, (keys, groups, clusters)),
-        ("text to image", pool[::-1], owner, torch.arange(len(image)), of_caption),
+        ("image to text", pool, _padded([part.tolist() for part in place]), (keys, groups, clusters)),
+        ("text to image", pool[::-1], owner[:, None], of_caption),
     )
     out = {}
-    for name, (asking, among), who, whose, labels in ways:
+    for name, (asking, among), right, labels in ways:
         found = {k: [] for k in ks}
-        for part in torch.arange(len(who)).split(chunk):
-            similarity = asking[part] @ among.T
-            mine = (who[part][:, None] == whose[None]).to(similarity.device)
-            for k, values in _recall(similarity, mine, ks).items():
+        for part in torch.arange(len(right)).split(chunk):
+            for k, values in _recall(asking[part] @ among.T, right[part], ks).items():
                 found[k].append(values)
-        m = torch.bincount(whose, minlength=len(image))[who].numpy()  # how many are right
+        n, m = len(among), (right >= 0).sum(1).numpy()  # m of them are right
         for k in ks:
-            guess = 1 - comb(len(whose) - m, k) / comb(len(whose), k)
-            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(found[k]), guess, np.full(len(who), np.nan))
+            guess = 1 - comb(n - m, k) / comb(n, k)
+            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(found[k]), guess, np.full(len(m), np.nan))
     return out
 
 
-def _recall(similarity, mine, ks):
-    """Is one of a row's own columns among the k most similar? {k: (N,)}; ties by the luck of the draw."""
-    best = similarity.masked_fill(~mine, -torch.inf).amax(1, keepdim=True)
-    above = ((similarity > best) & ~mine).sum(1).cpu().numpy()
-    tied = ((similarity == best) & ~mine).sum(1).cpu().numpy()
-    own = ((similarity == best) & mine).sum(1).cpu().numpy()
+def _recall(similarity, right, ks):
+    """Is one of a row's right columns (N, C), -1 for none, among the k most similar? {k: (N,)}; ties by luck."""
+    right = right.to(similarity.device)
+    own = similarity.gather(1, right.clamp(min=0)).masked_fill(right < 0, -torch.inf)
+    best = own.amax(1, keepdim=True)
+    above = (similarity > best).sum(1).cpu().numpy()  # none of them is right
+    level, ours = ((part == best).sum(1).cpu().numpy() for part in (similarity, own))
     out = {}
     for k in ks:
         room = np.clip(k - above, 0, None)
-        missed = comb(tied, room) / np.maximum(comb(tied + own, room), 1)  # none of the own ones is drawn
-        out[k] = np.where(room == 0, 0.0, np.where(room >= tied + own, 1.0, 1 - missed))
+        missed = comb(level - ours, room) / np.maximum(comb(level, room), 1)  # none of the right ones is drawn
+        out[k] = np.where(room == 0, 0.0, np.where(room >= level, 1.0, 1 - missed))
     return out
 
 
