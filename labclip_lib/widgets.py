@@ -3,19 +3,17 @@ page with no kernel; `try_captions` alone needs one, since it embeds what the re
 """
 
 import base64
-import hashlib
 import html
 import io
 import itertools
-import json
 
 import ipywidgets
 import numpy as np
-from IPython.display import HTML
 from PIL import Image
 
 from labclip_lib.embed import embed_texts
-from labclip_lib.plots import INK, PALETTE, PAPER
+from labclip_lib.panel import MARK, panel
+from labclip_lib.plots import INK, PALETTE
 
 
 def temperature_slider(cosines, labels, images, start=20.0):
@@ -44,7 +42,7 @@ def temperature_slider(cosines, labels, images, start=20.0):
     slider.addEventListener("input", draw);
     draw();"""
     data = {"cosines": _numbers(cosines), "labels": list(labels), "color": PALETTE["cross-modal"]}
-    return _panel(body, script, data)
+    return panel(body, script, data)
 
 
 def matrix_player(matrices, steps, losses, labels):
@@ -105,7 +103,7 @@ def matrix_player(matrices, steps, losses, labels):
         "matrices": _numbers(matrices), "steps": list(steps), "losses": _numbers(losses), "labels": list(labels),
         "color": PALETTE["cross-modal"], "ink": INK,
     }  # fmt: skip
-    return _panel(body, script, data)
+    return panel(body, script, data)
 
 
 def caption_explorer(backbone, scenes):
@@ -157,7 +155,7 @@ def caption_explorer(backbone, scenes):
     color, shape = scenes.color.gather(1, order).tolist(), scenes.shape.gather(1, order).tolist()
     truth = [[c[0], s[0], c[1], s[1]] for c, s in zip(color, shape, strict=True)]
     data = {"cosines": _numbers(cosines, 4), "truth": truth, "colors": [PALETTE["chance"], PALETTE["cross-modal"]]}
-    return _panel(body, script, data)
+    return panel(body, script, data)
 
 
 def scene_composer(backbone, world, seed=0):
@@ -205,7 +203,7 @@ def scene_composer(backbone, world, seed=0):
         "images": [base64.b64encode(_png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
     }  # fmt: skip
-    return _panel(body, script, data)
+    return panel(body, script, data)
 
 
 def matrix_slider(backbone, labclip, images, captions, kinds):
@@ -250,7 +248,7 @@ def matrix_slider(backbone, labclip, images, captions, kinds):
         "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
         "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
     }  # fmt: skip
-    return _panel(body, script, data)
+    return panel(body, script, data)
 
 
 def try_captions(backbone, image):
@@ -290,7 +288,7 @@ def quiz(questions):
         if sum(right for _, right, _ in answers) != 1:
             raise ValueError(f"Quiz question {number} must have exactly one right answer.")
         rows = "".join(
-            f"<label class='lc-answer'><input type='radio' name='{_MARK}{number}' value='{k}'> "
+            f"<label class='lc-answer'><input type='radio' name='{MARK}{number}' value='{k}'> "
             f"{html.escape(answer)}</label>"
             for k, (answer, _, _) in enumerate(answers)
         )
@@ -305,54 +303,7 @@ def quiz(questions):
       note.style.color = right ? "#00664b" : "#a33a00";
     }));"""
     data = [[[bool(right), why] for _, right, why in answers] for _, answers in questions]
-    return _panel("".join(parts), script, data)
-
-
-_STYLE = f"""
-.lc-panel {{color-scheme:light;background:{PAPER};color:{INK};border-radius:8px;padding:0.8rem 1rem;margin:0.5rem 0;
-  font-family:sans-serif;  font-size:0.95rem;line-height:1.45;max-width:44rem}}
-.lc-panel .lc-row {{display:flex;flex-wrap:wrap;gap:0.6rem;margin:0.3rem 0}}
-.lc-panel canvas {{max-width:100%}} .lc-panel label {{display:block}}
-.lc-panel input[type=range] {{width:100%;max-width:26rem;display:block}}
-.lc-panel select, .lc-panel button {{font:inherit;color:{INK};background:#fff;border:1px solid #888;border-radius:4px;
-  padding:0.15rem 0.45rem;margin:0.1rem}}
-.lc-panel .lc-pick {{padding:2px;line-height:0;border-width:3px}}
-.lc-panel .lc-pick[aria-pressed=true] {{border-color:{PALETTE["image"]}}}
-.lc-panel .lc-pick img {{width:72px;height:72px;image-rendering:auto}}
-.lc-panel .lc-bar {{margin:0.25rem 0}} .lc-panel .lc-bar div {{background:#e6e3da;border-radius:3px}}
-.lc-panel .lc-bar i {{display:block;height:0.8rem;border-radius:3px;min-width:1px}}
-.lc-panel fieldset {{border:0;margin:0.6rem 0;padding:0}}
-.lc-panel legend {{font-weight:600;font-size:1rem;float:none;width:auto}}
-.lc-panel .lc-answer {{display:block;margin:0.15rem 0 0.15rem 0.6rem}}
-.lc-panel p {{margin:0.4rem 0;color:inherit}} .lc-panel .lc-note {{min-height:1.4em}}"""
-
-_HELPERS = """
-function bar(label, share, color, text) {
-  const row = document.createElement("div"); row.className = "lc-bar";
-  const name = document.createElement("span"); name.textContent = label + ": " + (text || share.toFixed(3));
-  const back = document.createElement("div"), fill = document.createElement("i");
-  fill.style.width = 100 * Math.max(0, Math.min(1, share)) + "%"; fill.style.background = color;
-  back.append(fill); row.append(name, back); return row;
-}
-function choose(then) {
-  const picks = [...root.querySelectorAll(".lc-pick")];
-  picks.forEach((pick, k) => pick.addEventListener("click", () => {
-    picks.forEach(p => p.setAttribute("aria-pressed", p === pick)); then(k);
-  }));
-}"""
-
-
-_MARK = "\0"  # stands for the panel's id until it is known; no text holds one
-
-
-def _panel(body, script, data):
-    payload = json.dumps(data).replace("<", "\\u003c")
-    name = "lc-" + hashlib.sha256((body + payload).encode()).hexdigest()[:12]
-    return HTML(
-        f'<style>{_STYLE}</style><div class="lc-panel" id="{name}">{body.replace(_MARK, name)}</div>'
-        f'<script>(() => {{ const root = document.getElementById("{name}"), data = {payload};'
-        f"{_HELPERS}{script} }})();</script>"
-    )
+    return panel("".join(parts), script, data)
 
 
 def _buttons(images):
