@@ -160,12 +160,15 @@ def run_reproduce(args):
 
     from labclip_lib.backbones import load_backbone
     from labclip_lib.data import data_folder
+    from labclip_lib.distributed import ranks
     from labclip_lib.reproduce import TABLES, check_names, reproduce
     from labclip_lib.scoreboard import as_markdown, write_report
     from labclip_lib.study import Study, check_labclip, write_toys
 
     names = list(TABLES) if args.table == ["all"] else args.table
     check_names(names)
+    if ranks().world > 1:
+        raise ValueError(f"reproduce runs in one process, got {ranks().world}; start it without torchrun.")
     backbone = load_backbone(args.backbone, args.device)
     check_labclip(args.labclip, backbone)
     root, told = args.data, []

@@ -163,7 +163,7 @@ def aro_table(study):
     rows, without = [], []
     for task in aro.TASKS:
         try:
-            records = aro.load(study.root, task)
+            records = aro.load(study.root, task, jobs=study.jobs, progress=study.progress)
         except ValueError as error:
             why = "PocketCLIP has no words for relations." if study.toy and task == "VG-R" else error
             without.append(f"{task} was not run: {why}")

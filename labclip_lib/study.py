@@ -36,10 +36,11 @@ class Study:
     """One backbone on one folder of data: what the tables share, made once and kept in a folder.
 
     root: the data, laid out as `benchmarks.catalog` says. out: for embeddings, matrices and answers. labclip: the
-    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: processes that make negatives.
+    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: processes that
+    make negatives, -1 for one a core.
     """
 
-    def __init__(self, backbone, root, out, labclip=None, jobs=2, progress=True, **how):
+    def __init__(self, backbone, root, out, labclip=None, jobs=-1, progress=True, **how):
         self.backbone, self.root, self.out = backbone, Path(root), Path(out)
         self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
         self._kept = {}

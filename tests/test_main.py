@@ -761,6 +761,13 @@ def test_reproduce_prints_tables_and_writes_a_report(tmp_path, tiny_checkpoint, 
     assert "text to image" in (out / "report.html").read_text() and (out / "further.svg").is_file()
 
 
+def test_reproduce_runs_in_one_process(tmp_path, monkeypatch, capsys):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["reproduce", "--out", str(tmp_path)]) == 2
+    assert "one process, got 4" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "seen"),
     [
