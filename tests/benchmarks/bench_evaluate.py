@@ -7,27 +7,15 @@ one device. Each answer of ours is checked against the loop's.
 """
 
 import argparse
-import time
 
 import numpy as np
 import torch
+from timing import timed
 from torch.nn.functional import normalize
 
 from labclip_lib.backbones import pick_device
 from labclip_lib.benchmarks.evaluate import CHOICE, _choices, _retrieval, _Rows, _Table
 from labclip_lib.benchmarks.records import Record
-
-
-def timed(run, device, repeats):
-    """Seconds of each run, and the last result; the device is waited for."""
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        result = run()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return seconds, result
 
 
 def retrieval_by_rows(images, texts):

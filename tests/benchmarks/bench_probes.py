@@ -7,9 +7,11 @@ code usually is. The features are not normalised, as the authors have it.
 """
 
 import argparse
+import statistics
 import time
 
 import torch
+from timing import timed
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -18,18 +20,6 @@ from labclip_lib.diagnosis import estimate, paired_difference
 from labclip_lib.probes import probe_attributes
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
-
-
-def timed(run, device, repeats=1):
-    """Median seconds and the last result; the device is waited for."""
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        result = run()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return sorted(seconds)[len(seconds) // 2], result
 
 
 def with_a_loader(features, color, shape, split, epochs):
@@ -68,8 +58,9 @@ def main():
     for side, features in sides.items():
         probe_attributes(features, color, shape, split)  # warm up
         ours, result = timed(lambda x=features: probe_attributes(x, color, shape, split), clip.device, 5)
+        ours = statistics.median(ours)
         exact = probe_attributes(features.double(), color, shape, split, tol=1e-6)
-        sgd, theirs = timed(lambda x=features: probe_attributes(x, color, shape, split, solver="sgd"), clip.device)
+        (sgd,), theirs = timed(lambda x=features: probe_attributes(x, color, shape, split, solver="sgd"), clip.device)
         loader = with_a_loader(features, color, shape, split, epochs=3)
         for name, seconds in (("ours", ours), ("sgd", sgd), ("loader", loader)):
             total[name] += seconds
