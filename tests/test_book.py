@@ -33,7 +33,7 @@ ROOMS = [
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
     "blind", "reported", "study", "reproduce", "plots", "table_figure", "scoreboard", "panel", "widgets",
-    "blind_game", "checks", "doctor", "commands", "__main__",
+    "blind_game", "exercises", "checks", "doctor", "commands", "__main__",
 ]  # fmt: skip
 SETUP = """
 import numpy as np
