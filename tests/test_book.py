@@ -32,7 +32,8 @@ ROOMS = [
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "plots", "table_figure", "scoreboard", "panel", "widgets",
+    "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.sandbox", "course.products",
+    "plots", "table_figure", "scoreboard", "panel", "widgets",
     "blind_game", "exercises", "checks", "doctor", "commands", "__main__",
 ]  # fmt: skip
 SETUP = """
@@ -181,8 +182,9 @@ def test_every_room_has_its_place_and_its_tests():
     files = {path for path in (ROOT / "labclip_lib").rglob("*.py") if path.stem != "__init__"}
     assert files == {file_of(room) for room in ROOMS}
     for room in ROOMS:
-        # Verbs are tested as they are typed.
-        tests = "main" if room == "commands" else room.strip("_").replace(".", "_")
+        # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
+        inside = {"commands": "main", "course.plain": "course_sandbox", "course.inside": "course_sandbox"}
+        tests = inside.get(room, room.strip("_").replace(".", "_"))
         assert (ROOT / "tests" / f"test_{tests}.py").is_file(), room
 
 

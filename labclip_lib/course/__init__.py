@@ -1,0 +1,1 @@
+"""Making, releasing and grading the assignments of a course."""
