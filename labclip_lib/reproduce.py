@@ -187,7 +187,11 @@ def aro_table(study):
         "captions are true, ARO's notebook and LABCLIP's differ, so both are here. The order tasks have up to "
         "four distractors. LABCLIP's training negatives come from the generator of the first of them."
     )
-    return Table("aro", "ARO: attributes, relations, word order", " ".join([note, *without]), rows)
+    return Table("aro", "ARO: attributes, relations, word order", _told(note, *without, study.without), rows)
+
+
+def _told(*sentences):
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _macro(results, question, keep=slice(None)):
@@ -213,7 +217,7 @@ def sugarcrepe_table(study):
         "The means are of subsets, not of items. Before a gain is read as binding, look at LABCLIP-SB, which saw no "
         "hard negative: chapter 6 shows how much of a gain needs none."
     )
-    return Table("sugarcrepe", "SugarCrepe: replace, swap and add", note, rows)
+    return Table("sugarcrepe", "SugarCrepe: replace, swap and add", _told(note, study.without), rows)
 
 
 def further(study):
@@ -237,7 +241,7 @@ def further(study):
         "SugarCrepe++ has a paraphrase to each caption: image and text must prefer both to the negative. SugarCrepe++ "
         "and VALSE are means of the subsets' means."
     )
-    return Table("further", "Hard positives, foils and pairs of pictures", " ".join([note, *without]), rows)
+    return Table("further", "Hard positives, foils and pairs of pictures", _told(note, *without, study.without), rows)
 
 
 def retrieval(study):
@@ -249,7 +253,7 @@ def retrieval(study):
             rows.append(_reported(question, "NegCLIP"))
     n = len(found["CLIP"].answers["image to text, recall@1"].keys)
     note = f"{n:,} images, up to five captions each. A paper's figure may rest on other captions or another resizing."
-    return Table("retrieval", "COCO: images find captions, captions find images", note, rows)
+    return Table("retrieval", "COCO: images find captions, captions find images", _told(note, study.without), rows)
 
 
 TABLES = {

@@ -43,7 +43,7 @@ class Study:
     def __init__(self, backbone, root, out, labclip=None, jobs=-1, progress=True, **how):
         self.backbone, self.root, self.out = backbone, Path(root), Path(out)
         self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
-        self._kept = {}
+        self._kept, self.without = {}, ""
         for folder in ("embeddings", "matrices", "answers"):
             (self.out / folder).mkdir(parents=True, exist_ok=True)
 
@@ -76,6 +76,9 @@ class Study:
 
     def coco_labclip(self, method):
         """A LABCLIP fitted to COCO's training images, with NegCLIP's kind of negatives."""
+        return self._fit("COCO", method, self._coco_pairs(), None)
+
+    def _coco_pairs(self):
         if "COCO" not in self._kept:
             records, _ = coco.training_pairs(self.root, jobs=self.jobs)
             images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
@@ -83,7 +86,18 @@ class Study:
                     for r in records for c, n in zip(r.captions, r.negatives, strict=True)]  # fmt: skip
             image, caption, negative = torch.tensor(said).T
             self._kept["COCO"] = Pairs(images.table, texts.table[caption], texts.table[negative], image)
-        return self._fit("COCO", method, self._kept["COCO"], None)
+        return self._kept["COCO"]
+
+    def methods(self):
+        """Which METHODS can be asked about real captions; CLIP alone, and why in `without`, where COCO is missing."""
+        if self.labclip:
+            return ("CLIP", "LABCLIP")
+        try:
+            self._coco_pairs()
+        except ValueError as error:
+            self.without = f"LABCLIP was not run, for want of something to fit it to: {error}"
+            return ("CLIP",)
+        return tuple(METHODS)
 
     def _fit(self, name, method, pairs, validation):
         mode, authors = METHODS[method]
@@ -109,7 +123,7 @@ class Study:
     def asked(self, benchmark, records):
         """{method: Results} on real captions; the answers are kept in the folder, item by item."""
         out = {}
-        for method in ("CLIP", "LABCLIP") if self.labclip else METHODS:
+        for method in self.methods():
             transform = None
             if method != "CLIP":
                 transform = LABCLIP.load(self.labclip) if self.labclip else self.coco_labclip(method)

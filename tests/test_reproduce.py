@@ -5,7 +5,7 @@ from toys import write_small_toys
 
 from labclip_lib import reproduce as room
 from labclip_lib.backbones import load_backbone
-from labclip_lib.benchmarks import clevr
+from labclip_lib.benchmarks import clevr, sugarcrepe
 from labclip_lib.diagnosis import Measure
 from labclip_lib.reported import REPORTED, SAME_MODEL
 from labclip_lib.reproduce import TABLES, Row, reproduce
@@ -75,6 +75,14 @@ def test_means_of_subsets_are_means_of_subsets(tables):
 
 def test_what_cannot_be_run_is_said(tables):
     assert "VG-R was not run: PocketCLIP has no words for relations" in tables["aro"].note
+
+
+def test_without_coco_there_is_nothing_to_fit_a_labclip_to(tmp_path, tiny):
+    sugarcrepe.write_toy(tmp_path / "data", n=6)
+    study = Study(tiny, tmp_path / "data", tmp_path / "out", progress=False, workers=0)
+    (table,) = reproduce(["sugarcrepe"], study)
+    assert {row.method for row in table.rows if row.ours} == {"CLIP"}
+    assert "LABCLIP was not run" in table.note and "dataset_coco.json" in table.note
 
 
 def test_missing_data_stop_one_table_and_not_the_others(tmp_path, tiny, raises_saying):
