@@ -178,24 +178,23 @@ def _step(job, tell, kind, index, work):
 
 
 def _answer(namespace, wanted):
-    """The variable `wanted`, or what the function of `wanted` = [name, arguments, seed] returns."""
+    """The variable `wanted`, or what the function of `wanted` = [name, arguments, keywords] returns."""
     name = wanted if isinstance(wanted, str) else wanted[0]
     if name not in namespace:
         raise NotPlain("is missing")
     if isinstance(wanted, str):
         return namespace[name]
-    _, args, seed = wanted
-    random.seed(seed)
+    name, args, keywords = wanted
+    random.seed(0)
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed)
+        sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
-    args = decode(args)
-    return namespace[name](**args) if isinstance(args, dict) else namespace[name](*args)
+        sys.modules["torch"].manual_seed(0)
+    return namespace[name](*decode(args), **decode(keywords))
 
 
-def _student(job, pipe):
-    """Run the cells in one namespace, then tell one answer after the other."""
+def _student(job, pipe, questions):
+    """Run the cells in one namespace, then answer one question after the other until there are no more."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     _call("prctl", _DUMPABLE, 1, 0, 0, 0)
     for name, data in job["files"].items():
@@ -218,8 +217,10 @@ def _student(job, pipe):
     for index, cell in enumerate(job["code"]):
         name = f"<cell {index + 1}>"
         _step(job, tell, "cell", index, lambda c=cell, n=name: exec(compile(c, n, "exec"), module.__dict__))
-    for index, wanted in enumerate(job["names"]):
-        _step(job, tell, "answer", index, lambda wanted=wanted: _answer(module.__dict__, wanted))
+    with open(questions, "rb") as lines:
+        for line in lines:
+            asked = json.loads(line)
+            _step(job, tell, "answer", asked["ask"], lambda wanted=asked["question"]: _answer(module.__dict__, wanted))
     with contextlib.suppress(BaseException):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -271,7 +272,7 @@ def _settle(job, root):
     os.chdir(home / Path(WORK).name)
 
 
-def main(pipe):
+def main(pipe, questions):
     """Do the job of standard input, and end as its first process ends."""
     job = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
@@ -289,9 +290,10 @@ def main(pipe):
         _call("prctl", _DUMPABLE, 0, 0, 0, 0)  # closed to the student, who is the same user
         student = os.fork()
         if not student:
-            _student(job, pipe)
+            _student(job, pipe, questions)
     except BaseException as error:
         os.write(pipe, json.dumps({"failed": str(error)}).encode() + b"\n")
         os._exit(1)
     os.close(pipe)
+    os.close(questions)
     os._exit(_watch(job, student))

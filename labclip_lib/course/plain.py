@@ -1,8 +1,8 @@
 """Plain data between two processes of which one is not trusted: strict JSON, arrays as .npy; nothing is ever unpickled.
 
-None, bool, int, float, str, list, tuple, dict, numpy arrays of numbers, and torch tensors, which arrive as arrays.
-JSON's own types stand for themselves, `{"float": "nan"}`, `{"tuple": []}`, `{"dict": [[key, value]]}` and
-`{"npy": base64}` for the others.
+None, bool, int, float, str, list, tuple, dict, numpy arrays of numbers, and torch tensors. JSON's own types stand for
+themselves, `{"float": "nan"}`, `{"tuple": []}`, `{"dict": [[key, value]]}`, `{"npy": base64}` and `{"tensor": base64}`
+for the others. Tensors arrive on the CPU, without their gradients, those of bfloat16 as float32.
 """
 
 import base64
@@ -46,8 +46,8 @@ def encode(value, size, depth=0):
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if torch and (kind is torch.Tensor or kind is torch.nn.Parameter):
         value = value.detach().cpu()
-        value = (value.float() if value.dtype is torch.bfloat16 else value).numpy()
-        kind = type(value)
+        value = (value.float() if value.dtype is torch.bfloat16 else value).resolve_conj().resolve_neg().numpy()
+        return {"tensor": encode(value, size)["npy"]}
     if numpy and kind.__module__ == "numpy" and issubclass(kind, (numpy.number, numpy.bool_)):
         value, item = numpy.asarray(value), value.item()
         if type(item) in (bool, int, float):
@@ -97,8 +97,13 @@ def decode(value, depth=0):
                 raise NotPlain("is a dict whose keys are not all text and numbers below 2**60")
             found[key] = decode(item, depth + 1)
         return found
-    if tag == "npy" and type(inner) is str:
-        return _array(base64.b64decode(inner, validate=True))
+    if tag in ("npy", "tensor") and type(inner) is str:
+        array = _array(base64.b64decode(inner, validate=True))
+        if tag == "npy":
+            return array
+        import torch
+
+        return torch.from_numpy(array)
     raise NotPlain("is no plain data")
 
 

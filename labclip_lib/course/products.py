@@ -54,7 +54,7 @@ def check_source(notebook):
     mistakes, seen = [], {}
     for number, cell in enumerate(nbformat.v4.reads(json.dumps(notebook)).cells, 1):  # joins stored lines
         mistakes += [f"Cell {number} {what}." for what in _mistakes(cell)]
-        for name, value in (("id", cell.id), ("grade_id", _grading(cell).get("grade_id"))):
+        for name, value in (("id", cell.id), ("grade_id", grading_of(cell).get("grade_id"))):
             if value and (first := seen.setdefault((name, str(value)), number)) != number:
                 mistakes.append(f"Cells {first} and {number} have one {name}, {value!r}; give each its own.")
     return mistakes
@@ -62,7 +62,7 @@ def check_source(notebook):
 
 def points(notebook):
     """{grade_id: points} of the graded cells, in their order. Raises ValueError with the notebook's first mistake."""
-    graded = [grading for grading in map(_grading, _sound(notebook).cells) if grading.get("grade")]
+    graded = [grading for grading in map(grading_of, _sound(notebook).cells) if grading.get("grade")]
     return {grading["grade_id"]: grading["points"] for grading in graded}
 
 
@@ -154,6 +154,11 @@ def leaks(where, *sources):
     return sorted(found)
 
 
+def as_bytes(notebook):
+    """A product as the bytes of its file, the same each time."""
+    return (nbformat.v4.writes(notebook) + "\n").encode()
+
+
 def _sound(notebook, before=""):
     """A copy of a notebook without mistakes."""
     if mistakes := check_source(notebook):
@@ -161,7 +166,7 @@ def _sound(notebook, before=""):
     return nbformat.v4.reads(json.dumps(notebook))
 
 
-def _grading(cell):
+def grading_of(cell):
     return grading if isinstance(grading := cell.metadata.get("nbgrader"), dict) else {}
 
 
@@ -188,14 +193,14 @@ def _parts(cell):
             inside = None
     if inside:
         wrong.append(f"has a {inside} region with no end; add ### END {inside}")
-    if "instructor" in cell.metadata.get("tags", []) or (_grading(cell).get("solution") and not regions):
+    if "instructor" in cell.metadata.get("tags", []) or (grading_of(cell).get("solution") and not regions):
         public, secret = CODE_STUB if cell.cell_type == "code" else TEXT_STUB, cell.source.split("\n")
     return public, secret, regions, wrong
 
 
 def _mistakes(cell):
     """What is wrong with one cell, each the rest of a sentence that begins with its number."""
-    kind, grading = cell.cell_type, _grading(cell)
+    kind, grading = cell.cell_type, grading_of(cell)
     code, grade, solved = kind == "code", grading.get("grade"), grading.get("solution")
     flags, name, value = (grade, solved, grading.get("locked")), grading.get("grade_id"), grading.get("points", 0)
     public, _, regions, wrong = _parts(cell)
@@ -226,7 +231,7 @@ def _parses(source):
 
 
 def _student_cell(cell):
-    public, grading, solved = "\n".join(_parts(cell)[0]), _grading(cell), _grading(cell).get("solution")
+    public, grading, solved = "\n".join(_parts(cell)[0]), grading_of(cell), grading_of(cell).get("solution")
     made = _cell(cell, public, attachments=not solved)
     locked = not solved and bool(grading.get("grade") or grading.get("locked"))
     if locked or solved:
@@ -241,7 +246,7 @@ def _student_cell(cell):
 def _cell(cell, source, attachments):
     metadata = {key: cell.metadata[key] for key in ("tags", "nbgrader") if key in cell.metadata}
     if "nbgrader" in metadata:
-        metadata["nbgrader"] = {key: _grading(cell)[key] for key in GRADING if key in _grading(cell)}
+        metadata["nbgrader"] = {key: grading_of(cell)[key] for key in GRADING if key in grading_of(cell)}
     made = {"cell_type": cell.cell_type, "id": cell.id, "metadata": metadata, "source": source}
     made |= {"outputs": [], "execution_count": None} if cell.cell_type == "code" else {}
     made |= {"attachments": cell.attachments} if attachments and "attachments" in cell else {}
@@ -259,7 +264,7 @@ def _products(source, out, address):
     made = {"student": student(notebook), "solution": solution(notebook), "colab": colab(notebook, address)}
     for _, line in leaks(made["student"], notebook):
         raise ValueError(f"Students would still see {line[:80]!r}; take it out of the source's tags or attachments.")
-    return {Path(out, kind, Path(source).name): (nbformat.v4.writes(it) + "\n").encode() for kind, it in made.items()}
+    return {Path(out, kind, Path(source).name): as_bytes(it) for kind, it in made.items()}
 
 
 def _forms(line):

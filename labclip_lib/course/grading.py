@@ -1,0 +1,168 @@
+"""Mark one submission: its code runs in a sandbox, and the tests run here, where no code of a student ever does.
+
+A test cell sees what the set-up cells of the instructor's notebook define and, under the names that it mentions, what
+the student wrote: a variable as a copy in plain data, a function as a stand-in that sends its arguments to the sandbox
+and returns the answer in plain data. So an object that is equal to everything, a patched numpy or a rewritten check
+change nothing here.
+"""
+
+import ast
+import builtins
+import contextlib
+import io
+import math
+import random
+import re
+
+import numpy as np
+import torch
+
+from labclip_lib.course import products
+from labclip_lib.course.plain import NotPlain
+from labclip_lib.course.sandbox import GUARDS, Sandbox
+from labclip_lib.course.submission import Rejected, without_magics
+
+SETUP_TAG = "setup-imports"
+# What one call or one cell may take, and all of them together; a notebook that imports torch needs 1 GB.
+LIMITS = {"seconds": 300, "step_seconds": 60, "cpu_seconds": 300, "memory_mb": 3072, "processes": 32}
+RAISED = re.compile(r"raised (\w+): ?(.*)", re.DOTALL)
+
+
+class NoAnswer(Exception):
+    """What the student's function or variable should have been is not there; the message says why."""
+
+
+def is_test(grading):
+    """Whether nbgrader's metadata of a cell make it a test, marked by running it."""
+    return bool(grading.get("grade")) and not grading.get("solution")
+
+
+def mark(source, submission, require=GUARDS, **limits):
+    """Run and mark one Submission against the instructor's notebook `source`.
+
+    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which the sandbox explains.
+    Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for a written answer that
+    waits for its reader; cells, a list of [number, reason] of the student's cells that did not end well; leaderboard,
+    {name: float}, what test cells put into a variable of that name. The same submission gives the same marks.
+    Raises Rejected when the sandbox cannot take the submission, and ValueError like the sandbox.
+    """
+    tests = {}
+    setup = [without_magics(cell.source) for cell in source.cells if SETUP_TAG in cell.metadata.get("tags", [])]
+    for cell in source.cells:
+        if is_test(grading := products.grading_of(cell)):
+            tests[grading["grade_id"]] = cell.source
+    numbers, code = submission.code(skip=tests)
+    marks, leaderboard = [], {}
+    try:
+        with Sandbox(code, require=require, **LIMITS | limits) as box:
+            base = _quietly(lambda: _run_setup(setup))
+            for cell in source.cells:
+                grading = products.grading_of(cell)
+                if not grading.get("grade"):
+                    continue
+                points, name = float(grading["points"]), grading["grade_id"]
+                score, reason, found = (
+                    _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
+                    if name in tests
+                    else (*_read(cell, submission.text(name)), {})
+                )
+                leaderboard |= found
+                marks.append({"grade_id": name, "points": points, "score": score, "reason": reason})
+    except RuntimeError as error:
+        raise Rejected(f"It could not be run: {error}") from None
+    ended = [[n, reason] for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)]
+    return {"marks": marks, "cells": ended, "leaderboard": leaderboard}
+
+
+def _quietly(work):
+    """Run trusted code with the same random numbers for every submission; what it prints goes nowhere."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return work()
+
+
+def _run_setup(cells):
+    namespace = {"__name__": "__main__"}
+    for cell in cells:
+        exec(compile(cell, "<set-up>", "exec"), namespace)
+    return namespace
+
+
+def _run_test(source, points, base, box):
+    """Score, reason and leaderboard of one test cell."""
+    tree = ast.parse(source)
+    namespace = dict(base)
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    for name in sorted({node.id for node in names} - bound - namespace.keys() - set(dir(builtins))):
+        with contextlib.suppress(NoAnswer):
+            namespace[name] = _theirs(name, box)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    score = points
+    try:
+        exec(compile(tree, "<test>", "exec"), namespace)
+        if last:
+            value = eval(compile(ast.Expression(last.value), "<test>", "eval"), namespace)
+            if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                score = min(max(float(value), 0.0), points) if math.isfinite(value) else 0.0
+    except Exception as error:
+        return 0.0, _reason(error, box), {}
+    found = {name: float(value) for name, value in namespace.get("leaderboard", {}).items() if math.isfinite(value)}
+    return score, "" if score == points else f"{score:g} of {points:g} points for how well it does", found
+
+
+def _theirs(name, box):
+    """What a test cell sees under the name of something that the student wrote. Raises NoAnswer for nothing."""
+    answer = box.value(name)
+    if answer.reason is None:
+        return answer.value
+    if answer.reason == "is missing":
+        raise NoAnswer
+
+    def stand_in(*args, **keywords):
+        try:
+            answer = box.call(name, *args, **keywords)
+        except NotPlain as error:
+            raise TypeError(f"a test gives {name} an argument that {error}") from None
+        if answer.reason is None:
+            return answer.value
+        raised = RAISED.fullmatch(answer.reason)
+        kind = getattr(builtins, raised[1], None) if raised else None
+        error = NoAnswer(f"{name} {answer.reason}")
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            with contextlib.suppress(TypeError):  # some want more than a message
+                error = kind(raised[2])
+        error.theirs = f"{name} {answer.reason}"
+        raise error
+
+    stand_in.__name__ = name
+    return stand_in
+
+
+def _reason(error, box):
+    """Why a test failed, without a line of it: what its author wants to be read is in the message."""
+    message = " ".join(str(error).split())[:600]
+    if said := getattr(error, "theirs", None):
+        return f"{said.split()[0]} is not answered yet" if _is_stub(said) else said
+    if isinstance(error, AssertionError):
+        return message or "a check failed"
+    if isinstance(error, NameError) and error.name:
+        failed = next((reason for reason in box.cells if reason and not _is_stub(reason)), None)
+        after = f"; one of your cells {failed}" if failed else "; is its cell still there?"
+        return f"{error.name} is missing{after}"
+    return f"a check stopped with {type(error).__name__}: {message}"
+
+
+def _is_stub(reason):
+    return "raised NotImplementedError" in reason
+
+
+def _read(cell, text):
+    """Score and reason of a written answer before anybody has read it."""
+    if text is None:
+        return 0.0, "the cell is not there any more"
+    if not text.strip() or text.strip() in ("\n".join(products.TEXT_STUB), "\n".join(products.CODE_STUB)):
+        return 0.0, "not answered"
+    return None, ""

@@ -1,0 +1,165 @@
+"""A student's notebook, which nobody should trust: read it, or say in a sentence why it cannot be graded."""
+
+import ast
+import json
+import re
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+LARGEST_MB = 20
+MAGIC = re.compile(r"^(\s*)[%!]")
+
+
+class Rejected(ValueError):
+    """Why a submission is not graded: a sentence for the student and the instructor. It is never a score of 0."""
+
+
+class Submission(NamedTuple):
+    """`cells`: a dict each, with its type ("code", "markdown", "raw"), its source, and its grade_id or None."""
+
+    cells: list
+
+    def code(self, skip=()):
+        """The code cells to run, without those of the grade_ids `skip`: (numbers counted from 1, sources).
+
+        A magic or a shell command, which only a notebook server understands, gives way to `pass`.
+        """
+        kept = [
+            (i, c["source"]) for i, c in enumerate(self.cells, 1) if c["type"] == "code" and c["grade_id"] not in skip
+        ]
+        return [number for number, _ in kept], [without_magics(source) for _, source in kept]
+
+    def text(self, grade_id):
+        """The source of the cell `grade_id`, or None where it was deleted."""
+        return next((cell["source"] for cell in self.cells if cell["grade_id"] == grade_id), None)
+
+
+def find(folder, name):
+    """The submitted file in a student's folder: NAME.ipynb, or one .zip that holds it. Raises Rejected."""
+    files = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
+    wanted = [path for path in files if path.name == f"{name}.ipynb"] or [
+        path for path in files if path.suffix == ".zip"
+    ]
+    if not wanted:
+        seen = ", ".join(repr(path.name)[:80] for path in files[:5]) or "nothing"
+        raise Rejected(f"There is {seen} in place of {name}.ipynb; give the file this name again.")
+    if len(wanted) > 1:
+        raise Rejected(f"There are {len(wanted)} zip files and no {name}.ipynb; hand in one file.")
+    if not stat.S_ISREG(wanted[0].lstat().st_mode):
+        raise Rejected(f"{wanted[0].name} is a link or no plain file; hand in the notebook itself.")
+    return wanted[0]
+
+
+def read(path, name, known):
+    """The Submission in a file that `find` found.
+
+    name: of the assignment. known: the grade_ids of its source, some of which must be there. Raises Rejected.
+    """
+    path = Path(path)
+    data = _unzipped(path, name) if path.suffix == ".zip" else _bounded(path)
+    try:
+        notebook = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Rejected(f"{path.name} is not JSON, as a notebook is; save it again from Jupyter or Colab.") from None
+    del data
+    if not _is_notebook(notebook):
+        raise Rejected(f"{path.name} is not a notebook of format 4; save it again from Jupyter or Colab.")
+    cells = [_cell(cell) for cell in notebook["cells"]]
+    for key, what in (("id", "id"), ("grade_id", "grade_id")):
+        names = [cell[key] for cell in cells if cell[key] is not None]
+        if twice := sorted({value for value in names if names.count(value) > 1}):
+            raise Rejected(
+                f"Two cells have one {what}, {twice[0][:60]!r}; delete the copy, and keep the cell you want marked."
+            )
+    if not any(cell["grade_id"] in known for cell in cells):
+        raise Rejected(
+            f"No cell of {path.name} has the metadata of {name} any more; copy your answers into the notebook that was "
+            f"released, and hand that in."
+        )
+    return Submission(cells)
+
+
+def _bounded(path):
+    size = path.stat().st_size
+    if size > LARGEST_MB * 2**20:
+        raise Rejected(
+            f"{path.name} has {size / 2**20:,.0f} MB, and {LARGEST_MB} are the most; clear its outputs and save it."
+        )
+    return path.read_bytes()
+
+
+def _unzipped(path, name):
+    """The one notebook in a zip file, read in memory: nothing is unpacked anywhere."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+            for member in members:
+                if ".." in PurePosixPath(member.filename.replace("\\", "/")).parts or member.filename[:1] in "/\\":
+                    raise Rejected(
+                        f"{path.name} holds the path {member.filename[:80]!r}, which leads out of it; zip it again."
+                    )
+            found = [m for m in members if PurePosixPath(m.filename).name == f"{name}.ipynb"]
+            if len(found) != 1:
+                raise Rejected(
+                    f"{path.name} holds {len(found)} files called {name}.ipynb and should hold one; zip it again."
+                )
+            if found[0].flag_bits & 1:
+                raise Rejected(f"{path.name} has a password; hand it in without one.")
+            with archive.open(found[0]) as file:
+                data = file.read(LARGEST_MB * 2**20 + 1)
+    except Rejected:
+        raise
+    except Exception as error:  # zipfile and its decompressors raise many kinds
+        raise Rejected(
+            f"{path.name} cannot be unpacked ({type(error).__name__}); hand in the notebook itself."
+        ) from None
+    if len(data) > LARGEST_MB * 2**20:
+        raise Rejected(
+            f"{name}.ipynb in {path.name} has more than {LARGEST_MB} MB; clear its outputs and save it again."
+        )
+    return data
+
+
+def _is_notebook(notebook):
+    return (
+        type(notebook) is dict
+        and notebook.get("nbformat") == 4
+        and type(notebook.get("cells")) is list
+        and all(
+            type(cell) is dict
+            and cell.get("cell_type") in ("code", "markdown", "raw")
+            and type(cell.get("metadata", {})) is dict
+            and (type(cell.get("source")) is str or _is_lines(cell.get("source")))
+            for cell in notebook["cells"]
+        )
+    )
+
+
+def _is_lines(source):
+    return type(source) is list and all(type(line) is str for line in source)
+
+
+def _cell(cell):
+    metadata = cell.get("metadata", {})
+    grading = metadata.get("nbgrader")
+    grade_id = grading.get("grade_id") if type(grading) is dict else None
+    own = cell.get("id", metadata.get("id"))  # Colab keeps ids in the metadata
+    return {
+        "type": cell["cell_type"],
+        "source": "".join(cell["source"]),
+        "grade_id": grade_id if type(grade_id) is str else None,
+        "id": own if type(own) is str else None,
+    }
+
+
+def without_magics(source):
+    """The source of a code cell as Python: magics and shell commands give way to `pass`."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if source.lstrip().startswith("%%"):
+            return "pass"
+        return "\n".join(MAGIC.sub(r"\1pass  # \g<0>", line) for line in source.split("\n"))
+    return source
