@@ -96,6 +96,24 @@ def main(argv=None):
     redo.add_argument("--precision", default="float32", help="float32 or bfloat16, of the towers")
     redo.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     redo.set_defaults(run=commands.run_reproduce)
+    course = verbs.add_parser("course", help="make, release and grade the assignments of a course").add_subparsers(
+        dest="step", required=True, metavar="step"
+    )
+    make = course.add_parser("new", help="make a course folder, with the book's assignments in it")
+    make.add_argument("folder", type=Path)
+    make.set_defaults(run=lambda args: _course("run_new", args))
+    for step, what in (
+        ("release", "write the students' notebook, and look for solutions in everything they get"),
+        ("grade", "mark what was handed in and has changed since; stopped, the same again goes on"),
+        ("report", "the gradebook, feedback for each student, marks as CSV, and an overview"),
+    ):
+        each = course.add_parser(step, help=what)
+        each.add_argument("assignment", help="its name, such as 1-infonce")
+        each.add_argument("--course", type=Path, default=Path("."), help="the course folder (default: this one)")
+        if step == "grade":
+            each.add_argument("--jobs", type=int, default=1, help="submissions at once (default: 1)")
+            each.add_argument("--seconds", type=float, default=300, help="of one submission (default: 300)")
+        each.set_defaults(run=lambda args, step=step: _course(f"run_{step}", args))
     args = parser.parse_args(argv)
     try:
         return args.run(args)
@@ -105,6 +123,12 @@ def main(argv=None):
     except (ValueError, OSError) as error:
         print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
         return 2
+
+
+def _course(name, args):
+    from labclip_lib.course import commands as steps  # nbformat, which `doctor` does without
+
+    return getattr(steps, name)(args)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ SECRET = "a hidden test with a number of its own"
 CELLS = [
     ("markdown", "# A toy", None, []),
     ("code", "import numpy as np", None, ["setup-imports"]),
-    ("code", 'def mean(x):\n    """The mean of x, (N,)."""\n    ### BEGIN SOLUTION\n    return np.asarray(x).sum() / len(x)\n'
-     "    ### END SOLUTION", ("mean", False, True, None), []),
+    ("code", 'def mean(x):\n    """The mean of x, (N,)."""\n    ### BEGIN SOLUTION\n'
+     "    return np.asarray(x).sum() / len(x)\n    ### END SOLUTION", ("mean", False, True, None), []),
     ("code", 'assert abs(mean([1, 2, 3]) - 2) < 1e-9, "the mean of 1, 2, 3 is 2: did you divide by n - 1?"\n'
      "### BEGIN HIDDEN TESTS\n# a hidden test with a number of its own\n"
      'assert abs(mean(np.array([5.0, 7.5])) - 6.25) < 1e-9, "wrong for an array"\n### END HIDDEN TESTS',
      ("mean-test", True, False, 6), []),
-    ("code", "def best(x):\n    ### BEGIN SOLUTION\n    return int(np.argmax(x))\n    ### END SOLUTION\n", ("best", False, True, None), []),
+    ("code", "def best(x):\n    ### BEGIN SOLUTION\n    return int(np.argmax(x))\n    ### END SOLUTION\n",
+     ("best", False, True, None), []),
     ("code", 'assert best([1, 3, 2]) == 1, "not the place of the largest"\n### BEGIN HIDDEN TESTS\n'
      'share = np.mean([best(np.eye(5)[i]) == i for i in range(5)])\nleaderboard = {"share": share}\n4 * share\n'
      "### END HIDDEN TESTS", ("best-test", True, False, 4), []),

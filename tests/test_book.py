@@ -32,9 +32,11 @@ ROOMS = [
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.sandbox", "course.products",
-    "plots", "table_figure", "scoreboard", "panel", "widgets",
-    "blind_game", "exercises", "checks", "doctor", "commands", "__main__",
+    "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.talk",
+    "course.sandbox", "course.setup_cell", "course.products", "course.submission", "course.grading", "course.folder",
+    "course.batch", "plots", "table_figure", "scoreboard", "panel", "widgets",
+    "blind_game", "exercises", "checks", "course.feedback", "course.gradebook", "course.commands", "doctor", "commands",
+    "__main__",
 ]  # fmt: skip
 SETUP = """
 import numpy as np
@@ -183,7 +185,7 @@ def test_every_room_has_its_place_and_its_tests():
     assert files == {file_of(room) for room in ROOMS}
     for room in ROOMS:
         # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
-        inside = {"commands": "main", "course.plain": "course_sandbox", "course.inside": "course_sandbox"}
+        inside = {"commands": "main"} | dict.fromkeys(["course.plain", "course.inside", "course.talk"], "course_sandbox")
         tests = inside.get(room, room.strip("_").replace(".", "_"))
         assert (ROOT / "tests" / f"test_{tests}.py").is_file(), room
 

@@ -1,0 +1,61 @@
+import json
+
+import nbformat
+import pytest
+from course_toy import answered, toy
+
+from labclip_lib.__main__ import main
+from labclip_lib.course import folder, products
+from labclip_lib.course.sandbox import guards
+
+
+@pytest.fixture
+def course(tmp_path, capsys, monkeypatch):
+    """A course with the toy in it, made by the command; the working folder is the course."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    nbformat.write(toy(), sources / "toy.ipynb")
+    monkeypatch.setattr(folder.new, "__defaults__", (sources,))
+    assert main(["course", "new", str(tmp_path / "my course")]) == 0
+    assert "with the assignments toy." in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "my course")
+    return tmp_path / "my course"
+
+
+def test_new_takes_the_books_assignments(tmp_path, root, capsys):
+    assert main(["course", "new", str(tmp_path / "a")]) == 0
+    made = {path.stem for path in (tmp_path / "a").glob("source/*/*.ipynb")}
+    assert made == {path.stem for path in (root / "chapters" / "assignments").glob("*.ipynb")}
+
+
+def test_release_and_grade(course, capsys):
+    assert main(["course", "release", "toy"]) == 0
+    released = course / "release" / "toy" / "toy.ipynb"
+    assert "No line of a solution" in capsys.readouterr().out and not products.leaks(released, toy())
+    if "files" not in guards():
+        pytest.skip("no namespaces can be made here")
+    for student in ("ada", "bob"):
+        (course / "submitted" / student / "toy").mkdir(parents=True)
+    notebook = answered(nbformat.read(released, 4))
+    (course / "submitted" / "ada" / "toy" / "toy.ipynb").write_text(json.dumps(notebook))
+    (course / "submitted" / "bob" / "toy" / "toy (1).ipynb").write_text(json.dumps(notebook))
+    assert main(["course", "grade", "toy", "--jobs", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "ada  graded    10 of 10 points, and 5 to be marked by hand"
+    assert lines[1].startswith("bob  rejected  There is 'toy (1).ipynb' in place of toy.ipynb")
+    assert lines[-1] == "1 graded, 1 rejected, 0 failed."
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["release", "tox"], "No assignment 'tox'"),
+        (["grade", "toy"], "Nothing was handed in for toy"),
+        (["grade", "toy", "--course", "/"], "/ is no course folder"),
+        (["new", "."], ". is not empty"),
+    ],
+)
+def test_mistakes_are_one_sentence(course, capsys, words, said):
+    assert main(["course", *words]) == 2
+    error = capsys.readouterr().err
+    assert said.lower() in error.lower().replace("there is no", "no") and error.count("\n") == 1
