@@ -1,6 +1,9 @@
 # make book    build the site, every notebook executed, warnings are errors
 # make test    unit tests, then every notebook
-# make lint    style, stripped notebooks, spelling
+# make lint    style, stripped notebooks, spelling, nothing out of date
+# make derive  write the address in _config.yml into all that repeats it, and the assignments' products;
+#              with ADDRESS=https://github.com/YOU/YOUR-FORK that address first
+# make slides  the book, and slides of each chapter
 # make serve   build the book and show it at http://localhost:8000
 # make clean   remove what was built; the environment stays (delete .venv to start afresh)
 
@@ -19,20 +22,30 @@ endif
 # A notebook that calls a shell command must find this environment's python first.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: book test lint serve clean
+# Assignments' products are no notebooks to check: `derive` compares them with their sources.
+NOTEBOOKS = $(wildcard chapters/*.ipynb chapters/assignments/*.ipynb)
+
+.PHONY: book test lint derive slides serve clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 300 chapters
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 300 $(NOTEBOOKS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/nbstripout --verify --keep-id $(wildcard chapters/*.ipynb)
+	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/codespell
+	$(BIN)/python tools/derive.py --check
+
+derive: $(READY)
+	$(BIN)/python tools/derive.py $(if $(ADDRESS),--address $(ADDRESS))
+
+slides: book
+	$(BIN)/python tools/slides.py
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000

@@ -17,6 +17,7 @@ from labclip_lib.benchmarks import sugarcrepe
 from labclip_lib.benchmarks.evaluate import evaluate
 from labclip_lib.benchmarks.results import Results
 from labclip_lib.checks import CheckFailed
+from labclip_lib.course.setup_cell import set_up_cell
 from labclip_lib.diagnosis import Measure
 from labclip_lib.hard_negatives import SUBSETS, load_hard_negatives
 
@@ -34,8 +35,8 @@ ROOMS = [
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
     "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.talk",
     "course.sandbox", "course.setup_cell", "course.products", "course.submission", "course.grading", "course.folder",
-    "course.batch", "plots", "table_figure", "scoreboard", "panel", "widgets",
-    "blind_game", "exercises", "checks", "course.feedback", "course.gradebook", "course.commands", "doctor", "commands",
+    "course.batch", "course.gradebook", "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
+    "blind_game", "exercises", "checks", "course.report_page", "course.commands", "doctor", "commands",
     "__main__",
 ]  # fmt: skip
 SETUP = """
@@ -52,6 +53,11 @@ def cells(path, tag=None):
     """The code cells of a notebook, or those that bear a tag."""
     found = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
     return [cell for cell in found if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+def repository():
+    """Where the book lives, as _config.yml says."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
 
 
 def tracked():
@@ -85,6 +91,14 @@ def test_notebook_is_stored_clean(path):
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in cells(path):
         assert cell.outputs == [] and cell.execution_count is None
+
+
+@by_name
+def test_notebook_opens_with_the_set_up_cell(path):
+    """The same in every chapter, id and tag too; what it does is in test_setup_cell.py."""
+    opening = cells(path)[0]
+    assert opening.source == set_up_cell(repository()["url"]), "run `make derive`"
+    assert opening.id == cells(NOTEBOOKS[0])[0].id and opening.metadata == {"tags": ["hide-input"]}
 
 
 @by_name
@@ -165,7 +179,8 @@ def imports(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labclip_lib"):
             rest = node.module.removeprefix("labclip_lib").lstrip(".")
-            yield from {"": names(node), "benchmarks": [f"benchmarks.{n}" for n in names(node)]}.get(rest, [rest])
+            folder = rest and (ROOT / "labclip_lib" / rest).is_dir()
+            yield from [f"{rest}.{name}" for name in names(node)] if folder else [rest] if rest else names(node)
         elif isinstance(node, ast.ImportFrom) and node.level:
             yield from [node.module] if node.module else names(node)
         elif isinstance(node, ast.Import):
@@ -185,7 +200,8 @@ def test_every_room_has_its_place_and_its_tests():
     assert files == {file_of(room) for room in ROOMS}
     for room in ROOMS:
         # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
-        inside = {"commands": "main"} | dict.fromkeys(["course.plain", "course.inside", "course.talk"], "course_sandbox")
+        inside = {"commands": "main", "course.setup_cell": "setup_cell"}
+        inside |= dict.fromkeys(["course.plain", "course.inside", "course.talk"], "course_sandbox")
         tests = inside.get(room, room.strip("_").replace(".", "_"))
         assert (ROOT / "tests" / f"test_{tests}.py").is_file(), room
 
@@ -206,7 +222,7 @@ def test_figures_and_checks_are_for_the_chapters(room):
 
 def test_repository_address_is_the_one_of_the_config():
     """Badges, clone commands and citations all lead to the same place."""
-    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].removesuffix("/")
+    address = repository()["url"].removesuffix("/")
     owner, name = address.removeprefix("https://github.com/").split("/")
     asked = re.compile(
         r"(?:colab\.research\.google\.com/github|mybinder\.org/v2/gh"
@@ -225,3 +241,34 @@ def test_no_file_names_a_path_of_somebody_s_machine():
         assert str(ROOT) not in text, file
         found = path.search(text)
         assert not found, f"{file}: {text[max(0, found.start() - 30) : found.end() + 30]!r}"
+
+
+# What GitHub does with it
+
+
+def test_workflow_checks_everything_and_publishes_the_default_branch():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "book.yml").read_text())
+    assert workflow[True] == ["push", "pull_request"]  # to YAML the key `on` is a truth value
+    check, publish = workflow["jobs"]["check"], workflow["jobs"]["publish"]
+    commands = [step["run"] for step in check["steps"] if "run" in step]
+    targets = re.findall(r"(?m)^(\w+):", (ROOT / "Makefile").read_text())
+    made = [command.split()[1] for command in commands if command.startswith("make ")]
+    assert {"lint", "test"} < set(made) <= set(targets) and {"book", "slides"} & set(made)
+    assert commands.index("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0") < commands.index("make test")
+    assert workflow["permissions"] == {"contents": "read"}
+    assert publish["needs"] == "check" and publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert "github.ref_name == github.event.repository.default_branch" in publish["if"]
+    (site,) = [step["with"]["path"] for step in check["steps"] if "upload-pages" in step.get("uses", "")]
+    assert site == "_build/html"
+    for job in (check, publish):
+        for step in job["steps"]:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/none@v0"))
+
+
+def test_form_for_what_stands_in_a_student_s_way():
+    form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "chapter.yml").read_text())
+    fields = {field["id"]: field["attributes"] for field in form["body"]}
+    titles = [nbformat.read(path, 4).cells[0].source.splitlines()[0].lstrip("# ") for path in NOTEBOOKS]
+    assert fields["chapter"]["options"][: len(titles)] == [f"{n}. {title}" for n, title in enumerate(titles, 1)]
+    assert fields.keys() == {"chapter", "section", "seen", "expected", "where", "versions"}
+    assert "python -m labclip_lib doctor" in fields["versions"]["description"]

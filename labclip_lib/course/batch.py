@@ -1,5 +1,6 @@
 """Grade all that was handed in for an assignment: each submission by itself, so that none harms another or is lost."""
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -7,6 +8,7 @@ import resource
 import signal
 import stat
 import time
+import traceback
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -14,12 +16,14 @@ from tqdm.auto import tqdm
 
 import labclip_lib
 from labclip_lib.course import products
-from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.inside import die_with_parent
+from labclip_lib.course.sandbox import GUARDS, guards, on_one_line
 from labclip_lib.course.submission import LARGEST_MB, Rejected, find, read
+from labclip_lib.course.talk import shown
 from labclip_lib.embed import write_atomically
 
 COMPARING_MB = 4096  # of memory, for the tests of one submission
-COMPARING_SECONDS = 120  # on top of what the student's code may take
+SLACK_SECONDS = 60  # for a test cell, on top of what the student's code may take; what comes later is broken
 
 
 def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
@@ -30,13 +34,17 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
     again what had failed. jobs: submissions at once. require, limits: as of `grading.mark`.
     Raises ValueError for a mistake in the course's folder or in the source, and for a guard that this machine lacks.
     """
-    if missing := sorted(set(require) - guards()):
+    if missing := sorted(set(require) - (offered := guards())):
         raise ValueError(
             f"This machine cannot guard {', '.join(missing)} against the code of students; grade on Linux 5.14 or "
             f"later, as root or where users may make namespaces."
         )
     source = course.source(assignment)
-    products.read_source(source)
+    if seen := [folder for folder in shown() if course.root.resolve().is_relative_to(folder)]:
+        raise ValueError(
+            f"The code of students can read {seen[0]}, and {course.root} is in it; move the course elsewhere."
+        )
+    tests = len(products.points(products.read_source(source)))
     said = json.dumps([labclip_lib.__version__, sorted(limits.items())]).encode()
     salt = hashlib.sha256(source.read_bytes() + said).digest()
     done, todo = {}, []
@@ -48,19 +56,19 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
         else:
             todo.append((folder, path, {"student": student, "assignment": assignment, "digest": digest}))
     with tqdm(total=len(todo), desc=assignment, disable=None if shows else True) as bar:
-        for result in _work(todo, source, jobs, dict(limits, require=require)):
+        most = limits.get("seconds", 300) + SLACK_SECONDS * (tests + 1)
+        for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
             done[result["student"]] = result
             bar.update()
     return dict(sorted(done.items()))
 
 
-def _work(todo, source, jobs, options):
+def _work(todo, source, jobs, most, options):
     """Yield the results of all that is to do, in the order in which they are done."""
     # A new process is a copy of one that has the libraries loaded and has read nothing of a student's.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["labclip_lib.course.grading"])
     waiting, running = todo[::-1], {}
-    most = options.get("seconds", 300) + COMPARING_SECONDS
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -78,10 +86,11 @@ def _work(todo, source, jobs, options):
                 process.join()
                 del running[sentinel]
                 result = _load(path)
-                if result.get("digest") != about["digest"] or result.get("status") == "failed":
+                if result.get("digest") != about["digest"] or (result.get("status") == "failed" and process.exitcode):
                     why = f"took longer than {most:g} s" if late else f"exit status {process.exitcode}"
-                    result = about | {"status": "failed", "reason": f"Grading broke off ({why}); grade again."}
-                    _save(path, result)
+                    result = _failed(about, why)
+                    with contextlib.suppress(OSError):  # on a full disk the others still have their results
+                        _save(path, result)
                 yield result
     finally:
         for process, *_ in running.values():
@@ -92,6 +101,7 @@ def _grade_one(job, source, options):
     """In a process of its own: grade one submission and write its result."""
     from labclip_lib.course.grading import mark  # torch; the process that starts this one does not need it
 
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (COMPARING_MB << 20,) * 2)
     folder, path, about = job
@@ -101,8 +111,15 @@ def _grade_one(job, source, options):
         known = {products.grading_of(cell).get("grade_id") for cell in notebook.cells} - {None}
         result = {"status": "graded", "reason": None} | mark(notebook, read(find(folder, name), name, known), **options)
     except Rejected as error:
-        result = {"status": "rejected", "reason": str(error)}
+        result = {"status": "rejected", "reason": on_one_line(str(error))}
+    except Exception as error:
+        traceback.print_exc()
+        result = _failed(about, on_one_line(f"{type(error).__name__}: {error}"))
     _save(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
+
+
+def _failed(about, why):
+    return about | {"status": "failed", "reason": f"Grading broke off ({why}); grade again."}
 
 
 def _digest(folder, salt):
@@ -112,7 +129,7 @@ def _digest(folder, salt):
         about = path.lstat()
         digest.update(repr((path.name, about.st_size, stat.S_IFMT(about.st_mode))).encode())
         if stat.S_ISREG(about.st_mode):
-            with open(path, "rb") as file:
+            with contextlib.suppress(PermissionError), open(path, "rb") as file:
                 digest.update(file.read(LARGEST_MB * 2**20 + 1))
     return digest.hexdigest()
 

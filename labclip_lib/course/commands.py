@@ -34,7 +34,7 @@ def run_grade(args):
 
 
 def run_report(args):
-    from labclip_lib.course.gradebook import report  # nbgrader
+    from labclip_lib.course.report_page import report  # nbgrader, torch
 
     print(report(Course(args.course), args.assignment))
     return 0

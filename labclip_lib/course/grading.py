@@ -13,19 +13,24 @@ import io
 import math
 import random
 import re
+import signal
+import time
 
 import numpy as np
 import torch
 
 from labclip_lib.course import products
 from labclip_lib.course.plain import NotPlain
-from labclip_lib.course.sandbox import GUARDS, Sandbox
-from labclip_lib.course.submission import Rejected, without_magics
+from labclip_lib.course.sandbox import GUARDS, Sandbox, on_one_line
+from labclip_lib.course.submission import without_magics
 
 SETUP_TAG = "setup-imports"
 # What one call or one cell may take, and all of them together; a notebook that imports torch needs 1 GB.
 LIMITS = {"seconds": 300, "step_seconds": 60, "cpu_seconds": 300, "memory_mb": 3072, "processes": 32}
 RAISED = re.compile(r"raised (\w+): ?(.*)", re.DOTALL)
+
+
+COMPARING_SECONDS = 30  # of processor time, for the checks of one test cell, the student's code apart
 
 
 class NoAnswer(Exception):
@@ -37,41 +42,64 @@ def is_test(grading):
     return bool(grading.get("grade")) and not grading.get("solution")
 
 
-def mark(source, submission, require=GUARDS, **limits):
+def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS, **limits):
     """Run and mark one Submission against the instructor's notebook `source`.
 
     require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which the sandbox explains.
+    An answer that ends its process costs its own test alone: the notebook is run again for the others.
     Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for a written answer that
     waits for its reader; cells, a list of [number, reason] of the student's cells that did not end well; leaderboard,
     {name: float}, what test cells put into a variable of that name. The same submission gives the same marks.
-    Raises Rejected when the sandbox cannot take the submission, and ValueError like the sandbox.
+    Raises ValueError and RuntimeError like the sandbox, and what the set-up cells raise.
     """
-    tests = {}
+    tests, limits = {}, LIMITS | limits
     setup = [without_magics(cell.source) for cell in source.cells if SETUP_TAG in cell.metadata.get("tags", [])]
     for cell in source.cells:
         if is_test(grading := products.grading_of(cell)):
             tests[grading["grade_id"]] = cell.source
     numbers, code = submission.code(skip=tests)
-    marks, leaderboard = [], {}
-    try:
-        with Sandbox(code, require=require, **LIMITS | limits) as box:
-            base = _quietly(lambda: _run_setup(setup))
-            for cell in source.cells:
-                grading = products.grading_of(cell)
-                if not grading.get("grade"):
-                    continue
-                points, name = float(grading["points"]), grading["grade_id"]
-                score, reason, found = (
-                    _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
-                    if name in tests
-                    else (*_read(cell, submission.text(name)), {})
-                )
+    marks, leaderboard, end = [], {}, time.monotonic() + limits["seconds"]
+    with contextlib.ExitStack() as boxes:
+        box = boxes.enter_context(Sandbox(code, require=require, **limits))
+        cells, runs_through = box.cells, not box.over
+        base = _quietly(lambda: _run_setup(setup))
+        for cell in source.cells:
+            grading = products.grading_of(cell)
+            if not grading.get("grade"):
+                continue
+            points, name = float(grading["points"]), grading["grade_id"]
+            if name in tests:
+                left = end - time.monotonic()
+                if box.over and runs_through and left > 0:
+                    boxes.close()
+                    box = boxes.enter_context(Sandbox(code, require=require, **limits | {"seconds": left}))
+                with _at_most(comparing_seconds):
+                    score, reason, found = _quietly(lambda s=cell.source, p=points, b=box: _run_test(s, p, base, b))
                 leaderboard |= found
-                marks.append({"grade_id": name, "points": points, "score": score, "reason": reason})
-    except RuntimeError as error:
-        raise Rejected(f"It could not be run: {error}") from None
-    ended = [[n, reason] for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)]
+            else:
+                score, reason = _read(cell, submission.text(name))
+            marks.append({"grade_id": name, "points": points, "score": score, "reason": on_one_line(reason)})
+    ended = [[n, reason] for n, reason in zip(numbers, cells, strict=True) if reason and not _is_stub(reason)]
     return {"marks": marks, "cells": ended, "leaderboard": leaderboard}
+
+
+class _TooLong(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def _at_most(seconds):
+    """Interrupt the comparing of an answer that was chosen to make it long; waiting for an answer does not count."""
+
+    def alarm(*_):
+        raise _TooLong(f"comparing the answer took longer than {seconds:g} s")
+
+    signal.signal(signal.SIGPROF, alarm)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _quietly(work):
@@ -105,11 +133,14 @@ def _run_test(source, points, base, box):
         exec(compile(tree, "<test>", "exec"), namespace)
         if last:
             value = eval(compile(ast.Expression(last.value), "<test>", "eval"), namespace)
+            if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0:
+                value = value.item()
             if isinstance(value, int | float | np.number) and not isinstance(value, bool):
                 score = min(max(float(value), 0.0), points) if math.isfinite(value) else 0.0
-    except Exception as error:
+        board = {name: float(value) for name, value in namespace.get("leaderboard", {}).items()}
+    except BaseException as error:  # that of pytest.raises is no Exception
         return 0.0, _reason(error, box), {}
-    found = {name: float(value) for name, value in namespace.get("leaderboard", {}).items() if math.isfinite(value)}
+    found = {name: value for name, value in board.items() if math.isfinite(value)}
     return score, "" if score == points else f"{score:g} of {points:g} points for how well it does", found
 
 
@@ -131,7 +162,8 @@ def _theirs(name, box):
         raised = RAISED.fullmatch(answer.reason)
         kind = getattr(builtins, raised[1], None) if raised else None
         error = NoAnswer(f"{name} {answer.reason}")
-        if isinstance(kind, type) and issubclass(kind, Exception):
+        # A StopIteration would end a loop of the test, and what the loop checks would count as checked.
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind is not StopIteration:
             with contextlib.suppress(TypeError):  # some want more than a message
                 error = kind(raised[2])
         error.theirs = f"{name} {answer.reason}"
@@ -152,6 +184,8 @@ def _reason(error, box):
         failed = next((reason for reason in box.cells if reason and not _is_stub(reason)), None)
         after = f"; one of your cells {failed}" if failed else "; is its cell still there?"
         return f"{error.name} is missing{after}"
+    if isinstance(error, _TooLong):
+        return message
     return f"a check stopped with {type(error).__name__}: {message}"
 
 

@@ -16,16 +16,10 @@ from pathlib import Path
 
 import nbformat
 
+from labclip_lib.course.setup_cell import is_set_up_cell, set_up_cell
 from labclip_lib.embed import write_atomically
 
 CODE_STUB, TEXT_STUB = ["# YOUR CODE HERE", "raise NotImplementedError()"], ["YOUR ANSWER HERE"]
-SETUP = """\
-# Set-up: the same cell opens every chapter. It installs the library only
-# where it is missing; a torch that is already there stays as it is.
-import importlib.util
-
-if importlib.util.find_spec("labclip_lib") is None:
-    %pip install --quiet "labclip_lib @ git+{address}\""""
 SHORTEST = 8  # characters, spaces apart, of a line that can give something away
 MARKER = re.compile(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\s*")
 # To nbgrader any line with these words in capitals is a marker, and none that spells them otherwise.
@@ -97,15 +91,12 @@ def colab(notebook, address):
     address: https://..., to install the library from; a set-up cell of the source gives way to this one.
     Raises ValueError for another kind of address, and like `student`.
     """
-    if not re.fullmatch(r"https://[\w.-]+(/[\w.~@-]+)+/?", address):
-        raise ValueError(f"The address of the repository is {address!r}; give one like https://host/owner/name.")
-    product = student(notebook)
-    setup = re.compile(re.escape(SETUP).replace(re.escape("{address}"), r"\S+"))
-    own = [cell for cell in product.cells if setup.fullmatch(cell.source.strip())]
+    opening, product = set_up_cell(address), student(notebook)
+    own = [cell for cell in product.cells if is_set_up_cell(cell)]
     name = own[0].id if own else min({"set-up", "set-up-cell"} - {cell.id for cell in product.cells})
     cells = product.cells = [cell for cell in product.cells if cell not in own]
     first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    cells.insert(first, nbformat.v4.new_code_cell(SETUP.format(address=address.rstrip("/")), id=name))
+    cells.insert(first, nbformat.v4.new_code_cell(opening, id=name))
     return product
 
 

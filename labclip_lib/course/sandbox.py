@@ -51,7 +51,10 @@ class Sandbox:
     cpu_seconds: of each process; memory_mb: of all processes together; processes: threads count too;
     disk_mb: in all; output_mb: what is printed beyond is thrown away.
 
+    offered: what `guards()` found, where that is known already.
+
     cells: per cell None, or why it did not end well. stopped: what ended everything early, or None.
+    over: whether no answer will come any more.
     output: what was printed, whole only after leaving.
 
     Raises ValueError for a guard of `require` that this machine lacks and for files that go elsewhere, RuntimeError
@@ -60,9 +63,10 @@ class Sandbox:
 
     def __init__(
         self, code, folder=None, *, files=None, seconds=60, step_seconds=20, cpu_seconds=60, memory_mb=2048,
-        processes=16, output_mb=5, disk_mb=256, require=GUARDS,
+        processes=16, output_mb=5, disk_mb=256, require=GUARDS, offered=None,
     ):  # fmt: skip
-        if missing := sorted(set(require) - guards()):
+        offered = guards() if offered is None else offered
+        if missing := sorted(set(require) - offered):
             raise ValueError(
                 f"this machine offers no guard of {', '.join(missing)}: grade on Linux 5.14 or later, as root or where "
                 f"users may make namespaces, or leave out of require what you can do without."
@@ -74,10 +78,10 @@ class Sandbox:
             "code": list(code), "folder": folder and str(Path(folder).resolve(strict=True)),
             "files": {name: base64.b64encode(data).decode() for name, data in (files or {}).items()},
             "step_seconds": step_seconds, "cpu_seconds": cpu_seconds, "memory": memory_mb * MB,
-            "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB, "walls": "files" in guards(),
+            "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB, "walls": "files" in offered,
         }  # fmt: skip
         self._seconds, self._output_bytes = seconds, int(output_mb * MB)
-        self.cells, self.stopped, self.output = [None] * len(self._job["code"]), None, ""
+        self.cells, self.stopped, self.output, self.over = [None] * len(self._job["code"]), None, "", False
 
     def __enter__(self):
         self._talk = Talk(self._job, self._seconds, self._output_bytes)
@@ -113,6 +117,7 @@ class Sandbox:
             if line is None:
                 late = self._talk.stopped or "was not finished before the process ended"
                 self.cells[index:] = [late] * (len(self.cells) - index)
+                self.over = True
                 break
             self.cells[index] = _text(line["reason"], "raised an error") if "reason" in line else None
         self.stopped = self._talk.stopped
@@ -121,6 +126,7 @@ class Sandbox:
         line = self._talk.ask(question)
         self.stopped = self._talk.stopped
         if line is None:
+            self.over = True
             return Answer(None, self.stopped or "was not handed back before the process ended")
         if "reason" in line:
             return Answer(None, _text(line["reason"], "is no plain data"))
@@ -170,8 +176,10 @@ def _answer(value):
         return Answer(None, "is no plain data")
 
 
+def on_one_line(text):
+    """A reason as any file and any terminal can show it."""
+    return "".join(c if c.isprintable() else " " for c in text[:600])
+
+
 def _text(text, other):
-    """A reason on one line that any file can hold."""
-    if type(text) is not str:
-        return str(other)
-    return "".join(c if c.isprintable() else " " for c in text[:500])
+    return on_one_line(text) if type(text) is str else str(other)

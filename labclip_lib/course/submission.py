@@ -1,15 +1,21 @@
 """A student's notebook, which nobody should trust: read it, or say in a sentence why it cannot be graded."""
 
 import ast
+import contextlib
 import json
 import re
 import stat
+import warnings
 import zipfile
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 LARGEST_MB = 20
-MAGIC = re.compile(r"^(\s*)[%!]")
+LARGEST_SOURCE_MB, MOST_CELLS = 2, 2000  # what people write is far less, and reading more takes minutes
+# %ls, !ls, ?f and f?; and files = !ls
+MAGIC, VALUE = re.compile(r"^(\s*)(?=!|\?|%+[A-Za-z]|[\w.]+\?+\s*$)"), re.compile(r"^(\s*[\w.]+\s*=\s*)(?=!|%[A-Za-z])")
+RUNNING = ("%%time", "%%capture", "%%prun")  # cell magics that run the cell as Python and keep what it defines
 
 
 class Rejected(ValueError):
@@ -58,7 +64,10 @@ def read(path, name, known):
     name: of the assignment. known: the grade_ids of its source, some of which must be there. Raises Rejected.
     """
     path = Path(path)
-    data = _unzipped(path, name) if path.suffix == ".zip" else _bounded(path)
+    try:
+        data = _unzipped(path, name) if path.suffix == ".zip" else _bounded(path).read_bytes()
+    except OSError as error:
+        raise Rejected(f"{path.name} cannot be read ({error.strerror}); hand it in again.") from None
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError):
@@ -66,10 +75,19 @@ def read(path, name, known):
     del data
     if not _is_notebook(notebook):
         raise Rejected(f"{path.name} is not a notebook of format 4; save it again from Jupyter or Colab.")
+    if len(notebook["cells"]) > MOST_CELLS:
+        raise Rejected(
+            f"{path.name} has {len(notebook['cells']):,} cells, and {MOST_CELLS:,} are the most; delete some."
+        )
     cells = [_cell(cell) for cell in notebook["cells"]]
+    if (written := sum(len(cell["source"]) for cell in cells)) > LARGEST_SOURCE_MB * 2**20:
+        raise Rejected(
+            f"The cells of {path.name} hold {written / 2**20:,.0f} MB of text, and {LARGEST_SOURCE_MB} are the most; "
+            f"take out what nobody wrote."
+        )
     for key, what in (("id", "id"), ("grade_id", "grade_id")):
-        names = [cell[key] for cell in cells if cell[key] is not None]
-        if twice := sorted({value for value in names if names.count(value) > 1}):
+        names = Counter(cell[key] for cell in cells if cell[key] is not None)
+        if twice := sorted(value for value, times in names.items() if times > 1):
             raise Rejected(
                 f"Two cells have one {what}, {twice[0][:60]!r}; delete the copy, and keep the cell you want marked."
             )
@@ -87,20 +105,20 @@ def _bounded(path):
         raise Rejected(
             f"{path.name} has {size / 2**20:,.0f} MB, and {LARGEST_MB} are the most; clear its outputs and save it."
         )
-    return path.read_bytes()
+    return path
 
 
 def _unzipped(path, name):
     """The one notebook in a zip file, read in memory: nothing is unpacked anywhere."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(_bounded(path)) as archive:
             members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
             for member in members:
                 if ".." in PurePosixPath(member.filename.replace("\\", "/")).parts or member.filename[:1] in "/\\":
                     raise Rejected(
                         f"{path.name} holds the path {member.filename[:80]!r}, which leads out of it; zip it again."
                     )
-            found = [m for m in members if PurePosixPath(m.filename).name == f"{name}.ipynb"]
+            found = [m for m in members if PurePosixPath(m.filename.replace("\\", "/")).name == f"{name}.ipynb"]
             if len(found) != 1:
                 raise Rejected(
                     f"{path.name} holds {len(found)} files called {name}.ipynb and should hold one; zip it again."
@@ -156,10 +174,20 @@ def _cell(cell):
 
 def without_magics(source):
     """The source of a code cell as Python: magics and shell commands give way to `pass`."""
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        if source.lstrip().startswith("%%"):
+    if _parses(source):
+        return source
+    first, _, rest = source.lstrip().partition("\n")
+    if first.startswith("%%"):
+        if first.split()[0] not in RUNNING:
             return "pass"
-        return "\n".join(MAGIC.sub(r"\1pass  # \g<0>", line) for line in source.split("\n"))
-    return source
+        source = rest
+    if _parses(source):
+        return source
+    lines = (MAGIC.sub(r"\1pass  # ", line, count=1) for line in source.split("\n"))
+    return "\n".join(VALUE.sub(r"\1None  # ", line, count=1) for line in lines)
+
+
+def _parses(source):
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in a student's text
+        return bool(ast.parse(source))

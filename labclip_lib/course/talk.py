@@ -16,7 +16,8 @@ from labclip_lib.course.inside import OUT_OF_MEMORY
 from labclip_lib.course.plain import load
 
 MB = 2**20
-ALL_ANSWERS_MB = 64
+ALL_ANSWERS_MB = 64  # of all that is written in place of one answer
+GRACE = 5  # seconds, on top of its time, for an answer that cannot be interrupted
 
 
 def is_root():
@@ -24,19 +25,24 @@ def is_root():
     return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
 
 
+def shown():
+    """The folders that a student's code can read, beside those of the system."""
+    return [sys.prefix, sys.base_prefix, str(Path(labclip_lib.__file__).resolve().parent)]
+
+
 class Talk:
     """The process of a job, and what is said to it and read from it, until `end`."""
 
     def __init__(self, job, seconds, output_bytes):
-        library = str(Path(labclip_lib.__file__).resolve().parent)
-        job = job | {"show": [sys.prefix, sys.base_prefix, library], "root": is_root()}
+        job = job | {"show": shown(), "root": is_root()}
         environment = {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student",
             "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")},
         }  # fmt: skip
         self._stack = contextlib.ExitStack()
-        job["home"] = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="student-"))
+        self._home = job["home"] = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="student-"))
+        self._walls = job["walls"]
         self._answers, told = os.pipe()
         asked, self._questions = os.pipe()
         start = (
@@ -46,7 +52,7 @@ class Talk:
             stdin.write(json.dumps(job).encode())
             stdin.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", start % (told, asked), str(Path(library).parent)], stdin=stdin,
+                [sys.executable, "-I", "-c", start % (told, asked), str(Path(job["show"][-1]).parent)], stdin=stdin,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told, asked], env=environment, cwd="/",
                 start_new_session=True,
             )  # fmt: skip
@@ -61,6 +67,7 @@ class Talk:
             self._selector.register(pipe, selectors.EVENT_READ)
         os.set_blocking(self._questions, False)
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
+        self._step_seconds, self._until = job["step_seconds"], self._deadline
         self._size, self._memory, self._asked = job["size"], job["memory"], 0
         self.stopped, self.output = None, ""
 
@@ -72,6 +79,8 @@ class Talk:
                 line = load(bytes(text[:end]), self._size)
                 del text[: end + 1]
                 # The student can write here too: what was not asked for is as if it had not come.
+                if kind is None and self._walls and "ready" in line:
+                    os.rmdir(self._home)  # its processes are elsewhere now, and nobody may be left to do it later
                 if kind is None or (type(line.get(kind)) is int and line[kind] == index):
                     return line
             if not self._listen():
@@ -80,6 +89,8 @@ class Talk:
     def ask(self, question):
         """The line that answers a question, or None."""
         index, self._asked = self._asked, self._asked + 1
+        self._room[self._answers] = ALL_ANSWERS_MB * MB
+        self._until = min(self._deadline, time.monotonic() + self._step_seconds + GRACE)
         data = memoryview((json.dumps({"ask": index, "question": question}) + "\n").encode())
         while data:
             try:
@@ -96,7 +107,7 @@ class Talk:
         if self._process is None:
             return
         os.close(self._questions)
-        self._deadline = min(self._deadline, time.monotonic() + 5)
+        self._until = min(self._deadline, time.monotonic() + GRACE)
         try:
             while self._listen():
                 pass
@@ -112,8 +123,8 @@ class Talk:
         """Read what has come, or wait for it a moment; False when nothing will come any more."""
         if self._process.returncode is not None:
             return False
-        if time.monotonic() > self._deadline:
-            self.stopped = f"took longer than {self._seconds:g} s"
+        if (now := time.monotonic()) > self._until:
+            self.stopped = f"took longer than {self._seconds if now > self._deadline else self._step_seconds:g} s"
             self._kill()
             return False
         # WNOWAIT keeps the number of the group from another's use until it is killed.

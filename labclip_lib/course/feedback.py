@@ -1,0 +1,205 @@
+"""What a student gets back: their notebook with our marks in it, and the page that nbgrader makes of it.
+
+A student's Markdown would run in the browser of whoever opens it: `nbgrader formgrader` and `nbgrader
+generate_feedback` pass HTML on as it is, whatever `HTMLExporter.sanitize_html` says. So it is made harmless here, in
+the notebook, and none of a student's outputs is kept.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+
+import nbformat
+
+from labclip_lib.course import products
+from labclip_lib.course.gradebook import search_path
+from labclip_lib.embed import write_atomically
+
+LONGEST = 20_000  # characters of one cell; a page of text has 3,000
+TAGS = {
+    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5",
+    "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "th",
+    "thead", "tr", "u", "ul",
+}  # fmt: skip
+ACTIVE = {ord(sign): f"&#{ord(sign)};" for sign in "\n\r$\\`"}  # in Markdown, also within HTML
+STAMP = "<!-- made from {} -->\n"
+
+
+def marked(source, entry):
+    """The notebook that goes to `autograded/`: the release, with the student's cells in it and our marks under tests.
+
+    source: the instructor's notebook. entry: a graded Entry. It holds no solution, no hidden test, none of the
+    student's outputs and nothing of theirs that a browser would run.
+    """
+    notebook = products.student(source)
+    keys = {key: at for at, cell in enumerate(notebook.cells) for key in _keys(cell)}
+    ended, own, at = dict(map(tuple, entry.result["cells"])), {}, -1
+    for number, theirs in enumerate(entry.submission.cells, 1):
+        released = (("grade_id", theirs["grade_id"]), ("id", theirs["id"]), ("text", theirs["type"], theirs["source"]))
+        place = next((keys[key] for key in released if key in keys), None)
+        if place is None:
+            cell = _own_cell(number, theirs)
+            own.setdefault(at, []).append(cell)
+        else:
+            at, cell = place, notebook.cells[place]
+            keys = {key: where for key, where in keys.items() if where != place}
+            if cell.metadata.get("editable", True) and cell.source != theirs["source"]:
+                cell.source = (_text if cell.cell_type == "code" else harmless)(theirs["source"])
+        if number in ended and cell.cell_type == "code":
+            cell.outputs.append(_output("stderr", f"This cell did not end well: {ended[number]}"))
+    marks = {mark["grade_id"]: mark for mark in entry.result["marks"]}
+    for cell in notebook.cells:
+        mark = marks.get(products.grading_of(cell).get("grade_id"))
+        if mark and cell.cell_type == "code":
+            cell.outputs.append(_output("stdout", _told(mark)))
+    order = own.get(-1, [])
+    for place, cell in enumerate(notebook.cells):
+        order = [*order, cell, *own.get(place, [])]
+    notebook.cells = order
+    return notebook
+
+
+def harmless(markdown):
+    """Markdown of a student as one line of HTML that runs nothing, loads nothing, and links to other sites alone.
+
+    Pictures are named in place of being shown. Formulas stay, for MathJax.
+    """
+    import bleach
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    text = _text(markdown)
+    renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
+    renderer.image = lambda alt, url, title=None: f"<em>[picture: {alt}]</em>"
+    try:
+        html = MarkdownWithMath(renderer).render(text)
+    except Exception:  # such as for quotes within quotes within quotes
+        html = f"<pre>{escape(text)}</pre>"
+    clean = bleach.clean(html, tags=TAGS, attributes=_may_stay, protocols={"http", "https", "mailto"})
+    return f"<div>{clean.translate(ACTIVE)}</div>"
+
+
+def changed(course, assignment, notebooks):
+    """{student: grade_ids whose answer is not as it stands in autograded/} of {student: marked notebook}."""
+    out = {}
+    for student, notebook in notebooks.items():
+        path, before = _paths(course, assignment, student)[0], {}
+        if path.is_file():
+            before = _answers(nbformat.read(path, 4))
+        now = _answers(notebook)
+        out[student] = {name for name in now if before.get(name) != now[name]}
+    return out
+
+
+def write(course, assignment, found, notebooks, marks):
+    """Bring autograded/ and feedback/ up to date, for {student: Entry}, {student: notebook} and {student: Marks}.
+
+    Pages are made by `nbgrader generate_feedback`, those whose notebook, marks or comments have changed; a rejected
+    submission has a page of ours. Raises ValueError when nbgrader fails.
+    """
+    new = {}
+    for student, entry in found.items():
+        path, page = _paths(course, assignment, student)
+        if entry.status == "graded":
+            data = products.as_bytes(notebooks[student])
+            stamp = STAMP.format(hashlib.sha256(data + json.dumps(marks[student]).encode()).hexdigest())
+            if not path.is_file() or path.read_bytes() != data:
+                put(path, data)
+            if not page.is_file() or not page.read_text(encoding="utf-8").endswith(stamp):
+                new[page] = stamp
+                shutil.rmtree(page.parent, ignore_errors=True)  # nbgrader leaves alone what is there
+            continue
+        shutil.rmtree(path.parent, ignore_errors=True)
+        if entry.status == "rejected":
+            put(page, REJECTED.format(*map(escape, (assignment, student, entry.reason))).encode())
+        else:
+            shutil.rmtree(page.parent, ignore_errors=True)
+    if new:
+        _generate(course, assignment)
+    for page, stamp in new.items():
+        if not page.is_file():
+            raise ValueError(f"nbgrader made no {page}; run `nbgrader generate_feedback {assignment}` to see why.")
+        put(page, page.read_bytes() + stamp.encode())
+
+
+REJECTED = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{0}</title></head>
+<body style="font: 1rem/1.55 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem">
+<h1>{0}</h1>
+<p>The submission of <strong>{1}</strong> could not be graded. It has no mark; this is not a mark of 0.</p>
+<p><strong>Why:</strong> {2}</p>
+<p>Please hand it in again, or ask your instructor.</p>
+</body></html>
+"""
+
+
+def _generate(course, assignment):
+    command = [sys.executable, "-m", "nbgrader", "generate_feedback", assignment]
+    environment = os.environ | {"PATH": search_path()}
+    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        last = " ".join((done.stderr.strip().splitlines() or ["it said nothing"])[-1].split())[:200]
+        raise ValueError(
+            f"nbgrader generate_feedback stopped ({last.rstrip('.')}); run it in {course.root} to see why."
+        )
+
+
+def _paths(course, assignment, student):
+    return (
+        course.root / "autograded" / student / assignment / f"{assignment}.ipynb",
+        course.root / "feedback" / student / assignment / f"{assignment}.html",
+    )
+
+
+def put(path, data):
+    """Write a file, whole or not at all, and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda part: Path(part).write_bytes(data))
+
+
+def _keys(cell):
+    """What a cell of the release is known by in a submission; Colab keeps no ids in their place."""
+    name = products.grading_of(cell).get("grade_id")
+    return [*([("grade_id", name)] if name else []), ("id", cell.id), ("text", cell.cell_type, cell.source)]
+
+
+def _own_cell(number, theirs):
+    if theirs["type"] == "code":
+        return nbformat.v4.new_code_cell(_text(theirs["source"]), id=f"own-{number}")
+    text = theirs["source"] if theirs["type"] == "markdown" else f"<pre>{escape(theirs['source'])}</pre>"
+    return nbformat.v4.new_markdown_cell(harmless(text), id=f"own-{number}")
+
+
+def _answers(notebook):
+    gradings = ((products.grading_of(cell), cell.source) for cell in notebook.cells)
+    return {grading["grade_id"]: source for grading, source in gradings if grading.get("solution")}
+
+
+def _told(mark):
+    if mark["score"] is None:
+        return f"Up to {mark['points']:g} points, marked by hand."
+    said = f"{mark['score']:g} of {mark['points']:g} points"
+    if mark["reason"].startswith(said):
+        return mark["reason"]
+    return f"{said}: {mark['reason']}" if mark["reason"] else f"{said}."
+
+
+def _output(name, text):
+    return nbformat.v4.new_output("stream", name=name, text=text + "\n")
+
+
+def _text(text):
+    """A student's text that any file can hold, cut where nobody would read on."""
+    text = text.encode(errors="replace").decode()
+    left_out = len(text) - LONGEST
+    return text if left_out <= 0 else f"{text[:LONGEST]}\n... and {left_out:,} characters more"
+
+
+def _may_stay(tag, name, value):
+    """Of attributes links alone, and those to other sites: one within the formgrader's would be the instructor's."""
+    return (tag, name) == ("a", "href") and value.lower().startswith(("http://", "https://", "mailto:"))

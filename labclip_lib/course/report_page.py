@@ -1,0 +1,239 @@
+"""The end of grading: gradebook and feedback brought up to date, marks as a table, a page for the instructor."""
+
+import base64
+import csv
+import hashlib
+import hmac
+import io
+import math
+import secrets
+from collections import Counter
+from html import escape
+from statistics import median
+
+import matplotlib
+import matplotlib.pyplot as plt
+
+from labclip_lib.course import feedback, gradebook, products
+from labclip_lib.plots import INK, PALETTE, PAPER, use_style
+
+STATUSES = ("graded", "rejected", "failed", "not graded", "not submitted")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # how a cell begins that a spreadsheet would compute
+
+
+def report(course, assignment):
+    """Everything that comes after grading an assignment, made anew; returns the path of report/A.html.
+
+    Fills gradebook.db and autograded/ for `nbgrader formgrader`, and writes feedback/, marks/A.csv and
+    marks/A-leaderboard.csv. The same again changes nothing; after marking by hand it brings all up to date.
+    Raises ValueError for a missing nbgrader and like `gradebook.fill` and `feedback.write`.
+    """
+    with gradebook.opened(course):  # says at once whether nbgrader is there
+        pass
+    source = products.read_source(course.source(assignment))
+    found = gradebook.entries(course, assignment)
+    notebooks = {
+        student: feedback.marked(source, entry) for student, entry in found.items() if entry.status == "graded"
+    }
+    gradebook.fill(course, assignment, found, feedback.changed(course, assignment, notebooks))
+    marks = gradebook.marks(course, assignment, found)
+    feedback.write(course, assignment, found, notebooks, marks)
+    points, board = products.points(source), leaderboard(found)
+    rows = marks_table(found, marks, points, course.students())
+    feedback.put(course.root / "marks" / f"{assignment}.csv", _csv(rows))
+    names = _anonymous(course, [student for _, student, _ in board])
+    feedback.put(course.root / "marks" / f"{assignment}-leaderboard.csv", _csv(_board_rows(board, names)))
+    path = course.root / "report" / f"{assignment}.html"
+    feedback.put(path, page(assignment, found, marks, points, board, names).encode())
+    return path
+
+
+def marks_table(found, marks, points, students):
+    """The rows of marks/A.csv, its heading first; a score is there for those alone who are graded."""
+    rows = [
+        ["id", "first_name", "last_name", "email", "status", "score", "max", "waiting for marking by hand", *points]
+    ]
+    for student, entry in found.items():
+        about = students.get(student, {})
+        row = [student, *(about.get(key) or "" for key in ("first_name", "last_name", "email")), entry.status]
+        if student in marks:
+            scores, waiting, _ = marks[student]
+            row += [_number(sum(scores.values())), _number(sum(points.values())), len(waiting)]
+            row += [_number(scores[name]) for name in points]
+        else:
+            row += ["", _number(sum(points.values())), "", *([""] * len(points))]
+        rows.append(row)
+    return rows
+
+
+def leaderboard(found):
+    """[(rank, student, {name: value})], the best first: by the first name that any has, and more is better."""
+    values = {
+        student: kept
+        for student, entry in found.items()
+        if entry.status == "graded"
+        and (kept := {name: v for name, v in entry.result.get("leaderboard", {}).items() if math.isfinite(v)})
+    }
+    names = list(dict.fromkeys(name for kept in values.values() for name in kept))
+    keys = {student: [-kept.get(name, -math.inf) for name in names] for student, kept in values.items()}
+    order = sorted(values, key=lambda student: (keys[student], student))
+    return [(1 + sum(keys[other] < keys[student] for other in keys), student, values[student]) for student in order]
+
+
+def page(assignment, found, marks, points, board, names):
+    """report/A.html, which needs nothing else. names: {student: what to call them before others}."""
+    sections = [_counts(found, marks), _scores(assignment, marks, points), _parts(found, marks, points)]
+    sections += [_board(board, names), _times(found)]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(assignment)}: report</title><style>{STYLE}</style></head><body><main>
+<h1>{escape(assignment)}</h1>
+<p class="note">For the instructor: it names students.</p>
+{"".join(sections)}</main></body></html>
+"""
+
+
+def _counts(found, marks):
+    waiting = {student: it.waiting for student, it in marks.items() if it.waiting}
+    counts = Counter(entry.status for entry in found.values())
+    said = "".join(f"<li>{status}: {counts[status]}</li>" for status in STATUSES if counts[status])
+    said += f"<li>waiting for marking by hand: {len(waiting)}</li>" if waiting else ""
+    rows = [
+        [student, entry.status, entry.reason]
+        for status in STATUSES[1:4]
+        for student, entry in found.items()
+        if entry.status == status
+    ]
+    rows += [[student, "waiting", ", ".join(parts)] for student, parts in waiting.items()]
+    rows += [[student, entry.status, ""] for student, entry in found.items() if entry.status == "not submitted"]
+    table = _table("Who is not done, and why; none of them has a 0", ["student", "status", "why"], rows)
+    return f"<section><h2>Submissions</h2><ul>{said}</ul>{table}</section>"
+
+
+def _scores(assignment, marks, points):
+    totals, most = [sum(it.scores.values()) for it in marks.values()], sum(points.values())
+    if not totals:
+        return "<section><h2>Scores</h2><p>Nothing is graded yet.</p></section>"
+    facts = (
+        f"{len(totals)} scores out of {most:g} points: the lowest is {min(totals):g}, "
+        f"the median {median(totals):g}, the highest {max(totals):g}."
+    )
+    with matplotlib.rc_context({"svg.hashsalt": assignment}):
+        use_style()
+        figure, ax = plt.subplots(figsize=(7.2, 3.2))
+        ax.hist(totals, bins=20, range=(0, max([most, *totals]) or 1), color=PALETTE["LABCLIP"], edgecolor=PAPER)
+        ax.axvline(median(totals), color=INK, ls="--", lw=1.4, label=f"median {median(totals):g}")
+        ax.set(xlabel=f"score, out of {most:g} points", ylabel="students")
+        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.legend(frameon=False)
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        plt.close(figure)
+    data = base64.b64encode(file.getvalue()).decode()
+    pending = sum(bool(it.waiting) for it in marks.values())
+    note = f"<p>Waiting for marking by hand: {pending}. These scores may rise.</p>" if pending else ""
+    picture = f'<div class="card"><img alt="Histogram of {facts}" src="data:image/svg+xml;base64,{data}"></div>'
+    return f"<section><h2>Scores</h2><p>{facts}</p>{note}{picture}</section>"
+
+
+def _parts(found, marks, points):
+    rows = []
+    for name, most in points.items():
+        done = [it.scores[name] for it in marks.values() if name not in it.waiting]
+        reasons = Counter(
+            mark["reason"]
+            for student in marks
+            for mark in found[student].result["marks"]
+            if mark["grade_id"] == name and mark["reason"]
+        )
+        share = f"{sum(done) / len(done) / most:.0%}" if done and most else ""
+        said = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        rows.append([name, f"{most:g}", share, f"{sum(score >= most for score in done)} of {len(done)}", said])
+    heads = ["part", "points", "mean share", "in full", "commonest reasons"]
+    return f"<section><h2>Parts</h2>{_table('Without what waits for marking by hand', heads, rows)}</section>"
+
+
+def _board(board, names):
+    if not board:
+        return ""
+    heads, *rows = _board_rows(board, {student: student for _, student, _ in board})
+    _, *hidden = _board_rows(board, names)
+    tables = [
+        f'<div class="{kind}">{_table("The best first", heads, lines)}</div>'
+        for kind, lines in (("named", rows), ("anonymous", hidden))
+    ]
+    return f"""<section><h2>Leaderboard</h2>
+<input type="checkbox" id="anonymous"><label for="anonymous"> names that only I can resolve, as in the CSV file</label>
+{"".join(tables)}</section>"""
+
+
+def _times(found):
+    seconds = {
+        student: entry.result["seconds"] for student, entry in found.items() if (entry.result or {}).get("seconds")
+    }
+    if not seconds:
+        return ""
+    slowest = max(seconds, key=seconds.get)
+    return (
+        f"<section><h2>Time</h2><p>Grading took {sum(seconds.values()) / 60:.1f} minutes of one process in all, "
+        f"{median(seconds.values()):.1f} s for the median submission and {seconds[slowest]:.1f} s for the slowest, "
+        f"{escape(slowest)}.</p></section>"
+    )
+
+
+def _board_rows(board, names):
+    columns = list(dict.fromkeys(name for _, _, values in board for name in values))
+    rows = [[rank, names[student], *(_number(values.get(c)) for c in columns)] for rank, student, values in board]
+    return [["rank", "name", *columns], *rows]
+
+
+def _anonymous(course, students):
+    """{student: name}, the same for all assignments, by a key that stays in the course's folder.
+
+    Without a key whoever knows the ids could try them all.
+    """
+    path = course.root / "graded" / "names.key"
+    if not path.is_file():
+        feedback.put(path, secrets.token_hex(16).encode())
+    key = path.read_bytes()
+    return {student: hmac.new(key, student.encode(), hashlib.sha256).hexdigest()[:8] for student in students}
+
+
+def _table(caption, heads, rows):
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{escape(it)}</th>' for it in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(str(it))}</td>' for it in row)}</tr>" for row in rows)
+    return f"""<div class="box" tabindex="0" role="region" aria-label="{escape(caption)}"><table>
+<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"""
+
+
+def _csv(rows):
+    """Rows as CSV whose texts no spreadsheet takes for formulas."""
+    file = io.StringIO()
+    safe = ([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows)
+    csv.writer(file, lineterminator="\n").writerows(safe)
+    return file.getvalue().encode()
+
+
+def _number(value):
+    return "" if value is None else f"{round(value, 4):g}"
+
+
+STYLE = f"""
+:root {{ color-scheme: light dark; --paper: {PAPER}; --ink: {INK}; --faint: #5A5A5A; --line: #D5D1C6; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --paper: #17191C; --ink: #E9E6DF; --faint: #ABA89F; --line: #3B3E44; }} }}
+body {{ margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }}
+main {{ max-width: 60rem; margin: auto; padding: 1.5rem 1rem 4rem; }}
+h2 {{ font-size: 1.25rem; margin: 2.5rem 0 .5rem; }}
+caption, .note {{ color: var(--faint); font-size: .9rem; text-align: left; }}
+.box {{ overflow-x: auto; margin: 1rem 0; }}
+.card {{ max-width: 46rem; border-radius: .4rem; background: {PAPER}; }}
+.card img {{ display: block; width: 100%; height: auto; }}
+table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }}
+thead, tbody {{ border-bottom: 1px solid var(--line); }}
+#anonymous ~ .anonymous, #anonymous:checked ~ .named {{ display: none; }}
+#anonymous:checked ~ .anonymous {{ display: block; }}
+"""

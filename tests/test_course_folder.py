@@ -1,0 +1,85 @@
+import subprocess
+
+import course_toy
+import nbformat
+import pytest
+
+from labclip_lib.course.folder import Course, new, release
+from labclip_lib.course.products import read_source, student
+
+
+@pytest.fixture
+def course(tmp_path):
+    nbformat.write(course_toy.toy(), tmp_path / "toy.ipynb")
+    return new(tmp_path / "a course", tmp_path)
+
+
+def git(course, *command):
+    setting = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    subprocess.run(["git", "-C", course.root, *setting, *command], check=True, capture_output=True)
+
+
+def test_a_new_course_has_what_is_needed(course):
+    assert read_source(course.source("toy")) == course_toy.toy()
+    assert course.students() == {} and course.submitted("toy") == {}
+    assert "a course" in (course.root / "nbgrader_config.py").read_text()
+    assert Course(str(course.root)).source("toy") == course.source("toy")
+
+
+def test_nothing_is_overwritten(course, tmp_path, raises_saying):
+    with raises_saying(ValueError, str(course.root), "not empty"):
+        new(course.root, tmp_path)
+    (tmp_path / "none").mkdir()
+    with raises_saying(ValueError, "no assignments"):
+        new(tmp_path / "other", tmp_path / "none")
+    assert not (tmp_path / "other").exists()
+
+
+def test_wrong_names_are_told(course, tmp_path, raises_saying):
+    with raises_saying(ValueError, "no course folder"):
+        Course(tmp_path)
+    for name in ("tox", "", "../source/toy"):
+        with raises_saying(ValueError, repr(name), "there are: toy"):
+            course.source(name)
+
+
+def test_students_and_what_they_handed_in(course, raises_saying):
+    (course.root / "students.csv").write_bytes("\ufeffid,last_name\nada,Love\u0142ace\n".encode())
+    assert course.students()["ada"]["last_name"] == "Love\u0142ace"
+    for path in ("ada/toy", "ada/other", "bob jones/toy"):
+        (course.root / "submitted" / path).mkdir(parents=True)
+    assert course.submitted("toy") == {name: course.root / f"submitted/{name}/toy" for name in ("ada", "bob jones")}
+    assert course.result("toy", "ada") == course.root / "graded" / "toy" / "ada.json"
+    (course.root / "students.csv").write_text("name\nada\n")
+    with raises_saying(ValueError, "no column id"):
+        course.students()
+
+
+def test_release_gives_the_students_notebook(course):
+    path = release(course, "toy")
+    assert path == course.root / "release/toy/toy.ipynb"
+    assert nbformat.read(path, 4) == student(course_toy.toy()) and course_toy.SECRET not in path.read_text()
+    assert course_toy.SECRET in (course.root / "solution/toy/toy.ipynb").read_text()
+
+
+def test_release_refuses_a_leak_beside_it(course, raises_saying):
+    notes = course.root / "release" / "notes.md"
+    notes.parent.mkdir()
+    notes.write_text(f"# {course_toy.SECRET}")
+    with raises_saying(ValueError, "notes.md", course_toy.SECRET):
+        release(course, "toy")
+    assert not (course.root / "release/toy/toy.ipynb").exists()
+
+
+def test_release_refuses_a_leak_in_the_history(course, raises_saying):
+    git(course, "init", "-q")
+    git(course, "add", "-A")
+    git(course, "commit", "-qm", "ignored files stay out")
+    release(course, "toy")
+    git(course, "add", "-f", "source")
+    git(course, "commit", "-qm", "a mistake")
+    git(course, "rm", "-qr", "--cached", "source")
+    git(course, "commit", "-qm", "undone")
+    with raises_saying(ValueError, "Students could read", ".git"):
+        release(course, "toy")
+    assert not (course.root / "release/toy/toy.ipynb").exists()

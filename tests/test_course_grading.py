@@ -1,0 +1,146 @@
+import json
+import time
+
+import course_toy
+import nbformat
+import pytest
+from course_cheats import filled
+
+from labclip_lib.course import products
+from labclip_lib.course.grading import mark
+from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.submission import Submission, _cell
+
+pytestmark = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
+SETUP = "import numpy as np\nknown = [1.0, 2.0]"
+
+
+def assignment(*tests, setup=SETUP):
+    """An instructor's notebook with these test cells, of 10 points each, called a, b, ..."""
+    cells = [("setup", setup, None)] + [(name, test, name) for name, test in zip("abcdefghijk", tests, strict=False)]
+    notebook = nbformat.v4.new_notebook()
+    for name, source, graded in cells:
+        cell = nbformat.v4.new_code_cell(source, id=name)
+        if graded:
+            cell.metadata.nbgrader = {
+                "schema_version": 3, "grade": True, "solution": False, "locked": True, "grade_id": name, "points": 10,
+                "task": False,
+            }  # fmt: skip
+        else:
+            cell.metadata.tags = ["setup-imports"]
+        notebook.cells.append(cell)
+    return nbformat.from_dict(notebook)
+
+
+def marked(code, *tests, setup=SETUP, **limits):
+    """The scores and reasons of a submission with one cell."""
+    submission = Submission([_cell({"cell_type": "code", "source": setup + "\n" + code})])
+    result = mark(assignment(*tests, setup=setup), submission, **{"seconds": 60} | limits)
+    return [item["score"] for item in result["marks"]], [item["reason"] for item in result["marks"]], result
+
+
+def test_plain_data_and_tensors_go_both_ways():
+    scores, reasons, _ = marked(
+        "import torch\ndef f(x, *, k=1): return {'x': x * k, 'k': (k, [None])}\ny = torch.ones(2)",
+        "out = f(np.arange(3), k=2)\nassert out['x'].tolist() == [0, 2, 4] and out['k'] == (2, [None])",
+        "import torch\nassert isinstance(f(torch.eye(2))['x'], torch.Tensor) and torch.equal(y, torch.ones(2))",
+        "x = np.ones(2)\nf(x)\nassert x.tolist() == [1, 1] and f.__name__ == 'f'",
+    )
+    assert (scores, reasons) == ([10.0] * 3, [""] * 3)
+
+
+def test_exceptions_of_the_student_arrive_as_what_they_are():
+    scores, reasons, _ = marked(
+        "class Own(Exception): pass\ndef f(x):\n    if x: raise ValueError(f'no {x}')\n    raise Own('mine')\n"
+        "def g(): raise StopIteration\ndef h(): pass",
+        "try: f(1)\nexcept ValueError as error: assert str(error) == 'no 1'\nelse: raise AssertionError",
+        "f(0)",
+        "assert all(map(lambda x: g() == 1, [1, 2]))",
+        "import pytest\nwith pytest.raises(ValueError): h()",
+        "f(1)",
+        setup="import math",
+    )
+    assert scores == [10.0, 0.0, 0.0, 0.0, 0.0]
+    assert reasons[1] == "f raised Own: mine" and reasons[2].startswith("g raised StopIteration")
+    assert "DID NOT RAISE" in reasons[3] and reasons[4] == "f raised ValueError: no 1"
+
+
+def test_partial_points():
+    lasts = {
+        "x": 4.0, "np.float32(4)": 4.0, "torch.tensor(4.0)": 4.0, "np.array(4)": 4.0, "-1": 0.0, "99": 10.0,
+        "float('nan')": 0.0, "float('inf')": 0.0, "x == 4": 10.0, "None": 10.0,
+    }  # fmt: skip
+    tests = [f"import torch\nassert x == 4\n{last}" for last in lasts]
+    scores, reasons, _ = marked("x = 4", *tests)
+    assert scores == list(lasts.values()) and reasons[0] == "4 of 10 points for how well it does"
+
+
+def test_leaderboard_takes_numbers_and_loses_nothing_else():
+    code = "x, text, bad = 0.5, 'best', float('nan')"
+    scores, _, result = marked(code, "leaderboard = {'x': x, 'n': bad}", "leaderboard = {'t': text}", "assert x == 0.5")
+    assert scores == [10.0, 0.0, 10.0] and result["leaderboard"] == {"x": 0.5}
+
+
+def test_what_is_missing_is_told():
+    _, reasons, result = marked(
+        "def stub(): raise NotImplementedError()\n1 / 0\ndef later(): pass", "later()", "stub()", "stub"
+    )
+    assert reasons[0] == "later is missing; one of your cells raised ZeroDivisionError: division by zero"
+    assert reasons[1] == "stub is not answered yet"
+    assert result["cells"] == [[1, "raised ZeroDivisionError: division by zero"]]
+
+
+def test_reasons_hold_no_line_of_a_test():
+    line = "secret = 12345 - len(f(54321))"
+    _, reasons, _ = marked(
+        "def f(x): return x if x else 0 / 0", f"{line}\nassert secret", f"secret = {{}}[f(1)]; {line}"
+    )
+    assert not any("12345" in reason or "secret" in reason for reason in reasons), reasons
+
+
+def test_a_students_names_do_not_replace_the_courses():
+    scores, _, _ = marked(
+        "known = [9.0]\nnp = None\ndef abs(x): return 0\ndef f(): return 1.5",
+        "assert known == [1.0, 2.0] and abs(f() - np.mean(known)) < 1e-9",
+    )
+    assert scores == [10.0]
+
+
+def test_one_answer_that_ends_everything_costs_its_own_test():
+    code = "import os\ndef f(): os._exit(0)\ndef g(): sum(range(10 ** 18))\ndef h(): return 1"
+    scores, reasons, _ = marked(code, "f()", "assert h() == 1", "g()", "assert h() == 1", setup="", step_seconds=0.5)
+    assert scores == [0.0, 10.0, 0.0, 10.0] and reasons[2] == "g took longer than 0.5 s"
+    scores, reasons, _ = marked("import os\nh = 1\nos._exit(0)", "assert h", "assert h == 1", setup="")
+    assert scores == [0.0, 0.0] and "ended" in reasons[0]
+
+
+def test_comparing_is_bounded():
+    start = time.monotonic()
+    scores, reasons, _ = marked(
+        "wide = np.zeros((0, 10 ** 15))\nn = 10 ** 18", "for row in wide.T: pass", "for i in range(n): pass",
+        "wide.sum(0)", "assert n", comparing_seconds=0.3,
+    )  # fmt: skip
+    assert scores == [0.0, 0.0, 0.0, 10.0] and reasons[0] == "comparing the answer took longer than 0.3 s"
+    assert "MemoryError" in reasons[2] and time.monotonic() - start < 30
+
+
+def test_the_same_marks_twice():
+    code = "import random\ndef f(): return np.random.rand(), random.random()\ndef g(): return f()"
+    tests = ["assert f()[0] == g()[0]\nleaderboard = {'x': f()[0]}\n10 * np.random.rand()"]
+    (first, _, one), (second, _, two) = marked(code, *tests), marked(code, *tests)
+    assert 0 < first[0] == second[0] and one == two
+
+
+def test_written_answers_wait_for_their_reader():
+    student = json.loads(products.as_bytes(products.student(course_toy.toy())))
+
+    def why(text):
+        notebook = filled(student, course_toy.ANSWERS | {"why": text})
+        return mark(course_toy.toy(), Submission([_cell(cell) for cell in notebook["cells"]]), seconds=30)["marks"][-1]
+
+    assert why("Outliers.")["score"] is None
+    assert (
+        why(" \n")
+        == why("YOUR ANSWER HERE\n")
+        == {"grade_id": "why", "points": 5.0, "score": 0.0, "reason": "not answered"}
+    )

@@ -1,0 +1,90 @@
+import json
+import os
+
+import course_toy
+import pytest
+from course_cheats import filled
+from course_handed_in import EDITED, RAW, WRITTEN
+
+from labclip_lib.course import products
+from labclip_lib.course.submission import Rejected, find, read, without_magics
+
+KNOWN = {"mean", "mean-test", "best", "best-test", "why"}
+
+
+@pytest.fixture
+def notebook():
+    return filled(json.loads(products.as_bytes(products.student(course_toy.toy()))), course_toy.ANSWERS)
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """Read what `write(folder)` leaves in a student's folder, as toy.ipynb where it gives a notebook."""
+
+    def get(write):
+        folder = tmp_path / "submitted" / "ada" / "toy"
+        folder.mkdir(parents=True)
+        if content := write(folder):
+            (folder / "toy.ipynb").write_text(json.dumps(content))
+        return read(find(folder, "toy"), "toy", KNOWN)
+
+    return get
+
+
+def test_cells_in_their_order(handed_in, notebook):
+    submission = handed_in(lambda folder: notebook)
+    assert submission.text("best") == course_toy.ANSWERS["best"] and submission.text("x") is None
+    numbers, sources = submission.code(skip={"mean-test", "best-test"})
+    assert numbers == [2, 3, 5] and sources[1] == course_toy.ANSWERS["mean"]
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_edited(name, handed_in, notebook, raises_saying):
+    edit, cheat = EDITED[name]
+    edit(notebook)
+    if cheat.status == "rejected":
+        with raises_saying(Rejected, cheat.words):
+            handed_in(lambda folder: notebook)
+    else:
+        assert handed_in(lambda folder: notebook).text("why") == course_toy.ANSWERS["why"]
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if name not in RAW] + list(RAW))
+def test_written(name, handed_in, notebook, raises_saying):
+    write, cheat = WRITTEN[name]
+    given = json.dumps(notebook).encode()
+    if cheat.status == "rejected":
+        with raises_saying(Rejected, cheat.words):
+            handed_in(lambda folder: write(folder, "toy", given))
+    else:
+        assert handed_in(lambda folder: write(folder, "toy", given)).text("why") == course_toy.ANSWERS["why"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_may_not_be_read(handed_in, raises_saying):
+    with raises_saying(Rejected, "cannot be read"):
+        handed_in(lambda folder: (folder / "toy.ipynb").touch(0))
+
+
+@pytest.mark.parametrize(
+    ("source", "python"),
+    [
+        ("%matplotlib inline\nx = 1", "pass  # %matplotlib inline\nx = 1"),
+        ("if x:\n    !ls\ny = !pwd", "if x:\n    pass  # !ls\ny = None  # !pwd"),
+        ("np.mean?\n?np", "pass  # np.mean?\npass  # ?np"),
+        ("%%time\nx = 1", "x = 1"),
+        ("%%capture out\n%time f()", "pass  # %time f()"),
+        ("%%bash\nrm x", "pass"),
+        ("x = (7\n% 5)", "x = (7\n% 5)"),
+        ("x = (7\n  % 5)\n!ls", "x = (7\n  % 5)\npass  # !ls"),
+    ],
+)
+def test_magics_give_way(source, python):
+    assert without_magics(source) == python
+
+
+@pytest.mark.parametrize(
+    "source", ["-" * 10**5 + "1", "(" * 10**5, "x" + ".a" * 10**5, "x\0", "x = '\ud800'", "%%\n" * 9]
+)
+def test_odd_text_is_read(source):
+    assert isinstance(without_magics(source), str)
