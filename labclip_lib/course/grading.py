@@ -152,9 +152,19 @@ def _theirs(name, box):
     if answer.reason == "is missing":
         raise NoAnswer
 
-    def stand_in(*args, **keywords):
+    return StandIn(name, box, answer.reason)
+
+
+class StandIn:
+    """A student's function as the tests see it; to what is no call it says why there is no value."""
+
+    def __init__(self, name, box, reason):
+        self.__name__, self._box, self._reason = name, box, reason
+
+    def __call__(self, *args, **keywords):
+        name = self.__name__
         try:
-            answer = box.call(name, *args, **keywords)
+            answer = self._box.call(name, *args, **keywords)
         except NotPlain as error:
             raise TypeError(f"a test gives {name} an argument that {error}") from None
         if answer.reason is None:
@@ -169,8 +179,14 @@ def _theirs(name, box):
         error.theirs = f"{name} {answer.reason}"
         raise error
 
-    stand_in.__name__ = name
-    return stand_in
+    def _no_value(self, *_):
+        error = NoAnswer(f"{self.__name__} {self._reason}")
+        error.theirs = str(error)
+        raise error
+
+    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _no_value
+    __len__ = __iter__ = __getitem__ = __contains__ = __array__ = __float__ = _no_value
+    __hash__ = object.__hash__
 
 
 def _reason(error, box):

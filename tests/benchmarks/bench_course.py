@@ -93,7 +93,7 @@ def left_over():
             name, _, rest = path.read_text().rpartition(")")
         except OSError:
             continue
-        parents[int(path.parent.name)] = (int(rest.split()[1]), name)
+        parents[int(path.parent.name)] = (int(rest.split()[1]), f"{name}) {rest.split()[0]}")
     known, before = {os.getpid()}, 0
     while len(known) > before:
         before = len(known)
@@ -138,12 +138,13 @@ def main():
         took = time.monotonic() - start
         again = [path.stem for path, when in before.items() if path.stat().st_mtime_ns != when]
         start = time.monotonic()
-        same = run(course, name, args.jobs, limits) == results
+        third = run(course, name, args.jobs, limits)
         nothing = time.monotonic() - start
 
         wrong = mistakes(expected, results, reference)
         wrong += [f"{student!r}: graded twice" for student in again if results[student]["status"] != "failed"]
-        wrong += [] if same else ["another run gives other results"]
+        changed = [key for key in results if results[key] != third.get(key)]
+        wrong += [f"{key!r}: another run gives {third.get(key)}" for key in changed]
         wrong += [f"left over: the process {process}" for process in processes + left_over()]
         if mounts != Path("/proc/self/mountinfo").read_text():
             wrong.append("left over: mounts")
