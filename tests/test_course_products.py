@@ -165,13 +165,13 @@ def test_colab_opens_with_the_set_up_cell_of_the_chapters(root):
     chapter = nbformat.read(root / "chapters" / "05_one_matrix.ipynb", 4)
     chapters = next(cell for cell in chapter.cells if cell.cell_type == "code")
     made = colab(assignment(), address + "/")
-    assert made.cells[0].id == "title" and made.cells[1].source == chapters.source
-    assert made.cells[2:] == student(assignment()).cells[1:]
+    assert made.cells[0].id == "title" and "Copy of" in made.cells[1].source
+    assert made.cells[2].source == chapters.source and made.cells[3:] == student(assignment()).cells[1:]
     nbformat.validate(made)
     of_another = assignment()
     of_another.cells.insert(3, chapters)
     again = colab(of_another, ADDRESS)
-    assert again.cells[1].source == set_up_cell(ADDRESS) and again.cells[1].id == chapters.id
+    assert again.cells[2].source == set_up_cell(ADDRESS) and again.cells[2].id == chapters.id
     assert sum(map(is_set_up_cell, again.cells)) == 1
 
 

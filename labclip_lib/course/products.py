@@ -20,6 +20,10 @@ from labclip_lib.course.setup_cell import is_set_up_cell, set_up_cell
 from labclip_lib.embed import write_atomically
 
 CODE_STUB, TEXT_STUB = ["# YOUR CODE HERE", "raise NotImplementedError()"], ["YOUR ANSWER HERE"]
+COLAB = """\
+**On Colab.** First choose *File, Save a copy in Drive*; otherwise your work is lost when you close the page. To hand it
+in, choose *File, Download, Download .ipynb*, and take "Copy of" out of the file's name: the grader knows the name that
+this notebook had."""
 SHORTEST = 8  # characters, spaces apart, of a line that can give something away
 MARKER = re.compile(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\s*")
 # To nbgrader any line with these words in capitals is a marker, and none that spells them otherwise.
@@ -86,7 +90,7 @@ def solution(notebook):
 
 
 def colab(notebook, address):
-    """The student's notebook for Colab: its first code cell is the set-up cell that every chapter has.
+    """The student's notebook for Colab: it says how to keep and hand in one's work there, and installs the library.
 
     address: https://..., to install the library from; a set-up cell of the source gives way to this one.
     Raises ValueError for another kind of address, and like `student`.
@@ -96,7 +100,7 @@ def colab(notebook, address):
     name = own[0].id if own else min({"set-up", "set-up-cell"} - {cell.id for cell in product.cells})
     cells = product.cells = [cell for cell in product.cells if cell not in own]
     first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
-    cells.insert(first, nbformat.v4.new_code_cell(opening, id=name))
+    cells[first:first] = [nbformat.v4.new_markdown_cell(COLAB, id="colab"), nbformat.v4.new_code_cell(opening, id=name)]
     return product
 
 
