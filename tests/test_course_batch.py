@@ -15,7 +15,7 @@ from labclip_lib.course.batch import grade
 from labclip_lib.course.sandbox import GUARDS, guards
 
 pytestmark = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
-LIMITS = {"seconds": 20, "step_seconds": 2}
+LIMITS = {"seconds": 20}
 HALF = {"mean": course_toy.ANSWERS["mean"]}
 RUN = (
     "import sys; from labclip_lib.course import batch, folder\n"

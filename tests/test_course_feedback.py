@@ -91,7 +91,9 @@ HOSTILE = [
     "<math><mtext><table><mglyph><style><img src onerror=alert(1)>", "\\begin{a}<script>alert(1)</script>\\end{a}",
     "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>", "\ud800<script>", "<scr\x00ipt>alert(1)</script>",
     "<a ping='https://example.org' href='https://example.org'>a</a>", "`a&#13;&#13;[a](javascript:alert(1))`",
-    "<code>a&#13;&#10;&#13;&#10;[a](javascript:alert(1))</code>", "a\r\r[a](javascript:alert(1))\r\n\r\n    [a](javascript:alert(1))", "$$a<b$$ `$$` \\begin{a}<b\\end{a}",
+    "<code>a&#13;&#10;&#13;&#10;[a](javascript:alert(1))</code>",
+    "a\r\r[a](javascript:alert(1))\r\n\r\n    [a](javascript:alert(1))",
+    "$$a<b$$ `$$` \\begin{a}<b\\end{a}",
     "> " * 5000 + "x", "<div>" * 4000, "[" * 20000, "x" * 10**6,
 ]  # fmt: skip
 

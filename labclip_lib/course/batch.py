@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import multiprocessing
+import os
 import resource
 import signal
 import stat
@@ -102,6 +103,8 @@ def _grade_one(job, source, options):
     from labclip_lib.course.grading import mark  # torch; the process that starts this one does not need it
 
     die_with_parent()
+    if not multiprocessing.parent_process().is_alive():  # it died before that
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (COMPARING_MB << 20,) * 2)
     folder, path, about = job

