@@ -146,7 +146,7 @@ def _parts(found, marks, points):
             for mark in found[student].result["marks"]
             if mark["grade_id"] == name and mark["reason"]
         )
-        share = f"{sum(done) / len(done) / most:.0%}" if done and most else ""
+        share = f"{100 * sum(done) / len(done) / most:.0f}\u00a0%" if done and most else ""
         said = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         rows.append([name, f"{most:g}", share, f"{sum(score >= most for score in done)} of {len(done)}", said])
     heads = ["part", "points", "mean share", "in full", "commonest reasons"]
@@ -232,7 +232,8 @@ caption, .note {{ color: var(--faint); font-size: .9rem; text-align: left; }}
 .card {{ max-width: 46rem; border-radius: .4rem; background: {PAPER}; }}
 .card img {{ display: block; width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }}
+th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; }}
+th {{ white-space: nowrap; }} td {{ min-width: 2.5rem; overflow-wrap: anywhere; }}
 thead, tbody {{ border-bottom: 1px solid var(--line); }}
 #anonymous ~ .anonymous, #anonymous:checked ~ .named {{ display: none; }}
 #anonymous:checked ~ .anonymous {{ display: block; }}
