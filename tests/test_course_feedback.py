@@ -23,7 +23,7 @@ def toy(tmp_path):
     it = course(tmp_path)
     answers = {"title": "# My sums", "total": "def total(n):\n    return 3", "total-test": "pass", "why": "So *there*."}
     own = [nbformat.v4.new_code_cell("1 / 0", id="a"), nbformat.v4.new_markdown_cell("A *note*.", id="b")]
-    reasons = ("a large n", "2.5 of 5 points for how well it does", "")
+    reasons = ("a large n", "a part of it", "")
     result = graded(
         0, 2.5, None, reasons=reasons, cells=[[3, "raised OSError: no"], [7, "raised ZeroDivisionError: 0"]]
     )
@@ -47,7 +47,7 @@ def test_notebook_is_the_release_with_the_students_answers_and_our_marks(toy):
     assert outputs(cells["total"]) == [("stderr", "This cell did not end well: raised OSError: no\n")]
     assert cells["total-test"].source == "assert total(2) == 3"  # ours, whatever the student made of it
     assert outputs(cells["total-test"]) == [("stdout", "0 of 10 points: a large n\n")]
-    assert outputs(cells["twice-test"]) == [("stdout", "2.5 of 5 points for how well it does\n")]
+    assert outputs(cells["twice-test"]) == [("stdout", "2.5 of 5 points: a part of it\n")]
     assert outputs(cells["own-7"]) == [("stderr", "This cell did not end well: raised ZeroDivisionError: 0\n")]
     assert cells["own-8"].source == "<div><p>A <em>note</em>.</p>&#10;</div>"
     assert "<em>there</em>" in cells["why"].source and cells["why"].metadata.nbgrader.grade

@@ -72,7 +72,9 @@ def test_partial_points():
     }  # fmt: skip
     tests = [f"import torch\nassert x == 4\n{last}" for last in lasts]
     scores, reasons, _ = marked("x = 4", *tests)
-    assert scores == list(lasts.values()) and reasons[0] == "4 of 10 points for how well it does"
+    assert scores == list(lasts.values()) and "a part of the points" in reasons[0]
+    _, reasons, _ = marked("x = 4", "reason = f'{x} is small'\nx")
+    assert reasons == ["4 is small"]
 
 
 def test_leaderboard_takes_numbers_and_loses_nothing_else():

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import stat
+import threading
 import time
 import traceback
 from multiprocessing.connection import wait
@@ -17,7 +18,6 @@ from tqdm.auto import tqdm
 
 import labclip_lib
 from labclip_lib.course import products
-from labclip_lib.course.inside import die_with_parent
 from labclip_lib.course.sandbox import GUARDS, guards, on_one_line
 from labclip_lib.course.submission import LARGEST_MB, Rejected, find, read
 from labclip_lib.course.talk import shown
@@ -102,9 +102,7 @@ def _grade_one(job, source, options):
     """In a process of its own: grade one submission and write its result."""
     from labclip_lib.course.grading import mark  # torch; the process that starts this one does not need it
 
-    die_with_parent()
-    if not multiprocessing.parent_process().is_alive():  # it died before that
-        os._exit(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (COMPARING_MB << 20,) * 2)
     folder, path, about = job
@@ -119,6 +117,12 @@ def _grade_one(job, source, options):
         traceback.print_exc()
         result = _failed(about, on_one_line(f"{type(error).__name__}: {error}"))
     _save(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
+
+
+def _end_with_parent():
+    """Else a run that is killed leaves its graders, which would write results when others do."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _failed(about, why):

@@ -184,8 +184,6 @@ def _told(mark):
     if mark["score"] is None:
         return f"Up to {mark['points']:g} points, marked by hand."
     said = f"{mark['score']:g} of {mark['points']:g} points"
-    if mark["reason"].startswith(said):
-        return mark["reason"]
     return f"{said}: {mark['reason']}" if mark["reason"] else f"{said}."
 
 

@@ -141,7 +141,8 @@ def _run_test(source, points, base, box):
     except BaseException as error:  # that of pytest.raises is no Exception
         return 0.0, _reason(error, box), {}
     found = {name: value for name, value in board.items() if math.isfinite(value)}
-    return score, "" if score == points else f"{score:g} of {points:g} points for how well it does", found
+    reason = namespace["reason"] if "reason" in bound else "how well it does is worth a part of the points"
+    return score, "" if score == points else str(reason), found
 
 
 def _theirs(name, box):

@@ -148,9 +148,9 @@ def main():
         wrong += [f"left over: the process {process}" for process in processes + left_over()]
         if mounts != Path("/proc/self/mountinfo").read_text():
             wrong.append("left over: mounts")
-        # Python's own, pymp-*, has nobody to take it away after a SIGKILL.
+        # Python's own, pymp-*, has nobody to take it away after a SIGKILL, and torch keeps a cache.
         temporary = sorted(path.name for path in (home / "tmp").iterdir())
-        wrong += [f"left over: {path}" for path in temporary if not path.startswith("pymp-")]
+        wrong += [f"left over: {path}" for path in temporary if not path.startswith(("pymp-", "torchinductor"))]
         wrong += [f"left over: {path}" for path in Path("/tmp").glob("bomb")]
         wrong += [f"left over: {path}" for path in course.root.glob("graded/*/.*.json.*")]
     kinds = sorted({result["status"] for result in results.values()})
