@@ -256,7 +256,7 @@ HONEST = {
 }  # fmt: skip
 PARTLY = {
     "half": ({"best": ""}, HALF, "best is missing"),
-    "a constant": ({"best": "def best(x): return 1"}, HALF | {"best-test": 0.8}, "0.8 of 4 points"),
+    "a constant": ({"best": "def best(x): return 1"}, HALF | {"best-test": 0.8}, "a part of the points"),
     "n - 1": ({"mean": "def mean(x): return sum(x) / (len(x) - 1)"}, {"best-test": 4.0}, "divide by n - 1"),
     "lists only": ({"mean": "def mean(x): return 2 if type(x) is list else 0"}, {"best-test": 4.0}, "for an array"),
     "differs by call": (

@@ -39,8 +39,11 @@ def test_release_and_grade(course, capsys):
     notebook = answered(nbformat.read(released, 4))
     (course / "submitted" / "ada" / "toy" / "toy.ipynb").write_text(json.dumps(notebook))
     (course / "submitted" / "bob" / "toy" / "toy (1).ipynb").write_text(json.dumps(notebook))
+    (course / "submitted" / "eve").mkdir()
+    (course / "submitted" / "eve" / "toy.ipynb").write_text(json.dumps(notebook))
     assert main(["course", "grade", "toy", "--jobs", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop(0).startswith("Not graded: submitted/eve/toy.ipynb; put the notebook into submitted/STUDENT/toy/")
     assert lines[0] == "ada  graded    10 of 10 points, and 5 to be marked by hand"
     assert lines[1].startswith("bob  rejected  There is 'toy (1).ipynb' in place of toy.ipynb")
     assert lines[-1] == "1 graded, 1 rejected, 0 failed."

@@ -60,7 +60,8 @@ def test_page_tells_the_instructor_who_and_why():
               for it in shown.find_all("table")]  # fmt: skip
     assert tables == [
         [["bob", "rejected", "It is <b>not</b> JSON."], ["ada", "waiting", "why"], ["cy", "not submitted", ""]],
-        [["total-test", "10", "76\xa0%", "1 of 2", ""], ["twice-test", "5", "0\xa0%", "0 of 2", "2 x is <i>missing</i>"],
+        [["total-test", "10", "76\xa0%", "1 of 2", ""],
+         ["twice-test", "5", "0\xa0%", "0 of 2", "2 x is <i>missing</i>"],
          ["why", "4", "100\xa0%", "1 of 1", ""]],
         [["1", "eve", "0.75", ""], ["2", "ada", "0.5", "0.9"]],
         [["1", "1e1e", "0.75", ""], ["2", "0f0f", "0.5", "0.9"]],

@@ -22,6 +22,8 @@ def run_grade(args):
 
     course = Course(args.course)
     results = grade(course, args.assignment, args.jobs, seconds=args.seconds)
+    for path in course.misplaced(args.assignment):
+        print(f"Not graded: {path}; put the notebook into submitted/STUDENT/{args.assignment}/.")
     if not results:
         where = course.root / "submitted" / "STUDENT" / args.assignment / f"{args.assignment}.ipynb"
         raise ValueError(f"Nothing was handed in for {args.assignment}; put each student's notebook at {where}.")

@@ -62,6 +62,12 @@ class Course:
         folders = sorted(self.root.glob(f"submitted/*/{assignment}"))
         return {path.parent.name: path for path in folders if path.is_dir() and not path.is_symlink()}
 
+    def misplaced(self, assignment):
+        """Files and links that look handed in for it, and lie where nothing is graded."""
+        found = [p for p in self.root.glob(f"submitted/*/{assignment}") if p.is_symlink() or not p.is_dir()]
+        loose = [*self.root.glob("submitted/*"), *self.root.glob("submitted/*/*")]
+        return sorted(found + [p for p in loose if p.suffix in (".ipynb", ".zip") and not p.is_dir()])
+
     def result(self, assignment, student):
         """The file of one student's marks."""
         return self.root / "graded" / assignment / f"{student}.json"
