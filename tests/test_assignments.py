@@ -53,6 +53,13 @@ def test_points_make_100(source):
     assert len(schemes) >= bool(written)
 
 
+def test_the_instructors_page_has_its_points(source, root):
+    name, worth = source.metadata["name"], products.points(source)
+    machine = sum(points for _, points in graded_by_machine(source).values())
+    row = next(line for line in (root / "chapters" / "teaching.md").read_text().splitlines() if f"| [{name}](" in line)
+    assert row.endswith(f"| {machine:g} + {sum(worth.values()) - machine:g} |") and f"/{name}.ipynb)" in row
+
+
 def test_students_get_no_secret(source, root):
     for made in (products.student(source), products.colab(source, "https://host/owner/name")):
         assert not products.leaks(made, source)
