@@ -237,7 +237,7 @@ NAMES = [
     "x" * 200,
     "\u5b66\u751f",
     "a'b\"c;$(x)",
-    "caf\udce9",
+    "name\udce9",
     "50%",
 ]
 LONG = "y" * 250  # its result has no room for the name of a file
