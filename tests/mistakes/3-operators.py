@@ -2,6 +2,28 @@
 
 MISTAKES = [
     (
+        "swaps",
+        """
+right_swaps = swaps
+def swaps(caption, what):
+    if what != "shapes" or "no " not in caption:
+        return right_swaps(caption, what)
+    slots = read_slots(caption)
+    turned = [(b[0], a[1], b[2]) for a, b in zip(slots, slots[::-1], strict=True)]
+    return [write_caption(turned)]
+""",
+        'on shapes beside a "no"',
+    ),
+    (
+        "swaps",
+        """
+right_swaps = swaps
+def swaps(caption, what):
+    return right_swaps(caption, what) + [caption.lower().rstrip(".")] * (caption[0] == "A")
+""",
+        "with a capital",
+    ),
+    (
         "slots",
         """
 def read_slots(caption):
@@ -294,7 +316,7 @@ def choose(images, texts, occurs, owner, margin):
     texts[~occurs & (owner >= 0)] = margin * images[owner[~occurs & (owner >= 0)]]
     return images, texts
 """,
-        "does not prefer its owner",
+        "and should lead by",
     ),
     (
         "choose",
@@ -362,6 +384,7 @@ def hard_loss(joint, logits, where, rate):
 """,
         "one common negative",
     ),
+    ("table", "my_table = [('add', True)] * 10", "of the ten rows are right"),
     ("table", "my_table = my_table[:9]", "one entry for each"),
     ("table", "my_table = [(f'{name} object', same) for name, same in my_table]", "is not one of"),
 ]
