@@ -181,6 +181,28 @@ def explain(caption, negative):
         "the oval had no colour",
     ),
     (
+        "explain",
+        """
+named = explain
+def explain(caption, negative):
+    a, b = read_slots(caption), read_slots(negative)
+    if len(a) == len(b) == 1 and a[0][2] == b[0][2] and None not in (a[0][1], b[0][1]) and a[0][1] != b[0][1]:
+        return "replace colour"
+    return named(caption, negative)
+""",
+        "two steps apart",
+    ),
+    (
+        "explain",
+        """
+named = explain
+def explain(caption, negative):
+    found = named(caption, negative)
+    return "none" if found == "add object" and negative.count("no ") > caption.count("no ") else found
+""",
+        "fails on additions",
+    ),
+    (
         "effects",
         """
 def effects(tables):
