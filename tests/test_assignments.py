@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import itertools
 import json
 import re
 import runpy
@@ -58,6 +59,14 @@ def test_the_instructors_page_has_its_points(source, root):
     machine = sum(points for _, points in graded_by_machine(source).values())
     row = next(line for line in (root / "chapters" / "teaching.md").read_text().splitlines() if f"| [{name}](" in line)
     assert row.endswith(f"| {machine:g} + {sum(worth.values()) - machine:g} |") and f"/{name}.ipynb)" in row
+
+
+def test_students_can_read_what_a_written_answer_is_asked(source):
+    for before, cell in itertools.pairwise(products.student(source).cells):
+        grading = products.grading_of(cell)
+        if grading.get("grade") and grading.get("solution"):
+            assert before.cell_type == "markdown" and not products.grading_of(before).get("solution")
+            assert len(before.source) > 60, grading["grade_id"]
 
 
 def test_students_get_no_secret(source, root):

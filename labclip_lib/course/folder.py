@@ -17,17 +17,10 @@ c.CourseDirectory.course_id = {name!r}
 """
 ROSTER = "id,first_name,last_name,email\n"
 IGNORE = """\
-# What only the instructor may read: never put it where students can see it.
-source/
-solution/
-submitted/
-graded/
-autograded/
-feedback/
-marks/
-report/
-gradebook.db
-students.csv
+# All but release/ is for the instructor alone: never put it where students can see it.
+/*
+!/.gitignore
+!/release/
 """
 
 
