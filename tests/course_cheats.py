@@ -98,11 +98,13 @@ AROUND = {
     "import labclip_lib.course.grading as g\n"
     "p.encode = p.dump = i.encode = i.dump = lambda *a: 1\ng._run_test = lambda *a: (99, '', {})",
     "leaderboard": "leaderboard = {'share': 99.0}\npoints = score = 99",
-    "forged lines": "import os, json\nfor fd in range(3, 30):\n    for n in range(60):\n"
+    "forged lines": "import os, json\nfor fd in sorted(map(int, os.listdir('/proc/self/fd')))[3:]:\n"
+    "    for n in range(60):\n"
     "        for kind in ('answer', 'cell'):\n"
     "            try: os.write(fd, (json.dumps({kind: n, 'value': 1.0}) + '\\n').encode())\n"
     "            except OSError: pass",
-    "questions taken": "import os, threading\ndef take():\n    while True:\n        for fd in range(3, 30):\n"
+    "questions taken": "import os, threading\ndef take():\n    while True:\n"
+    "        for fd in sorted(map(int, os.listdir('/proc/self/fd')))[3:]:\n"
     "            try: os.set_blocking(fd, False); os.read(fd, 1 << 16)\n            except OSError: pass\n"
     "threading.Thread(target=take, daemon=True).start()",
 }
@@ -140,8 +142,10 @@ CHEATS = {
     "all is right": Cheat(FULL, None, "all"),
     "nothing is done": Cheat(EMPTY, None, "none", "not answered"),
     "forges in a call": Cheat(
-        EMPTY, "import os, json\nEACH: [os.write(fd, b'{\"answer\": %d, \"value\": 2.0}\\n' % n) for n in range(99) "
-        "for fd in range(3, 9) if os.path.exists(f'/proc/self/fd/{fd}') and fd != 4]; os._exit(0)", "none",
+        EMPTY, "import fcntl, os\nOUT = [fd for fd in range(3, 999) if os.path.exists(f'/proc/self/fd/{fd}')]\n"
+        "OUT = [fd for fd in OUT if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY]\n"
+        "EACH: [os.write(fd, b'{\"answer\": %d, \"value\": 2.0}\\n' % n) for n in range(99) for fd in OUT]; "
+        "os._exit(0)", "none",
     ),
     "loops in a call": Cheat(EMPTY, "EACH: while True: pass", "none", "took longer"),
     "deaf in a call": Cheat(

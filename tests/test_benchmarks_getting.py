@@ -25,7 +25,8 @@ def zipped(members):
 
 @pytest.fixture
 def shop(web, monkeypatch):
-    """Every part is for sale on our own server, small: the folder that it serves, and its log."""
+    """Every part is for sale on our own server, small: the folder that it serves, and its log; and there is room."""
+    monkeypatch.setattr(getting.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     folder, host, log = web
     listed = json.dumps([[f"https://x.org/{a}.jpg", "a", f"https://x.org/{b}.jpg", "b"] for a, b in ((1, 2), (2, 3))])
     wares = {

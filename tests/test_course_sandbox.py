@@ -110,9 +110,10 @@ def test_patches_forge_nothing_but_own_answers():
     assert {type(answer.value) for answer in outcome.answers} <= {int, type(None)}
 
 
+# Its pipes have the numbers that they have in the process that asks, whatever that has open.
 FORGE = (
-    "import os\ndef forge(lines, end=True):\n    for fd in range(3, 20):\n        try: os.write(fd, lines.encode())\n"
-    "        except OSError: pass\n    end and os._exit(0)\n"
+    "import os\ndef forge(lines, end=True):\n    for fd in sorted(map(int, os.listdir('/proc/self/fd')))[3:]:\n"
+    "        try: os.write(fd, lines.encode())\n        except OSError: pass\n    end and os._exit(0)\n"
 )
 
 
