@@ -4,18 +4,12 @@ PocketCLIP, the book's own small model, is an ordinary open_clip model with a re
 is loaded by the same call as OpenAI's ViT-B/32 or a checkpoint of yours.
 """
 
-import contextlib
-import difflib
 import hashlib
 import math
 import os
-import threading
-import urllib.error
-import urllib.request
 import warnings
 from pathlib import Path
 
-import huggingface_hub
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -34,6 +28,7 @@ from labclip_lib.pocket import (
     unpadded,
     verify_weights,
 )
+from labclip_lib.pretrained import read_open_clip
 
 
 class Backbone:
@@ -183,7 +178,7 @@ def load_backbone(name="pocket", device="auto"):
     named = name.partition("/")[0] in open_clip.list_models()  # so is a folder called "pocket", once one was loaded
     if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
         return Backbone(*read_pocket(name), name, device)
-    return _load_open_clip(name, device)
+    return Backbone(*read_open_clip(name), name, device)
 
 
 def random_init_encoder(name="pocket", seed=0, device="auto"):
@@ -216,84 +211,6 @@ def pick_device(device="auto"):
     except (RuntimeError, AssertionError, NotImplementedError):
         raise ValueError(f"No device {str(device)!r} on this machine; use device='auto' or 'cpu'.") from None
     return torch.device(device)
-
-
-def _load_open_clip(name, device):
-    architecture, _, pretrained = name.partition("/")
-    known = open_clip.list_models()
-    if architecture not in known:
-        close = difflib.get_close_matches(architecture, [*known, "pocket"], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "open_clip.list_models() lists the models."
-        raise ValueError(f"Unknown backbone {name!r}; {hint}")
-    config = open_clip.get_pretrained_cfg(architecture, pretrained)  # a tag comes before a file of that name
-    if config:
-        _need_download(name, config)
-    elif Path(pretrained).is_file():
-        _check_weights_only(name, pretrained)
-    else:
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
-        raise ValueError(
-            f"Backbone {name!r} needs pretrained weights: write {architecture}/TAG with one of "
-            f"{', '.join(tags) or 'no known tags'}, or {architecture}/FILE with a checkpoint that exists."
-        )
-    try:
-        with quiet():
-            # Weights trained with QuickGELU give other numbers, silently, under plain GELU.
-            model = open_clip.create_model(
-                architecture, pretrained=pretrained, force_quick_gelu=config.get("quick_gelu", False)
-            )
-    except Exception as error:  # a damaged file alone raises five kinds
-        raise ValueError(f"Cannot load {name!r}: {first_line(error)}.") from None
-    return Backbone(model, open_clip.get_tokenizer(architecture), name, device)
-
-
-def _check_weights_only(name, path):
-    """Read a pickled checkpoint once before open_clip does, which would unpickle anything after a TypeError."""
-    if Path(path).suffix in (".safetensors", ".npz", ".npy"):
-        return
-    try:
-        with warnings.catch_warnings(action="ignore"):  # torch's remark about TorchScript; ours says what to do
-            torch.load(path, "cpu", weights_only=True)
-    except Exception:  # torch.load raises five kinds for a damaged file
-        raise ValueError(
-            f"Cannot load {name!r}: the file is damaged, or holds more than weights (a whole model, a TorchScript "
-            "program), and only weights are read; save the model's state_dict()."
-        ) from None
-
-
-def _need_download(name, config):
-    """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
-    parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
-    repo, file = "/".join(parts[:2]), "/".join(parts[2:])
-    if repo:
-        files = (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-        if any(isinstance(huggingface_hub.try_to_load_from_cache(repo, file), str) for file in files):
-            return
-    elif (Path.home() / ".cache" / "clip" / config.get("url", "").rpartition("/")[2]).is_file():
-        return
-    source = huggingface_hub.constants.ENDPOINT if repo else config.get("url", "")
-    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") or not online(source):
-        raise ConnectionError(
-            f"{name!r} must be downloaded once and {source} cannot be reached; "
-            "connect to the internet, or use 'pocket'."
-        )
-
-
-def online(url, seconds=2.0):
-    """Whether a server answers at all within so many seconds. True also for an error page."""
-    answered = []
-
-    def ask():
-        with contextlib.suppress(OSError, ValueError):
-            with contextlib.suppress(urllib.error.HTTPError):
-                urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
-            answered.append(True)
-
-    # A thread, because a name look-up heeds no time-out.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answered)
 
 
 def _settings(model):

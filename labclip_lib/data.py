@@ -14,8 +14,9 @@ import numpy as np
 import pooch
 import torch
 
-from labclip_lib.backbones import load_backbone, online
+from labclip_lib.backbones import load_backbone
 from labclip_lib.pocket import sha256
+from labclip_lib.pretrained import online
 
 _HOST = "https://raw.githubusercontent.com"
 _DETIC = f"{_HOST}/facebookresearch/Detic/436cda2a2347df60a7c66daca0e8c59f93dc5e79/datasets/metadata"

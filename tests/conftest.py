@@ -100,6 +100,30 @@ def tiny_clip(tmp_path_factory):
     return model, folder / "tiny.safetensors"
 
 
+@pytest.fixture(scope="session")
+def tiny_quick(tiny_clip):
+    """The same architecture with QuickGELU, as open_clip has it for OpenAI's models; the checkpoint fits both."""
+    config = tiny_clip[1].with_name("tiny-clip-quickgelu.json")
+    config.write_text(
+        json.dumps(json.loads(tiny_clip[1].with_name("tiny-clip.json").read_text()) | {"quick_gelu": True})
+    )
+    open_clip.add_model_config(config)
+    return "tiny-clip-quickgelu"
+
+
+@pytest.fixture
+def tiny_published(tiny_clip, monkeypatch):
+    """The checkpoint as if it were published as tiny-clip/published, with QuickGELU and a preparation of its own."""
+    config = {
+        "url": "", "hf_hub": "", "quick_gelu": True, "mean": (0.2, 0.5, 0.7), "std": (0.3, 0.2, 0.4),
+        "interpolation": "bilinear", "resize_mode": "squash",
+    }  # fmt: skip
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-clip", {"published": config})
+    monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda config, **options: str(tiny_clip[1]))
+    monkeypatch.setattr("labclip_lib.pretrained._need_download", lambda *args: None)
+    return config
+
+
 @pytest.fixture
 def picture():
     """A 32 x 32 picture with no symmetry: (3, 32, 32) float in [0, 1], and the same as a PIL image."""

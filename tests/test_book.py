@@ -26,8 +26,8 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
-    "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards", "pretrain",
-    "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
+    "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
+    "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
     "closed_form", "training", "binding_task", "reports", "acceptance",
     "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",

@@ -26,6 +26,7 @@ from labclip_lib import (
     dial,
     pocket,
     pretrain,
+    pretrained,
     reports,
     shards,
     support,
@@ -145,8 +146,8 @@ def test_folder_of_another_recipe(small, capsys):
 
 
 def test_no_network_is_a_mistake_too(small, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(backbones, "online", lambda url: False)
-    monkeypatch.setattr(backbones.huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(pretrained, "online", lambda url: False)
+    monkeypatch.setattr(pretrained.huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     assert "cannot be reached" in mistake(capsys, [*small, "--backbone", "ViT-B-32-quickgelu/openai"])
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from labclip_lib.backbones import online
 from labclip_lib.benchmarks.catalog import BENCHMARKS
 from labclip_lib.benchmarks.download import download
 from labclip_lib.benchmarks.inventory import GB, begun, described, holds_files, is_there, kept, pictures_of, target_of
 from labclip_lib.benchmarks.unpack import Refused, scratch, unpacked
 from labclip_lib.pocket import sha256
+from labclip_lib.pretrained import online
 
 try:
     import fcntl

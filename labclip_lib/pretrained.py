@@ -1,0 +1,95 @@
+"""open_clip's models with their weights: found, checked before anything is read, downloaded where that can be."""
+
+import contextlib
+import difflib
+import os
+import threading
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+
+import huggingface_hub
+import open_clip
+import torch
+
+from labclip_lib.pocket import first_line, quiet
+
+
+def read_open_clip(name):
+    """Load the open_clip pair `name`, "MODEL/PRETRAINED", as (model, tokenizer); errors as for `load_backbone`."""
+    architecture, _, pretrained = name.partition("/")
+    known = open_clip.list_models()
+    if architecture not in known:
+        close = difflib.get_close_matches(architecture, [*known, "pocket"], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "open_clip.list_models() lists the models."
+        raise ValueError(f"Unknown backbone {name!r}; {hint}")
+    config = open_clip.get_pretrained_cfg(architecture, pretrained)  # a tag comes before a file of that name
+    if config:
+        _need_download(name, config)
+    elif Path(pretrained).is_file():
+        _check_weights_only(name, pretrained)
+    else:
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        raise ValueError(
+            f"Backbone {name!r} needs pretrained weights: write {architecture}/TAG with one of "
+            f"{', '.join(tags) or 'no known tags'}, or {architecture}/FILE with a checkpoint that exists."
+        )
+    try:
+        with quiet():
+            # Weights trained with QuickGELU give other numbers, silently, under plain GELU.
+            model = open_clip.create_model(
+                architecture, pretrained=pretrained, force_quick_gelu=config.get("quick_gelu", False)
+            )
+    except Exception as error:  # a damaged file alone raises five kinds
+        raise ValueError(f"Cannot load {name!r}: {first_line(error)}.") from None
+    return model, open_clip.get_tokenizer(architecture)
+
+
+def _check_weights_only(name, path):
+    """Read a pickled checkpoint once before open_clip does, which would unpickle anything after a TypeError."""
+    if Path(path).suffix in (".safetensors", ".npz", ".npy"):
+        return
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch's remark about TorchScript; ours says what to do
+            torch.load(path, "cpu", weights_only=True)
+    except Exception:  # torch.load raises five kinds for a damaged file
+        raise ValueError(
+            f"Cannot load {name!r}: the file is damaged, or holds more than weights (a whole model, a TorchScript "
+            "program), and only weights are read; save the model's state_dict()."
+        ) from None
+
+
+def _need_download(name, config):
+    """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
+    parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
+    repo, file = "/".join(parts[:2]), "/".join(parts[2:])
+    if repo:
+        files = (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        if any(isinstance(huggingface_hub.try_to_load_from_cache(repo, file), str) for file in files):
+            return
+    elif (Path.home() / ".cache" / "clip" / config.get("url", "").rpartition("/")[2]).is_file():
+        return
+    source = huggingface_hub.constants.ENDPOINT if repo else config.get("url", "")
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") or not online(source):
+        raise ConnectionError(
+            f"{name!r} must be downloaded once and {source} cannot be reached; "
+            "connect to the internet, or use 'pocket'."
+        )
+
+
+def online(url, seconds=2.0):
+    """Whether a server answers at all within so many seconds. True also for an error page."""
+    answered = []
+
+    def ask():
+        with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
+            answered.append(True)
+
+    # A thread, because a name look-up heeds no time-out.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(answered)
