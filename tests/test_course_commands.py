@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import nbformat
 import pytest
@@ -34,11 +35,12 @@ def test_release_and_grade(course, capsys):
     assert "No line of a solution" in capsys.readouterr().out and not products.leaks(released, toy())
     if "files" not in guards():
         pytest.skip("no namespaces can be made here")
-    for student in ("ada", "bob"):
+    for student in ("ada", "bob", "cem"):
         (course / "submitted" / student / "toy").mkdir(parents=True)
     notebook = answered(nbformat.read(released, 4))
     (course / "submitted" / "ada" / "toy" / "toy.ipynb").write_text(json.dumps(notebook))
     (course / "submitted" / "bob" / "toy" / "toy (1).ipynb").write_text(json.dumps(notebook))
+    shutil.copy(released, course / "submitted" / "cem" / "toy" / "toy.ipynb")
     (course / "submitted" / "eve").mkdir()
     (course / "submitted" / "eve" / "toy.ipynb").write_text(json.dumps(notebook))
     assert main(["course", "grade", "toy", "--jobs", "2"]) == 0
@@ -46,7 +48,8 @@ def test_release_and_grade(course, capsys):
     assert lines.pop(0).startswith("Not graded: submitted/eve/toy.ipynb; put the notebook into submitted/STUDENT/toy/")
     assert lines[0] == "ada  graded    10 of 10 points, and 5 to be marked by hand"
     assert lines[1].startswith("bob  rejected  There is 'toy (1).ipynb' in place of toy.ipynb")
-    assert lines[-1] == "1 graded, 1 rejected, 0 failed."
+    assert lines[2] == "cem  graded    0 of 15 points; nothing in it is answered: is it the right file?"
+    assert lines[-1] == "2 graded, 1 rejected, 0 failed."
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ def test_page_tells_the_instructor_who_and_why():
     assert "Waiting for marking by hand: 1." in text and "2.0 s for the slowest, ada" in text
     assert all(tag["src"].startswith("data:image/svg+xml;base64,") for tag in shown.find_all(src=True))
     assert page("A", found, marks, PARTS, board, {"ada": "0f0f", "eve": "1e1e"}) == text
+    assert "right file" not in text
+    found["eve"].result["untouched"] = True
+    assert "Nothing in it is answered; ask whether it is the right file." in page("A", found, marks, PARTS, [], {})
 
 
 def test_page_before_anybody_has_submitted():

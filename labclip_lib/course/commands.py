@@ -52,4 +52,5 @@ def _told(result):
     by_hand = [mark["points"] for mark in marks if mark["score"] is None]
     score = sum(mark["score"] or 0 for mark in marks)
     waiting = f", and {sum(by_hand):g} to be marked by hand" if by_hand else ""
-    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}"
+    empty = "; nothing in it is answered: is it the right file?" if result.get("untouched") else ""
+    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}{empty}"

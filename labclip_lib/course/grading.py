@@ -49,7 +49,8 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
     An answer that ends its process costs its own test alone: the notebook is run again for the others.
     Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for a written answer that
     waits for its reader; cells, a list of [number, reason] of the student's cells that did not end well; leaderboard,
-    {name: float}, what test cells put into a variable of that name. The same submission gives the same marks.
+    {name: float}, what test cells put into a variable of that name; untouched, whether every answer is as it was
+    released, so that it may be the wrong file. The same submission gives the same marks.
     Raises ValueError and RuntimeError like the sandbox, and what the set-up cells raise.
     """
     tests, limits = {}, LIMITS | limits
@@ -80,7 +81,7 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
                 score, reason = _read(cell, submission.text(name))
             marks.append({"grade_id": name, "points": points, "score": score, "reason": on_one_line(reason)})
     ended = [[n, reason] for n, reason in zip(numbers, cells, strict=True) if reason and not _is_stub(reason)]
-    return {"marks": marks, "cells": ended, "leaderboard": leaderboard}
+    return {"marks": marks, "cells": ended, "leaderboard": leaderboard, "untouched": _untouched(source, submission)}
 
 
 class _TooLong(Exception):
@@ -204,6 +205,12 @@ def _reason(error, box):
     if isinstance(error, _TooLong):
         return message
     return f"a check stopped with {type(error).__name__}: {message}"
+
+
+def _untouched(source, submission):
+    answers = [cell for cell in products.student(source).cells if products.grading_of(cell).get("solution")]
+    kept = [(submission.text(products.grading_of(cell)["grade_id"]) or "").strip() for cell in answers]
+    return bool(answers) and all(text in ("", cell.source.strip()) for text, cell in zip(kept, answers, strict=True))
 
 
 def _is_stub(reason):

@@ -105,8 +105,13 @@ def _counts(found, marks):
         if entry.status == status
     ]
     rows += [[student, "waiting", ", ".join(parts)] for student, parts in waiting.items()]
+    rows += [
+        [student, "graded", "Nothing in it is answered; ask whether it is the right file."]
+        for student, entry in found.items()
+        if entry.status == "graded" and entry.result.get("untouched")
+    ]
     rows += [[student, entry.status, ""] for student, entry in found.items() if entry.status == "not submitted"]
-    table = _table("Who is not done, and why; none of them has a 0", ["student", "status", "why"], rows)
+    table = _table("Whom to look at, and why; only what is graded has a score", ["student", "status", "why"], rows)
     return f"<section><h2>Submissions</h2><ul>{said}</ul>{table}</section>"
 
 
@@ -125,7 +130,7 @@ def _scores(assignment, marks, points):
         ax.axvline(median(totals), color=INK, ls="--", lw=1.4, label=f"median {median(totals):g}")
         ax.set(xlabel=f"score, out of {most:g} points", ylabel="students")
         ax.yaxis.get_major_locator().set_params(integer=True)
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above: a bar may stand anywhere
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
         plt.close(figure)
