@@ -45,8 +45,7 @@ def family(color, shape):
     (
         "test-kinship",
         """
-def kinship(color, shape, train, test):
-    scene, pair = family(color, shape)
+def kinship(scene, pair, train, test):
     same, kin = np.isin(scene[test], scene[train]), np.isin(pair[test], pair[train])
     return {"scene": int(same.sum()), "twin": int(kin.sum()), "none": int((~kin).sum())}
 """,
@@ -55,23 +54,32 @@ def kinship(color, shape, train, test):
     (
         "test-kinship",
         """
-def kinship(color, shape, train, test):
-    scene = np.unique(np.concatenate([color, shape], 1), axis=0, return_inverse=True)[1]
-    pair = family(color, shape)[1]
-    same, kin = np.isin(scene[test], scene[train]), np.isin(pair[test], pair[train])
-    return {"scene": int(same.sum()), "twin": int((kin & ~same).sum()), "none": int((~kin).sum())}
+def kinship(scene, pair, train, test):
+    same = set(scene[test]) & set(scene[train])
+    kin = set(pair[test]) & set(pair[train])
+    rest = set(pair[test]) - kin
+    return {"scene": len(same), "twin": len(kin), "none": len(rest)}
 """,
-        "in another slot order",
+        "count rows",  # not scenes or pairs
     ),
     (
         "test-kinship",
         """
-def kinship(color, shape, train, test):
-    scene, pair = family(color, shape)
+def kinship(scene, pair, train, test):
     same, kin = np.isin(scene[test], scene[~test]), np.isin(pair[test], pair[~test])
     return {"scene": int(same.sum()), "twin": int((kin & ~same).sum()), "none": int((~kin).sum())}
 """,
-        "where some rows are in neither part",  # hidden
+        "a case with rows in neither part",  # hidden
+    ),
+    (
+        "test-kinship",
+        """
+def kinship(scene, pair, train, test):
+    same, kin = np.isin(scene[test], scene[train]), np.isin(scene[test] + pair[test], (scene + pair)[train])
+    kin |= np.isin(pair[test], np.concatenate([pair[train], scene[train]]))
+    return {"scene": int(same.sum()), "twin": int((kin & ~same).sum()), "none": int((~kin & ~same).sum())}
+""",
+        "the count of 'twin' is wrong",  # hidden: numbers of scenes and of pairs are not comparable
     ),
     (
         "test-touched",
@@ -120,17 +128,15 @@ def touched(x, y, train, validation, test, moments, prior, choice):
     (
         "test-folds",
         """
-def fold_numbers(color, shape, k, seed):
-    scene, _ = family(color, shape)
-    return np.random.default_rng(seed).permutation(scene.max() + 1)[scene] % k
+def fold_numbers(pair, k, seed):
+    return np.random.default_rng(seed).permutation(len(pair)) % k
 """,
         "deal out pairs, not rows or scenes",
     ),
     (
         "test-folds",
         """
-def fold_numbers(color, shape, k, seed):
-    _, pair = family(color, shape)
+def fold_numbers(pair, k, seed):
     return np.random.default_rng(seed).integers(0, k, pair.max() + 1)[pair]
 """,
         "deal them out in turn, do not throw dice",
@@ -138,17 +144,16 @@ def fold_numbers(color, shape, k, seed):
     (
         "test-folds",
         """
-def fold_numbers(color, shape, k, seed):
-    _, pair = family(color, shape)
-    return (pair + seed) % k
+def fold_numbers(pair, k, seed):
+    return (np.unique(pair, return_inverse=True)[1] + seed) % k
 """,
         "some pairs are kept together",  # hidden: another seed only renames the folds
     ),
     (
         "test-folds",
         """
-def fold_numbers(color, shape, k, seed):
-    _, pair = family(color, shape)
+def fold_numbers(pair, k, seed):
+    pair = np.unique(pair, return_inverse=True)[1]
     order = np.random.default_rng(seed).permutation(pair.max() + 1)
     edges = np.linspace(0, len(pair), k + 1)[1:-1]
     first = np.argsort(order[pair], kind="stable")
@@ -157,6 +162,24 @@ def fold_numbers(color, shape, k, seed):
     return np.array([fold[(pair == p)].min() for p in range(pair.max() + 1)])[pair]
 """,
         "equal in pairs",  # hidden: equal in rows is not equal in pairs
+    ),
+    (
+        "test-folds",
+        """
+def fold_numbers(pair, k, seed):
+    return np.random.default_rng(seed).permutation(pair.max() + 1)[pair] % k
+""",
+        "deal them out in turn",  # the numbers have gaps
+    ),
+    (
+        "test-folds",
+        """
+def fold_numbers(pair, k, seed):
+    first = list(dict.fromkeys(pair.tolist()))
+    place = np.array([first.index(p) for p in pair.tolist()])
+    return np.random.default_rng(seed).permutation(place.max() + 1)[place] * k // len(set(pair[pair >= 0]))
+""",
+        "(other tables)",  # hidden: numbers below zero are numbers
     ),
     (
         "test-ridge",
@@ -397,28 +420,19 @@ def intervals(right, cluster, draws, seed):
 """,
         "'both' is too narrow",  # hidden
     ),
+    ("test-verdict", "verdict['ceiling'] = 1 / 8", "this is chance"),
+    ("test-verdict", "verdict['ceiling'] = lines['and which shapes, too: the bag'][1]", "in the colleague's scenes"),
+    ("test-verdict", "verdict['ceiling'] = lines['and which shapes, too: the bag'][2]", "for 'which colour?'"),
+    ("test-verdict", "del verdict['binds']['images']", "needs one entry for each"),
+    ("test-verdict", "verdict['binds']['captions'] = 'yes'", "each ruling is True or False"),
     (
         "test-verdict",
-        "for name in TABLES:\n    verdict[name]['ceiling'] = 1 / 8\n    verdict[name]['binds'] = True\n",
-        "neither chance nor the colleague's",
+        "verdict['binds'] = {name: row['colleague'] > 0.501 for name, row in found.items()}",
+        "is not what a fair test shows",  # hidden: the colleague's numbers again
     ),
     (
         "test-verdict",
-        "for name in TABLES:\n    verdict[name]['binds'] = bool(verdict[name]['fair'] > 1 / 8)\n",
-        "does not follow from its interval and its ceiling",
-    ),
-    (
-        "test-verdict",
-        "for name in TABLES:\n    right = np.ones_like(answers[name]) * verdict[name]['colleague']\n"
-        "    verdict[name] |= {k: float(right.mean()) for k in ('fair', 'low', 'high')}\n"
-        "    verdict[name]['binds'] = bool(verdict[name]['low'] > 0.501)\n",
-        "is far from what another fair probe gives",  # hidden: the colleague's numbers again
-    ),
-    (
-        "test-verdict",
-        "mean, low, high = estimate(swap)\n"
-        "end = 1 - mean\n"
-        "verdict['comparison'] = {'accuracy': end, 'low': end - .03, 'high': end + .03, 'uses binding': False}\n",
-        "the accuracy of the swap test is off",  # hidden: the twin's wins were counted
+        "verdict['uses binding'] = verdict['binds']['images'] and verdict['binds']['captions']",
+        "does not follow from the interval of the swap test",  # hidden: two sides that bind need not share it
     ),
 ]

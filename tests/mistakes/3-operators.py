@@ -24,49 +24,6 @@ def swaps(caption, what):
         "with a capital",
     ),
     (
-        "slots",
-        """
-def read_slots(caption):
-    slots = []
-    for phrase in re.split(r",| and ", caption.lower().rstrip(".")):
-        article, *words = phrase.split()
-        slots.append((article, words[0] if len(words) == 2 else None, words[-1]))
-    return slots
-""",
-        "is a spelling",
-    ),
-    (
-        "slots",
-        """
-def write_caption(slots):
-    return " and ".join(
-        " ".join(["an" if s[0] in "aeiou" and a == "a" else a, *([c] if c else []), s]) for a, c, s in slots
-    )
-""",
-        "look at the article",
-    ),
-    (
-        "slots",
-        """
-def read_slots(caption):
-    slots = []
-    for phrase in re.split(r",|and", caption.lower().rstrip(".")):
-        words = phrase.split() or ["a"]
-        slots.append(("no" if words[0] == "no" else "a", words[1] if len(words) == 3 else None, words[-1]))
-    return slots
-""",
-        "reading fails",
-    ),
-    (
-        "slots",
-        """
-told = write_caption
-def write_caption(slots):
-    return told(slots).replace("no orange", "an orange")
-""",
-        '"no" stays',
-    ),
-    (
         "swaps",
         """
 def swaps(caption, what):
@@ -147,60 +104,6 @@ def true_of(caption, scene):
     return True
 """,
         "the first mention fits two objects",
-    ),
-    (
-        "explain",
-        """
-def explain(caption, negative):
-    for what in ("colours", "shapes", "objects"):
-        if negative in swaps(caption, what):
-            return f"swap {what}"
-    return "none"
-""",
-        "one colour differs",
-    ),
-    (
-        "explain",
-        """
-named = explain
-def explain(caption, negative):
-    if len(read_slots(negative)) > len(read_slots(caption)):
-        return "add object" if negative.startswith(caption) else "none"
-    return named(caption, negative)
-""",
-        "it may stand anywhere",
-    ),
-    (
-        "explain",
-        """
-named = explain
-def explain(caption, negative):
-    found = named(caption, negative)
-    return "replace colour" if found == "add colour" else found
-""",
-        "the oval had no colour",
-    ),
-    (
-        "explain",
-        """
-named = explain
-def explain(caption, negative):
-    a, b = read_slots(caption), read_slots(negative)
-    if len(a) == len(b) == 1 and a[0][2] == b[0][2] and None not in (a[0][1], b[0][1]) and a[0][1] != b[0][1]:
-        return "replace colour"
-    return named(caption, negative)
-""",
-        "two steps apart",
-    ),
-    (
-        "explain",
-        """
-named = explain
-def explain(caption, negative):
-    found = named(caption, negative)
-    return "none" if found == "add object" and negative.count("no ") > caption.count("no ") else found
-""",
-        "fails on additions",
     ),
     (
         "effects",
@@ -385,11 +288,11 @@ def hard_loss(joint, logits, where, rate):
         "hard",
         """
 def hard_loss(joint, logits, where, rate):
-    weight = joint.sum(0)
-    np.add.at(weight, where[where >= 0], rate * joint.sum(0)[where >= 0])
-    images = logsumexp(logits, axis=1, b=weight)
-    texts = logsumexp(logits, axis=0, b=joint.sum(1)[:, None])
-    return float((joint.sum(1) @ images + joint.sum(0) @ texts) / 2 - (joint * logits).sum())
+    scene, caption, both = joint.sum(1), joint.sum(0), joint > 0
+    weight, said = caption + negative_weights(caption, where, rate), caption > 0
+    images = logsumexp(logits[:, weight > 0], axis=1, b=weight[weight > 0])
+    texts = logsumexp(logits[:, said], axis=0, b=scene[:, None])
+    return float((scene @ images + caption[said] @ texts) / 2 - (joint[both] * logits[both]).sum())
 """,
         "must not be read",
     ),
@@ -406,7 +309,47 @@ def hard_loss(joint, logits, where, rate):
 """,
         "one common negative",
     ),
-    ("table", "my_table = [('add', True)] * 10", "of the ten rows are right"),
+    (
+        "hard",
+        """
+def hard_loss(joint, logits, where, rate):
+    scene, caption = joint.sum(1), joint.sum(0)
+    seen, said = scene > 0, caption > 0
+    hard = said & (where >= 0)
+    with np.errstate(all="ignore"):
+        own = logits[:, said] + np.log(caption[said])
+        others = logits[:, where[hard]] + np.log(rate * caption[hard])
+        images = logsumexp(np.concatenate([own, others], 1)[seen], axis=1)
+    texts = logsumexp(logits[np.ix_(seen, said)], axis=0, b=scene[seen][:, None])
+    both = joint > 0
+    return float((scene[seen] @ images + caption[said] @ texts) / 2 - (joint[both] * logits[both]).sum())
+""",
+        "at rate 0 no negative has weight, so none is read",
+    ),
+    (
+        "hard",
+        """
+def hard_loss(joint, logits, where, rate):
+    scene, caption = joint.sum(1), joint.sum(0)
+    seen, said = scene > 0, caption > 0
+    hard = where[said] if rate else where[:0]
+    weight = np.where(hard >= 0, rate * caption[said][: len(hard)], 0)
+    high = np.nanmax(logits[seen])
+    chosen = np.exp(logits[np.ix_(seen, said)] - high) @ caption[said]
+    images = np.log(chosen + np.exp(logits[seen][:, hard] - high) @ weight) + high
+    texts = logsumexp(logits[np.ix_(seen, said)], axis=0, b=scene[seen][:, None])
+    both = joint > 0
+    return float((scene[seen] @ images + caption[said] @ texts) / 2 - (joint[both] * logits[both]).sum())
+""",
+        "not read at all, in place of read and weighted by 0",
+    ),
+    ("table", "my_table = [('add', True)] * 10", "one answer for all rows is no answer"),
+    ("table", "my_table = [(name, False) for name, _ in my_table]", "are a mix"),
+    (
+        "table",
+        "my_table = [(name, True if name == 'swap' else same) for name, same in my_table]",
+        "8 of the ten rows are right",  # hidden: a swap may mend an article or an ending
+    ),
     ("table", "my_table = my_table[:9]", "one entry for each"),
     ("table", "my_table = [(f'{name} object', same) for name, same in my_table]", "is not one of"),
 ]
