@@ -110,7 +110,7 @@ def run(python, tmp_path, monkeypatch):
     def execute(*cells):
         notebook = nbformat.v4.new_notebook(cells=list(cells))
         where = {"metadata": {"path": str(tmp_path / "empty")}}
-        nbclient.NotebookClient(notebook, timeout=300, kernel_name="colab", resources=where).execute()
+        nbclient.NotebookClient(notebook, timeout=900, kernel_name="colab", resources=where).execute()
         return notebook.cells
 
     return execute
