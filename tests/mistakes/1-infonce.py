@@ -65,13 +65,13 @@ def log_softmax(values, axis):
         "did you clip or add an epsilon",
     ),
     (
-        "infonce-stable",  # only hidden: one shift for the whole array
+        "infonce-stable",  # one shift for the whole array
         """
 def log_softmax(values, axis):
     values = values - values.max()
     return values - np.log(np.exp(values).sum(axis, keepdims=True))
 """,
-        "ran over",
+        "each row's own largest",
     ),
     (
         "infonce-stable",  # only hidden
@@ -81,7 +81,16 @@ def pair_logits(images, texts, scale):
     v = texts / (np.linalg.norm(texts, axis=1, keepdims=True) + 1e-8)
     return scale * u @ v.T
 """,
-        "zero or very short",
+        "very short",
+    ),
+    (
+        "infonce-stable",
+        """
+def pair_logits(images, texts, scale):
+    u, v = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (images, texts))
+    return scale * u @ v.T
+""",
+        "where a row is zero",
     ),
     (
         "gradient",
@@ -126,6 +135,18 @@ def logit_gradient(logits):
     return slope / (2 * n)
 """,
         "do not sum to zero",
+    ),
+    (
+        "gradient",
+        """
+def logit_gradient(logits):
+    n, m = logits.shape
+    slope = np.exp(log_softmax(logits, 1))
+    slope[:, :n] += np.exp(log_softmax(logits[:, :n], 0)) - 2 * np.eye(n)
+    slope[:, n:] *= 2
+    return (slope - slope.sum() / (n * m)) / (2 * n)
+""",
+        "a caption to spare has no image",
     ),
     (
         "gradient",  # only hidden: divides by 2 * 2
@@ -215,12 +236,20 @@ def shared_info_nce(logits, matches):
         "any one true caption",
     ),
     (
-        "shared",  # only hidden: the floor of the images alone
+        "shared",
         """
 def least_loss(matches):
     return float(np.log(matches.sum(1)).mean())
 """,
-        "rows and columns have other counts",
+        "the images' half alone",
+    ),
+    (
+        "shared",
+        """
+def least_loss(matches):
+    return float(np.log(matches.sum(0)).mean())
+""",
+        "the captions' half alone",
     ),
     (
         "top1",
@@ -276,7 +305,7 @@ def train(images, texts, batches, rate, scale, towers):
         "this is the loss after it",
     ),
     (
-        "train",  # only hidden: the image tower alone learns well enough for the public checks
+        "train",  # the image tower alone learns well enough to be far above chance
         """
 def train(images, texts, batches, rate, scale, towers):
     a, c = towers
@@ -287,7 +316,7 @@ def train(images, texts, batches, rate, scale, towers):
         losses.append(loss)
     return a, c, losses
 """,
-        "those of plain SGD",
+        "C, of the captions, is the same",
     ),
     (
         "train",  # only hidden: one tower after the other
@@ -302,7 +331,7 @@ def train(images, texts, batches, rate, scale, towers):
         losses.append(loss)
     return a, c, losses
 """,
-        "those of plain SGD",
+        "before either tower moves",
     ),
     (
         "classes",
