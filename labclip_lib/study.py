@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
+import labclip_lib
 from labclip_lib.alignment import LABCLIP
 from labclip_lib.benchmarks import aro, clevr, coco, cola, pug, sugarcrepe, valse
 from labclip_lib.benchmarks.evaluate import embed_records, evaluate
@@ -102,7 +103,7 @@ class Study:
     def _fit(self, name, method, pairs, validation):
         mode, authors = METHODS[method]
         recipe = RECIPE[name] if authors else "default"
-        digest = hashlib.sha256(repr((name, mode, recipe, self.backbone.fingerprint)).encode())
+        digest = hashlib.sha256(repr((name, mode, recipe, labclip_lib.__version__, self.backbone.fingerprint)).encode())
         for table in (pairs.images, pairs.texts, pairs.negatives, pairs.image):
             digest.update(table.cpu().numpy().tobytes())
         path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,6 +260,8 @@ def test_pocketclip_answers_the_toy(toy, task):
     records = load(toy, task)
     (answers,) = evaluate(load_backbone("pocket", device="cpu"), records).answers.values()
     assert len(answers.outcomes) == len(records) >= 25
+    folder = toy / {"VG-A": "aro", "COCO-Order": "coco", "Flickr-Order": "flickr30k"}[task]
+    assert all(folder in Path(record.image.path).parents for record in records)
     # To a bag of words all are the same.
     np.testing.assert_allclose(answers.bag_of_words, answers.chance)
     np.testing.assert_allclose(answers.chance, [1 / (1 + len(record.negatives)) for record in records])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from labclip_lib.benchmarks import bivlc
 from labclip_lib.benchmarks.bivlc import QUESTIONS, published
 from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES
 
@@ -25,9 +26,30 @@ def test_both_means_one_and_the_other(results):
     assert np.array_equal(got[ALL_FOUR], got[BOTH_IMAGES] * got[BOTH_CAPTIONS])
 
 
-def test_a_file_of_another_form_is_refused(to_download, monkeypatch, tmp_path, raises_saying):
-    from labclip_lib.benchmarks import bivlc
+HEADS = (
+    "caption,negative_caption,type,subtype,text_score,image_score,group_score,text_score_i0,text_score_i1,"
+    "image_score_c0,image_score_c1\n"
+)
 
+
+def test_each_column_answers_its_question(monkeypatch, tmp_path):
+    """Two items about one caption, the first with a negative of the same words."""
+    first = ["True", "False", "False", "True", "False", "False", "True"]
+    rows = [["a b", "B a.", "swap", "obj", *first], ["a b", "a c", "replace", "att", *["True"] * 7]]
+    (tmp_path / "small.csv").write_text(HEADS + "".join(",".join(row) + "\n" for row in rows))
+    monkeypatch.setattr(bivlc, "fetch_pinned", lambda *names: tmp_path / "small.csv")
+    found = published().answers
+    assert [(question, it.outcomes[0], it.chance[0]) for question, it in found.items()] == [
+        (BOTH_IMAGES, 1, 1 / 4), (BOTH_CAPTIONS, 0, 1 / 4), (ALL_FOUR, 0, 1 / 6), ("the photo chooses", 1, 1 / 2),
+        ("the generated image chooses", 0, 1 / 2), ("the caption chooses", 0, 1 / 2),
+        ("the negative chooses", 1, 1 / 2),
+    ]  # fmt: skip
+    for it in found.values():
+        assert it.bag_of_words.tolist() == [it.chance[0], 1] and it.clusters.tolist() == ["a b", "a b"]
+        assert it.keys.tolist() == ["swap_obj/0", "replace_att/1"] and it.groups.tolist() == ["swap", "replace"]
+
+
+def test_a_file_of_another_form_is_refused(to_download, monkeypatch, tmp_path, raises_saying):
     (tmp_path / "other.csv").write_text("caption,negative_caption,type\na,b,swap\n")
     monkeypatch.setattr(bivlc, "fetch_pinned", lambda *names: tmp_path / "other.csv")
     with raises_saying(ValueError, "other.csv", "'subtype'"):

@@ -72,8 +72,9 @@ def test_a_line_that_does_not_fit(write, line, said, raises_saying):
 
 
 def test_files_that_are_not_there(tmp_path, raises_saying):
-    with raises_saying(ValueError, "output_4obj.csv", "get clevr"):
-        clevr.load(tmp_path, 4)
+    for objects in (2, 10):
+        with raises_saying(ValueError, f"output_{objects}obj.csv", "get clevr"):
+            clevr.load(tmp_path, objects)
     with raises_saying(ValueError, "2 to 10", "11"):
         clevr.load(tmp_path, 11)
 

@@ -1,7 +1,10 @@
 import functools
 import json
+import threading
+import time
 from collections import Counter
 
+import joblib
 import pytest
 from PIL import Image
 
@@ -52,7 +55,7 @@ def write(tmp_path):
 @pytest.fixture
 def small(write):
     return write(
-        [image(TEST, "test", *CYCLIST), image(TRAIN, "train", "A red cup on a blue plate"),
+        [image(TEST, "test", *CYCLIST), image(TRAIN, "train", "A red cup on a blue plate", "Snow."),
          image(REST, "restval", "Snow falls."), image("COCO_val2014_000000000073.jpg", "val", "A parked bike")]
     )  # fmt: skip
 
@@ -154,8 +157,8 @@ def test_what_is_missing(small, raises_saying):
 
 def test_each_negative_belongs_to_its_caption(small):
     records, left_out = training_pairs(small)
-    (record,) = records  # "Snow falls." has nothing to shuffle
-    assert left_out == 1 and record.key == TRAIN and record.captions == ("A red cup on a blue plate",)
+    (record,) = records  # "Snow." and "Snow falls." have nothing to shuffle
+    assert left_out == 2 and record.key == TRAIN and record.captions == ("A red cup on a blue plate",)
     (negative,) = record.negatives
     assert negative != record.captions[0] and sorted(negative.split()) == sorted(record.captions[0].split())
 
@@ -205,10 +208,20 @@ def test_no_negative_of_real_captions_says_the_same(real_data):
         assert Counter(w.key for w in words) == Counter(w.key for w in read(caption).words)
 
 
-def test_several_processes_give_the_same():
+def test_each_caption_once_in_its_order_whoever_is_done_first():
     captions = ["A red cup on a blue plate", "A cat", "A dog near a cat", "A red cup on a blue plate"]
-    one, two = (for_each(captions, str.upper, jobs, chunk=1) for jobs in (1, 2))
-    assert one == two == {caption: caption.upper() for caption in captions} and list(one) == captions[:3]
+    one = for_each(captions, str.upper, chunk=1)
+    assert one == {caption: caption.upper() for caption in captions} and list(one) == captions[:3]
+    many, workers = [f"caption {i}" for i in range(20_001)], set()
+
+    def make(caption):
+        workers.add(threading.get_ident())
+        time.sleep(0.3 if caption == many[0] else 0)
+        return caption.upper()
+
+    with joblib.parallel_config("threading"):  # which start at once, other than processes
+        found = for_each(many, make, jobs=2)
+    assert list(found.items()) == [(caption, caption.upper()) for caption in many] and len(workers) == 2
 
 
 # The small version

@@ -58,6 +58,7 @@ def test_a_long_caption_is_kept_whole(folder):
         ("not JSON", ["JSON"]),
         ({"0": pair(1, 2)}, ["not a list"]),
         ([pair(1, 2), pair(1, 2)[:3]], ["item 1", "3 values"]),
+        ([[*pair(1, 2), "short"]], ["item 0", "5 values"]),
         (["tall"], ["item 0", "'tall'"]),
         ([pair(1, 2, **{"3": 7})], ["item 0", "7"]),
         ([pair(1, "..")], ["item 0", "'...jpg'"]),

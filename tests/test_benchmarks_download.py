@@ -19,7 +19,7 @@ def publisher(monkeypatch):
     """A server of one file that knows Range: its address, and what it is to do and was asked."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        ranges, cut, body, kind, code = True, None, DATA, "application/zip", None
+        ranges, cut, body, kind, code, off = True, None, DATA, "application/zip", None, 0
 
         def do_GET(self):
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -31,7 +31,7 @@ def publisher(monkeypatch):
             self.send_header("Content-Type", cls.kind)
             self.send_header("Content-Length", str(len(body)))
             if start:
-                span = f"*/{len(cls.body)}" if code == 416 else f"{start}-{len(cls.body) - 1}/{len(cls.body)}"
+                span = f"*/{len(cls.body)}" if code == 416 else f"{start + cls.off}-{len(cls.body) - 1}/{len(cls.body)}"
                 self.send_header("Content-Range", f"bytes {span}")
             self.end_headers()
             self.wfile.write(body[: cls.cut])
@@ -59,9 +59,12 @@ def test_a_cut_download_goes_on_where_it_was_cut(publisher, tmp_path, raises_say
         download(url, path, "a.zip", DIGEST)
     (part,) = tmp_path.iterdir()
     assert part.name == "a.zip.part" and part.read_bytes() == DATA[:300_000]
+    server.cut = 100_000
+    with raises_saying(ConnectionError, url, "400,000 of 700,002"):
+        download(url, path, "a.zip")
     server.cut = None
     download(url, path, "a.zip", DIGEST)
-    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == DATA and server.asked == [0, 300_000]
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == DATA and server.asked == [0, 300_000, 400_000]
 
 
 def test_a_server_without_ranges_starts_again(publisher, tmp_path):
@@ -70,6 +73,15 @@ def test_a_server_without_ranges_starts_again(publisher, tmp_path):
     (tmp_path / "a.zip.part").write_bytes(DATA[:1000])
     download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == DATA and server.asked == [1000]
+
+
+def test_another_piece_than_was_asked_for(publisher, tmp_path, raises_saying):
+    host, server = publisher
+    server.off = 7
+    (tmp_path / "a.zip.part").write_bytes(DATA[:1000])
+    with raises_saying(ConnectionError, "another piece", "again"):
+        download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("extra", "asked"), [(b"", [700_002]), (b"more", [700_006, 0])])
@@ -156,6 +168,14 @@ def test_more_than_the_disk_has(publisher, small_disk, raises_saying):
     with raises_saying(OSError, "a.zip needs 700,002", "make room"):
         download(f"{host}/a.zip", small_disk / "a.zip", "a.zip")
     assert not list(small_disk.iterdir())
+
+
+def test_room_is_needed_for_the_rest_alone(publisher, tmp_path, monkeypatch):
+    host, _ = publisher
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 300_000}))
+    (tmp_path / "a.zip.part").write_bytes(DATA[:500_000])
+    download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip", DIGEST)
+    assert (tmp_path / "a.zip").read_bytes() == DATA
 
 
 def test_a_server_that_falls_silent(publisher, tmp_path, raises_saying, monkeypatch):

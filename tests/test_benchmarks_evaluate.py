@@ -5,12 +5,14 @@ from PIL import Image
 
 from labclip_lib.alignment import LABCLIP
 from labclip_lib.backbones import load_backbone
+from labclip_lib.benchmarks import evaluate as room
 from labclip_lib.benchmarks.evaluate import (
     ALL_FOUR,
     BOTH_CAPTIONS,
     BOTH_IMAGES,
     CHOICE,
     PARAPHRASE,
+    bag,
     cosines,
     evaluate,
     first_choice,
@@ -49,6 +51,23 @@ def by_hand(backbone, pictures, texts):
     return images @ backbone.encode_texts(texts).double().T
 
 
+@pytest.fixture
+def known(monkeypatch):
+    """Ask about records whose images and texts have these embeddings: {name of a picture or text: vector}."""
+
+    def ask(records, vectors):
+        things = [{k: v for k, v in vectors.items() if isinstance(k, kind)} for kind in (Picture, str)]
+        tables = [room._Table(part, torch.tensor(list(part.values()))) for part in things]
+        monkeypatch.setattr(room, "embed_records", lambda *args, **how: (*tables, 0))
+        found = evaluate(type("Backbone", (), {"name": "known", "device": "cpu"}), records)
+        return {question: answers.outcomes.tolist() for question, answers in found.answers.items()}
+
+    return ask
+
+
+A, B = Picture("a.jpg"), Picture("b.jpg")
+
+
 class TestChoices:
     def test_one_caption_against_one_negative(self, tiny, choices, pictures):
         found = evaluate(tiny, choices, benchmark="ours")
@@ -81,16 +100,30 @@ class TestChoices:
 
     def test_paraphrases(self, tiny, choices, scenes):
         longer = scenes.captions(template="a photo of a {attr1} {obj1} and a {attr2} {obj2}")
-        records = [r._replace(captions=(*r.captions, new)) for r, new in zip(choices, longer, strict=True)]
+        records = [
+            r._replace(captions=(*r.captions, new), negatives=(*r.negatives, wrong))
+            for r, new, wrong in zip(choices, longer, scenes.replaced("color", 0).captions(), strict=True)
+        ]
         answers = evaluate(tiny, records).answers
         texts = [
             torch.stack([tiny.encode_texts([text])[0].double() for text in (*r.captions, *r.negatives)])
             for r in records
         ]
         within = [t @ t.T for t in texts]
-        expected = [float(s[0, 1] > max(s[0, 2], s[1, 2])) for s in within]
+        expected = [float(s[0, 1] > s[:2, 2:].max()) for s in within]
         assert answers[PARAPHRASE].outcomes.tolist() == expected
-        assert answers[PARAPHRASE].chance == pytest.approx(1 / 3) and answers[CHOICE].chance == pytest.approx(1 / 3)
+        assert answers[PARAPHRASE].chance == pytest.approx(1 / 5) and answers[CHOICE].chance == pytest.approx(1 / 6)
+
+    def test_neither_caption_may_be_closer_to_the_negative(self, known):
+        """The image finds both; but the second is like the negative."""
+        vectors = {A: (1.0, 0.1), "one": (1.0, 0.0), "again": (0.6, 0.8), "wrong": (0.0, 1.0)}
+        for captions in (("one", "again"), ("again", "one")):
+            assert known([Record("0", A, captions, ("wrong",))], vectors) == {CHOICE: [1], PARAPHRASE: [0]}
+
+    def test_records_of_several_lengths(self, known):
+        vectors = {A: (1.0, 0.0), "one": (0.9, 0.0), "again": (0.8, 0.0), "wrong": (0.7, 0.0), "worse": (0.6, 0.0)}
+        records = [Record("0", A, ("one",), ("wrong",)), Record("1", A, ("one", "again"), ("wrong", "worse"))]
+        assert known(records, vectors) == {CHOICE: [1, 1]}
 
     def test_a_box_is_cut_out(self, tiny, choices, pictures, tmp_path):
         whole = Image.new("RGB", (200, 150), "white")
@@ -110,9 +143,29 @@ class TestChoices:
         again = evaluate(tiny, turned, cache=tmp_path)
         assert np.array_equal(again.answers[CHOICE].outcomes, 1 - first.answers[CHOICE].outcomes)
 
+    def test_another_model_box_or_picture_is_embedded_anew(self, tiny, choices, scenes, tiny_clip, tmp_path):
+        def tables(backbone, box=()):
+            records = [record._replace(image=Picture(str(tmp_path / "a.png"), box=box)) for record in choices]
+            return room.embed_records(backbone, records, tmp_path / "cache")[0].table
+
+        save_pictures(scenes[:1], [tmp_path / "a.png"])
+        first = tables(tiny)
+        assert not torch.equal(tables(tiny, (0, 0, 32, 32)), first)
+        assert not torch.equal(tables(load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")), first)
+        size = []
+        for colour in ("red", "blue"):  # two files of one size, as BMP has it
+            Image.new("RGB", (64, 64), colour).save(tmp_path / "a.png", "BMP")
+            size.append((tmp_path / "a.png").stat().st_size)
+            other = tables(tiny)
+            assert not torch.equal(other, first)
+            first = other
+        assert size[0] == size[1]
+
     def test_kinds_are_not_mixed(self, tiny, choices, raises_saying):
         with raises_saying(ValueError, "records of one kind"):
             evaluate(tiny, [*choices, choices[0]._replace(negatives=())])
+        with raises_saying(ValueError, "records of one kind"):
+            evaluate(tiny, [choices[0]._replace(negatives=(), other_image=choices[1].image)])
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +188,16 @@ class TestPairs:
             assert answers[BOTH_CAPTIONS].outcomes[i] == float(s[0, 0] > s[1, 0] and s[1, 1] > s[0, 1])
             assert answers[ALL_FOUR].outcomes[i] == float(min(s[0, 0], s[1, 1]) > max(s[0, 1], s[1, 0]))
 
+    @pytest.mark.parametrize(
+        ("mine", "other", "expected"),
+        [((0.9, 0.1), (0.8, 0.2), [1, 0, 0]), ((0.9, 0.8), (0.1, 0.2), [0, 1, 0]), ((0.9, 0.1), (0.2, 0.8), [1, 1, 1])],
+    )
+    def test_images_that_choose_and_captions_that_choose(self, known, mine, other, expected):
+        """mine, other: how well each caption fits the first image and the second."""
+        record = Record("0", A, ("mine",), ("other",), other_image=B)
+        found = known([record], {A: (1.0, 0.0), B: (0.0, 1.0), "mine": mine, "other": other})
+        assert [found[question] for question in (BOTH_IMAGES, BOTH_CAPTIONS, ALL_FOUR)] == [[it] for it in expected]
+
     def test_chance_is_that_of_equal_numbers(self, pairs):
         answers, _ = pairs
         for question, chance in ((BOTH_IMAGES, 1 / 4), (BOTH_CAPTIONS, 1 / 4), (ALL_FOUR, 1 / 6)):
@@ -146,7 +209,8 @@ class TestPairs:
 def retrieval(scenes, pictures):
     words = zip(pictures, scenes.captions(), scenes.captions("random", seed=1), strict=True)
     return [
-        Record(str(i), picture, tuple(dict.fromkeys(said)), cluster=str(i)) for i, (picture, *said) in enumerate(words)
+        Record(str(i), picture, tuple(dict.fromkeys(said)), cluster=str(i // 2))
+        for i, (picture, *said) in enumerate(words)
     ]
 
 
@@ -161,17 +225,29 @@ class TestRetrieval:
             back = [owner[j] in column.topk(k).indices.tolist() for j, column in enumerate(cosines.T)]
             assert answers[f"text to image, recall@{k}"].outcomes.tolist() == [float(value) for value in back]
         assert answers["text to image, recall@1"].chance == pytest.approx(1 / 12)
+        assert answers["text to image, recall@1"].clusters.tolist() == [str(i // 2) for i in owner]
         assert (
             len(answers["text to image, recall@1"].keys)
             == len(owner)
             == len(set(answers["text to image, recall@1"].keys))
         )
 
+    def test_a_recall_that_nobody_can_miss_is_not_asked(self, tiny, retrieval):
+        assert list(evaluate(tiny, retrieval[:5]).answers) == ["image to text, recall@1", "text to image, recall@1"]
+
     def test_an_encoder_that_knows_nothing_gets_chance(self, tiny, retrieval, monkeypatch):
         monkeypatch.setattr(tiny.model, "encode_image", lambda batch: torch.ones(len(batch), tiny.dim))
         answers = evaluate(tiny, retrieval).answers
         for question in ("text to image, recall@1", "text to image, recall@5"):
             assert answers[question].outcomes.mean() == pytest.approx(answers[question].chance.mean())
+        monkeypatch.setattr(tiny.model, "encode_text", lambda batch: torch.ones(len(batch), tiny.dim))
+        for found in evaluate(tiny, retrieval).answers.values():
+            assert found.outcomes == pytest.approx(found.chance)
+        n, m = sum(len(record.captions) for record in retrieval), len(retrieval[0].captions)
+        missed = (
+            (n - m) / n * (n - m - 1) / (n - 1) * (n - m - 2) / (n - 2) * (n - m - 3) / (n - 3) * (n - m - 4) / (n - 4)
+        )
+        assert answers["image to text, recall@5"].chance[0] == pytest.approx(1 - missed) and m == 2
 
 
 @pytest.mark.parametrize(
@@ -189,6 +265,10 @@ class TestRetrieval:
 def test_ties_are_shared(right, wrong, expected):
     """What a draw among what ties would give on average."""
     assert first_choice(torch.tensor([right]), torch.tensor([wrong]))[0] == pytest.approx(expected)
+
+
+def test_a_bag_of_words_counts_them():
+    assert bag("A cat, a dog.") == bag("a dog a cat") != bag("a dog cat")
 
 
 def test_too_long_captions_are_counted(pictures, tiny_clip):

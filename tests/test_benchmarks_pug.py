@@ -16,6 +16,7 @@ SPARE = [
     "0.png,Desert,Caribou,Cat,,Blue,Red",
     "0.png,Island,Cat,Caribou,left,Blue,Red",
     "1.png,Desert,Cat,Orca,,Green,Green",
+    "2.png,Desert,Orca,Orca,,Default,Red",
 ]
 SPAR = [
     "a.png,Desert,Caribou,Cat,,Blue,Red",
@@ -53,9 +54,11 @@ def toy(tmp_path_factory):
 
 
 def test_spare_as_published(write):
-    data = pug.load(write("SPARE", SPARE, ["Desert/0.png", "Island/0.png", "Desert/1.png"]), "SPARE")
-    assert data.captions() == ["Blue Caribou and Red Cat", "Blue Cat and Red Caribou", "Green Cat and Green Orca"]
-    assert data.attributes == ("Blue", "Green", "Red") and data.objects == ("Caribou", "Cat", "Orca")
+    data = pug.load(write("SPARE", SPARE, ["Desert/0.png", "Island/0.png", "Desert/1.png", "Desert/2.png"]), "SPARE")
+    assert data.captions() == [
+        "Blue Caribou and Red Cat", "Blue Cat and Red Caribou", "Green Cat and Green Orca", "Default Orca and Red Orca",
+    ]  # fmt: skip
+    assert data.attributes == ("Blue", "Default", "Green", "Red") and data.objects == ("Caribou", "Cat", "Orca")
     first, second = data.records()
     assert (first.key, first.group, second.key, second.group) == ("Desert/0.png", "Desert", "Island/0.png", "Island")
     assert first.negatives == ("Red Caribou and Blue Cat",) and first.cluster == second.cluster

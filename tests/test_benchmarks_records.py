@@ -27,9 +27,9 @@ class TestChecked:
             checked([], "cola")
 
     def test_missing_images_are_counted_and_the_way_to_get_them_told(self, records, tmp_path, raises_saying):
-        gone = Picture(str(tmp_path / "gone.png"))
-        records += [records[0]._replace(key="d", image=gone), records[0]._replace(key="e", other_image=gone)]
-        with raises_saying(ValueError, "1 of the 4 images of cola", "gone.png", "python -m labclip_lib get cola"):
+        gone, lost = (Picture(str(tmp_path / name)) for name in ("gone.png", "lost.png"))
+        records += [records[0]._replace(key="d", image=gone), records[0]._replace(key="e", other_image=lost)]
+        with raises_saying(ValueError, "2 of the 5 images of cola", "gone.png", "python -m labclip_lib get cola"):
             checked(records, "cola")
 
 

@@ -17,7 +17,7 @@ def answers(outcomes, groups=None, clusters=None, chance=0.5):
 def results():
     """Three right of four in a large group, one of two in a small one."""
     return Results(
-        "a benchmark", "a model", {"image to text": answers([1, 1, 1, 0, 1, 0], ["big"] * 4 + ["small"] * 2)}
+        "a benchmark", "a model", {"image to text": answers([1, 1, 1, 0, 1, 0], ["big"] * 4 + ["small"] * 2)}, 3
     )
 
 
@@ -27,6 +27,12 @@ class TestAverages:
         assert list(measures) == ["big", "small"]
         assert [float(measure.values.mean()) for measure in measures.values()] == [0.75, 0.5]
         assert measures["big"].chance == 0.5 and np.isnan(measures["big"].bag_of_words)
+
+    def test_levels_are_those_of_the_groups_own_items(self):
+        mixed = answers([1, 0], ["one", "two"])._replace(chance=np.array([0.5, 0.2]), bag_of_words=np.array([1.0, 0.6]))
+        found = Results("b", "m", {"q": mixed})
+        assert [(it.chance, it.bag_of_words) for it in found.measures().values()] == [(0.5, 1.0), (0.2, 0.6)]
+        assert found.micro().chance == pytest.approx(0.35)
 
     def test_micro_counts_items_and_macro_counts_groups(self, results):
         assert results.micro().estimate().mean == pytest.approx(4 / 6)
@@ -40,6 +46,20 @@ class TestAverages:
         few = results.only(["5", "0", "none"])
         assert few.answers["image to text"].keys.tolist() == ["0", "5"]
         assert few.micro().estimate().mean == 0.5 and list(few.measures()) == ["big", "small"]
+        both = Results("b", "m", {"q": answers([1, 0]), "r": answers([0, 1])}).only(["1"])
+        assert [part.outcomes.tolist() for part in both.answers.values()] == [[0], [1]]
+
+
+def test_every_interval_draws_clusters_whole():
+    outcomes, clusters = np.tile([1.0, 0.0], 50).repeat(4).tolist(), np.arange(100).repeat(4).tolist()
+    wide, narrow = (Results("b", "m", {"q": answers(outcomes, clusters=part)}) for part in (clusters, None))
+    nothing = Results("b", "m", {"q": answers([0] * 400)})
+    for ask in (
+        lambda it: it.micro().estimate(), lambda it: it.measures()["one"].estimate(), lambda it: it.macro(),
+        lambda it: compare(it, nothing)["all"], lambda it: compare(it, nothing)["one"],
+    ):  # fmt: skip
+        alone, together = ask(narrow), ask(wide)
+        assert (together.high - together.low) > 1.7 * (alone.high - alone.low)
 
 
 class TestMacroEstimate:
@@ -53,6 +73,8 @@ class TestMacroEstimate:
             found = macro_estimate(values, groups, np.arange(len(values)), seed=trial, draws=300)
             held += found.low <= np.mean(rates) <= found.high
         assert 88 <= held <= 99
+        low, high = macro_estimate(np.tile([1, 0], 200), ["one"] * 400, np.arange(400))[1:]
+        assert high - low == pytest.approx(2 * 1.96 * 0.5 / 400**0.5, rel=0.08)
 
     def test_items_of_one_cluster_are_drawn_together(self):
         values, groups = np.tile([1.0, 0.0], 50).repeat(4), np.tile(["a", "b"], 200)
@@ -88,7 +110,11 @@ class TestFile:
     def test_what_was_saved_is_loaded(self, results, tmp_path):
         results.save(tmp_path / "a.csv")
         again = Results.load(tmp_path / "a.csv")
-        assert (again.benchmark, again.model, again.truncated) == ("a benchmark", "a model", 0)
+        assert (again.benchmark, again.model, again.truncated) == ("a benchmark", "a model", 3)
+        assert (tmp_path / "a.csv").read_text().splitlines()[:2] == [
+            "benchmark,model,truncated,question,key,group,cluster,outcome,chance,bag_of_words",
+            "a benchmark,a model,3,image to text,0,big,0,1.0,0.5,nan",
+        ]
         for old, new in zip(results.answers["image to text"], again.answers["image to text"], strict=True):
             assert np.array_equal(old, new, equal_nan=old.dtype == float)
 

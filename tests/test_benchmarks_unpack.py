@@ -55,11 +55,18 @@ def refused(archive, raises_saying, *parts, kind=Refused):
 @both
 @pytest.mark.parametrize("top", ["", "Desert/", "./Desert/"])
 def test_members_are_written_without_a_single_top_folder(name, make, top, tmp_path):
-    archive = make(tmp_path / name, {f"{top}labels.csv": b"a,b\n", f"{top}x/1.png": b"picture", "__MACOSX/._x": b"!"})
+    of_macos = dict.fromkeys(("__MACOSX/._x", "__MACOSX/x", f"{top}.DS_Store", f"{top}x/._1.png"), b"!")
+    archive = make(tmp_path / name, {f"{top}labels.csv": b"a,b\n", f"{top}x/1.png": b"picture"} | of_macos)
     with unpacked(archive, tmp_path / "out") as folder:
         assert files(folder) == {"labels.csv": b"a,b\n", "x/1.png": b"picture"}
         assert not stat.S_IMODE((folder / "labels.csv").stat().st_mode) & 0o7111
     assert list(tmp_path.iterdir()) == [archive]
+
+
+@both
+def test_a_single_file_stands_in_a_folder_too(name, make, tmp_path):
+    with unpacked(make(tmp_path / name, {"labels.csv": b"a,b\n"}), tmp_path / "out") as folder:
+        assert files(folder) == {"labels.csv": b"a,b\n"}
 
 
 @both

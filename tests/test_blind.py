@@ -83,7 +83,9 @@ def files(monkeypatch):
     """Three small subsets in place of the real ones."""
     three = {
         "SugarCrepe/swap": HardNegatives(["a cat on a mat"], ["A mat on a cat."], None, ["000009.jpg"]),
-        "SugarCrepe++/swap": HardNegatives(["A cat."], ["a mat"], ["my own paraphrase"], ["8.jpg"]),
+        "SugarCrepe++/swap": HardNegatives(
+            ["A cat.", "A cup."], ["a mat", "no"], ["my own paraphrase", "One cup."], ["8.jpg", "7.jpg"]
+        ),
         "VALSE/plurals": HardNegatives(
             ["a mat on a cat", "said of picture 9", "two dogs", "Two dogs!", "my own paraphrase"], ["no"] * 5,
             None, ["1.jpg", "COCO_val_09.jpg", "2.jpg", "3.jpg", "4.jpg"],
@@ -96,7 +98,7 @@ def files(monkeypatch):
 def test_captions_of_other_projects(files):
     """Not its own, nor the words of any of its texts, nor of its pictures; each once."""
     assert other_captions("SugarCrepe") == other_captions("SugarCrepe++") == ["two dogs"]
-    assert other_captions("VALSE") == ["A cat."]
+    assert other_captions("VALSE") == ["A cat.", "A cup.", "One cup."]
 
 
 @pytest.mark.parametrize("project", ["SugarCrepe/swap_att", "Winoground", "", None])

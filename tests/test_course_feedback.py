@@ -78,6 +78,12 @@ def test_cells_that_were_deleted_come_back_as_released(tmp_path):
     assert made(it).cells[4].source == submitted().cells[4].source
 
 
+def test_a_copy_of_a_released_cell_is_a_cell_of_ones_own(tmp_path):
+    it = course(tmp_path)
+    hand_in(it, "ada", own=[nbformat.v4.new_code_cell("import math", id="copy")], **graded(0, 0, None))
+    assert [cell.id for cell in made(it).cells][-2:] == ["own-7", "why"]
+
+
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)><script>alert(1)</script></svg>",
     "[a](javascript:alert(1))", "[a](JaVa&#x09;Script:alert(1))", "<a href='java\nscript:alert(1)'>a</a>",

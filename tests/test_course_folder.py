@@ -30,6 +30,8 @@ def test_nothing_is_overwritten(course, tmp_path, raises_saying):
     with raises_saying(ValueError, str(course.root), "not empty"):
         new(course.root, tmp_path)
     (tmp_path / "none").mkdir()
+    (tmp_path / "empty").mkdir()
+    assert new(tmp_path / "empty", tmp_path).source("toy").is_file()
     with raises_saying(ValueError, "no assignments"):
         new(tmp_path / "other", tmp_path / "none")
     assert not (tmp_path / "other").exists()
@@ -44,11 +46,17 @@ def test_wrong_names_are_told(course, tmp_path, raises_saying):
 
 
 def test_students_and_what_they_handed_in(course, raises_saying):
-    (course.root / "students.csv").write_bytes("\ufeffid,last_name\nada,Love\u0142ace\n".encode())
-    assert course.students()["ada"]["last_name"] == "Love\u0142ace"
+    (course.root / "students.csv").write_bytes("\ufeffid,last_name\nada,Love\u0142ace\n,\n".encode())
+    assert course.students() == {"ada": {"id": "ada", "last_name": "Love\u0142ace"}}
     for path in ("ada/toy", "ada/other", "bob jones/toy"):
         (course.root / "submitted" / path).mkdir(parents=True)
     assert course.submitted("toy") == {name: course.root / f"submitted/{name}/toy" for name in ("ada", "bob jones")}
+    (course.root / "submitted/eve").mkdir()
+    (course.root / "submitted/eve/toy").symlink_to(course.source("toy").parent)
+    loose = [course.root / "submitted" / name for name in ("bob jones/toy.zip", "eve/toy", "toy.ipynb")]
+    for path in (loose[0], loose[2], course.root / "submitted/notes.txt"):
+        path.touch()
+    assert "eve" not in course.submitted("toy") and course.misplaced("toy") == loose
     assert course.result("toy", "ada") == course.root / "graded" / "toy" / "ada.json"
     (course.root / "students.csv").write_text("name\nada\n")
     with raises_saying(ValueError, "no column id"):
@@ -63,12 +71,17 @@ def test_release_gives_the_students_notebook(course):
 
 
 def test_release_refuses_a_leak_beside_it(course, raises_saying):
+    """Of its own solution, or of another assignment's."""
+    other = course.root / "source/other/other.ipynb"
+    other.parent.mkdir()
+    other.write_text(nbformat.writes(course_toy.toy()).replace(course_toy.SECRET, "what the other one hides"))
     notes = course.root / "release" / "notes.md"
     notes.parent.mkdir()
-    notes.write_text(f"# {course_toy.SECRET}")
-    with raises_saying(ValueError, "notes.md", course_toy.SECRET):
-        release(course, "toy")
-    assert not (course.root / "release/toy/toy.ipynb").exists()
+    for secret in (course_toy.SECRET, "what the other one hides"):
+        notes.write_text(f"# {secret}")
+        with raises_saying(ValueError, "notes.md", secret):
+            release(course, "toy")
+        assert not (course.root / "release/toy/toy.ipynb").exists()
 
 
 def test_release_refuses_a_leak_in_the_history(course, raises_saying):

@@ -55,6 +55,7 @@ def test_who_is_graded_and_who_is_not(tmp_path):
     hand_in(it, "zoe", **not_graded("failed", "Grading broke off."))
     for student in ("late", "gone", "old", "odd"):
         hand_in(it, student, **graded(10, 5, 0))
+    hand_in(it, "short", **graded(10, 5, 0, cells=[[99, "raised ValueError: of a cell that is gone"]]))
     it.result("A", "late").unlink()
     (it.root / "submitted" / "gone" / "A" / "A.ipynb").write_text("other")
     old = json.loads(it.result("A", "old").read_text())
@@ -64,10 +65,10 @@ def test_who_is_graded_and_who_is_not(tmp_path):
     found = entries(it, "A")
     assert {student: entry.status for student, entry in found.items()} == {
         "ada": "graded", "bob": "rejected", "cy": "not submitted", "gone": "not graded", "late": "not graded",
-        "odd": "not graded", "old": "not graded", "zoe": "failed",
+        "odd": "not graded", "old": "not graded", "short": "not graded", "zoe": "failed",
     }  # fmt: skip
     assert found["bob"].reason == "It is not JSON."
-    assert all(found[name].reason.endswith("grade again.") for name in ("late", "gone", "old", "odd"))
+    assert all(found[name].reason.endswith("grade again.") for name in ("late", "gone", "old", "odd", "short"))
 
 
 def test_scores_arrive_and_nobody_has_a_0_for_nothing(toy):

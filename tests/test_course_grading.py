@@ -1,4 +1,5 @@
 import json
+import signal
 import time
 
 import course_toy
@@ -6,9 +7,9 @@ import nbformat
 import pytest
 from course_cheats import filled
 
-from labclip_lib.course import products
+from labclip_lib.course import grading, products
 from labclip_lib.course.grading import mark
-from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.sandbox import GUARDS, Sandbox, guards
 from labclip_lib.course.submission import Submission, _cell
 
 pytestmark = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
@@ -90,6 +91,8 @@ def test_what_is_missing_is_told():
     assert reasons[0] == "later is missing; one of your cells raised ZeroDivisionError: division by zero"
     assert reasons[1] == "stub is not answered yet"
     assert result["cells"] == [[1, "raised ZeroDivisionError: division by zero"]]
+    _, reasons, result = marked("raise NotImplementedError()", "later()")  # as released: it has no answer and no fault
+    assert reasons == ["later is missing; is its cell still there?"] and result["cells"] == []
 
 
 def test_reasons_hold_no_line_of_a_test():
@@ -102,18 +105,22 @@ def test_reasons_hold_no_line_of_a_test():
 
 def test_a_students_names_do_not_replace_the_courses():
     scores, _, _ = marked(
-        "known = [9.0]\nnp = None\ndef abs(x): return 0\ndef f(): return 1.5",
+        "known = [9.0]\nnp = None\ndef abs(x): return 9\ndef f(): return 1.5",
         "assert known == [1.0, 2.0] and abs(f() - np.mean(known)) < 1e-9",
     )
     assert scores == [10.0]
 
 
-def test_one_answer_that_ends_everything_costs_its_own_test():
+def test_one_answer_that_ends_everything_costs_its_own_test(monkeypatch):
+    left = []
+    monkeypatch.setattr(grading, "Sandbox", lambda code, **how: left.append(how["seconds"]) or Sandbox(code, **how))
     code = "import os\ndef f(): os._exit(0)\ndef g(): sum(range(10 ** 18))\ndef h(): return 1"
     scores, reasons, _ = marked(code, "f()", "assert h() == 1", "g()", "assert h() == 1", setup="", step_seconds=0.5)
     assert scores == [0.0, 10.0, 0.0, 10.0] and reasons[2] == "g took longer than 0.5 s"
     scores, reasons, _ = marked("import os\nh = 1\nos._exit(0)", "assert h", "assert h == 1", setup="")
     assert scores == [0.0, 0.0] and "ended" in reasons[0]
+    # The notebook runs again in the time that is left of all, and not at all where it ends by itself.
+    assert len(left) == 4 and 60 == left[0] > left[1] > left[2] and left[3] == 60
 
 
 def test_comparing_is_bounded():
@@ -124,25 +131,39 @@ def test_comparing_is_bounded():
     )  # fmt: skip
     assert scores == [0.0, 0.0, 0.0, 10.0] and reasons[0] == "comparing the answer took longer than 0.3 s"
     assert "MemoryError" in reasons[2] and time.monotonic() - start < 30
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0  # nothing that comes after is interrupted
 
 
 def test_the_same_marks_twice():
     code = "import random\ndef f(): return np.random.rand(), random.random()\ndef g(): return f()"
-    tests = ["assert f()[0] == g()[0]\nleaderboard = {'x': f()[0]}\n10 * np.random.rand()"]
+    ours = "3 * (np.random.rand() + random.random() + torch.rand(()).item())"
+    tests = [f"import random, torch\nassert f()[0] == g()[0]\nleaderboard = {{'x': f()[0]}}\n{ours}"]
     (first, _, one), (second, _, two) = marked(code, *tests), marked(code, *tests)
     assert 0 < first[0] == second[0] and one == two
 
 
-def test_written_answers_wait_for_their_reader():
-    student = json.loads(products.as_bytes(products.student(course_toy.toy())))
+def toy_marked(answers, delete=()):
+    """What `mark` says of the toy as released, with these answers in it and without some cells."""
+    notebook = filled(json.loads(products.as_bytes(products.student(course_toy.toy()))), answers)
+    cells = [_cell(cell) for cell in notebook["cells"]]
+    return mark(course_toy.toy(), Submission([cell for cell in cells if cell["grade_id"] not in delete]), seconds=30)
 
-    def why(text):
-        notebook = filled(student, course_toy.ANSWERS | {"why": text})
-        return mark(course_toy.toy(), Submission([_cell(cell) for cell in notebook["cells"]]), seconds=30)["marks"][-1]
+
+def test_written_answers_wait_for_their_reader():
+    def why(text, **how):
+        return toy_marked(course_toy.ANSWERS | {"why": text}, **how)["marks"][-1]
 
     assert why("Outliers.")["score"] is None
-    assert (
-        why(" \n")
-        == why("YOUR ANSWER HERE\n")
-        == {"grade_id": "why", "points": 5.0, "score": 0.0, "reason": "not answered"}
-    )
+    nothing = {"grade_id": "why", "points": 5.0, "score": 0.0, "reason": "not answered"}
+    assert why(" \n") == why("YOUR ANSWER HERE\n") == why("# YOUR CODE HERE\nraise NotImplementedError()") == nothing
+    assert why("", delete=["why"]) == nothing | {"reason": "the cell is not there any more"}
+
+
+def test_an_untouched_notebook_is_told_from_a_wrong_one():
+    assert toy_marked({})["untouched"] and toy_marked({}, delete=["why"])["untouched"]
+    assert not toy_marked({"why": "Outliers."})["untouched"]
+
+
+def test_released_tests_do_not_run_as_the_students_code():
+    result = toy_marked(course_toy.ANSWERS | {"mean": "def mean(x): return 0"})
+    assert result["marks"][0]["reason"].endswith("did you divide by n - 1?") and result["cells"] == []

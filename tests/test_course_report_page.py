@@ -7,7 +7,7 @@ from graded import PARTS, course, graded, hand_in, not_graded, source
 
 from labclip_lib.course import products
 from labclip_lib.course.gradebook import Entry, Marks
-from labclip_lib.course.report_page import leaderboard, marks_table, page, report
+from labclip_lib.course.report_page import _anonymous, leaderboard, marks_table, page, report
 
 ROSTER = {"ada": {"id": "ada", "first_name": "Ada", "last_name": "=1+1", "email": None}, "cy": {"id": "cy"}}
 
@@ -44,10 +44,17 @@ def test_a_line_for_everybody_and_a_score_for_the_graded_alone():
 
 
 def test_leaderboard_is_by_the_first_value_with_ties():
-    values = {"a": 0.5, "b": 0.75, "c": 0.5, "d": float("nan")}
+    values = {"a": 0.5, "b": 0.75, "c": 0.5, "d": float("nan"), "h": -1.0}
     found = {name: entry(0, 0, 0, leaderboard={"swap": value}) for name, value in values.items()}
     found |= {"e": entry(0, 0, 0, leaderboard={"other": 1.0}), "f": entry(0, 0, 0), "g": Entry("rejected", "", {})}
-    assert [(rank, name) for rank, name, _ in leaderboard(found)] == [(1, "b"), (2, "a"), (2, "c"), (4, "e")]
+    assert [(rank, name) for rank, name, _ in leaderboard(found)] == [(1, "b"), (2, "a"), (2, "c"), (4, "h"), (5, "e")]
+
+
+def test_names_before_others_can_be_made_by_no_other_course(tmp_path):
+    first, second = (course(tmp_path / name) for name in "ab")
+    names = _anonymous(first, ["ada", "bob"])
+    assert names == _anonymous(first, ["ada", "bob"]) and names["ada"] != names["bob"]
+    assert not set(names.values()) & set(_anonymous(second, ["ada", "bob"]).values())
 
 
 def test_page_tells_the_instructor_who_and_why():

@@ -49,6 +49,12 @@ def test_edited(name, handed_in, notebook, raises_saying):
         assert handed_in(lambda folder: notebook).text("why") == course_toy.ANSWERS["why"]
 
 
+def test_ids_are_found_where_colab_keeps_them(handed_in, notebook):
+    ids = [cell["id"] for cell in notebook["cells"]]
+    EDITED["Colab"][0](notebook)
+    assert [cell["id"] for cell in handed_in(lambda folder: notebook).cells] == ids
+
+
 @pytest.mark.parametrize("name", [name for name in WRITTEN if name not in RAW] + list(RAW))
 def test_written(name, handed_in, notebook, raises_saying):
     write, cheat = WRITTEN[name]
@@ -58,6 +64,18 @@ def test_written(name, handed_in, notebook, raises_saying):
             handed_in(lambda folder: write(folder, "toy", given))
     else:
         assert handed_in(lambda folder: write(folder, "toy", given)).text("why") == course_toy.ANSWERS["why"]
+
+
+def test_a_zip_with_a_password(handed_in, notebook, raises_saying):
+    def write(folder):
+        WRITTEN["zip"][0](folder, "toy", json.dumps(notebook).encode())
+        data = bytearray((folder / "toy.zip").read_bytes())
+        data[6] |= 1
+        data[data.index(b"PK\1\2") + 8] |= 1
+        (folder / "toy.zip").write_bytes(data)
+
+    with raises_saying(Rejected, "has a password"):
+        handed_in(write)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

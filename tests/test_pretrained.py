@@ -1,5 +1,8 @@
+import io
 import os
 import time
+import urllib.error
+import urllib.request
 import warnings
 from collections import OrderedDict
 
@@ -147,6 +150,31 @@ def test_refused_connection_is_no_network(no_network, monkeypatch, raises_saying
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     with raises_saying(ConnectionError, "127.0.0.1:9"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
+
+
+def test_any_answer_is_a_network_and_a_look_up_that_hangs_is_none(monkeypatch):
+    def refuse(*args, **how):
+        raise urllib.error.HTTPError("http://192.0.2.1", 404, "gone", {}, None)
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    assert online("http://192.0.2.1")
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **how: time.sleep(1) or io.BytesIO())
+    started = time.perf_counter()
+    assert not online("http://192.0.2.1", 0.05) and time.perf_counter() - started < 0.8
+
+
+def test_what_was_downloaded_before_needs_no_network(no_network, monkeypatch, tmp_path):
+    """By either name that the file has on the hub."""
+    monkeypatch.setattr(pretrained, "online", lambda *args: pytest.fail("asked the network"))
+    repository = tmp_path / "models--some--clip"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    (repository / "snapshots" / "abc").mkdir(parents=True)
+    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        path = repository / "snapshots" / "abc" / name
+        path.touch()
+        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
+        path.unlink()
 
 
 def test_offline_mode_is_obeyed(no_network, monkeypatch, raises_saying):

@@ -1,26 +1,46 @@
 import math
 
+import numpy as np
 import pytest
 from toys import write_small_toys
 
 from labclip_lib import reproduce as room
 from labclip_lib.backbones import load_backbone
 from labclip_lib.benchmarks import clevr, sugarcrepe
+from labclip_lib.benchmarks.evaluate import CHOICE
+from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.diagnosis import Measure
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.reported import REPORTED, SAME_MODEL
 from labclip_lib.reproduce import TABLES, Row, reproduce
 from labclip_lib.study import METHODS, Study
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    """All tables, made on PocketCLIP and toys: {name: Table}."""
-    root, out = (tmp_path_factory.mktemp(name) for name in ("toys", "out"))
-    study = Study(load_backbone("pocket", "cpu"), write_small_toys(root), out, progress=False, workers=0)
+def root(tmp_path_factory):
+    return write_small_toys(tmp_path_factory.mktemp("toys"))
+
+
+@pytest.fixture(scope="module")
+def made(root, tmp_path_factory):
+    """All tables, made on PocketCLIP and toys, {name: Table}, and the measures in them, {(what, method): Measure}."""
+    study = Study(load_backbone("pocket", "cpu"), root, tmp_path_factory.mktemp("out"), progress=False, workers=0)
+    measures, row = {}, room._row
+
+    def kept(study, what, method, measure, *more):
+        measures[what, method] = measure
+        return row(study, what, method, measure, *more)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "SCENES", {"CLEVR": clevr.load})
         patch.setattr("labclip_lib.study.SCENES", {"CLEVR": clevr.load})
-        return {table.name: table for table in reproduce(list(TABLES), study)}
+        patch.setattr(room, "_row", kept)
+        return {table.name: table for table in reproduce(list(TABLES), study)}, measures
+
+
+@pytest.fixture(scope="module")
+def tables(made):
+    return made[0]
 
 
 def value(table, what, method):
@@ -52,6 +72,22 @@ def test_pocket_clip_on_scenes(tables):
     assert value(tables["retrieval"], "image to text, recall@5", "CLIP") > 0.8
 
 
+def test_scenes_that_are_asked_about_and_what_hangs_together(made, root):
+    """Combinations to test on, without those whose swap says the same; twins are drawn together, and so are objects."""
+    tables, measures = made
+    data = clevr.load(root)
+    split = split_by_combination(data.attribute, data.object)
+    asked = split.test & data.swappable()
+    for method in METHODS:
+        assert np.array_equal(measures["CLEVR, swap", method].clusters, split.cluster[asked])
+    assert measures["CLEVR", "image probe"].chance < 0.2 < 0.5 <= measures["CLEVR", "image probe"].bag_of_words
+    clusters = measures["CLEVR, cosine of the probes", "CLIP"].clusters
+    assert np.bincount(clusters).tolist() == [len(data.attributes)] * len(data.objects)
+    assert "20 images" in tables["retrieval"].note
+    levels = {row.what: math.isnan(row.bag_of_words) for row in tables["further"].rows}
+    assert levels["SugarCrepe++, text to text"] and not levels["SugarCrepe++, both captions win"]
+
+
 def test_each_method_stands_beside_the_papers_figure(tables):
     rows = {(row.what, row.method): row for table in tables.values() for row in table.rows}
     for (what, method), (figure, model, source) in REPORTED.items():
@@ -71,6 +107,53 @@ def test_means_of_subsets_are_means_of_subsets(tables):
         assert value(table, f"{kind}, mean", "CLIP") == pytest.approx(mean)
     levels = {row.what: row.bag_of_words for row in table.rows if row.method == "CLIP"}
     assert levels["swap, mean"] == 0.5 and levels["add, mean"] == 1.0
+
+
+def test_up_to_ten_objects_are_asked_about(tmp_path, monkeypatch):
+    def scenes(what, load):
+        raise ValueError(what)
+
+    monkeypatch.setattr(room, "SCENES", {})
+    (tmp_path / "clevr").mkdir()
+    (tmp_path / "clevr" / "output_10obj.csv").touch()
+    with pytest.raises(ValueError, match="CLEVR, 10 objects"):
+        room.probes(type("Study", (), {"root": tmp_path, "scenes": scenes}))
+
+
+def answers(groups, outcomes):
+    n = len(groups)
+    keys, chance = np.arange(n).astype(str), np.where(np.array(groups) == "eating", 0.2, 0.5)
+    return {CHOICE: Answers(keys, np.array(groups), keys, np.array(outcomes, float), chance, np.ones(n))}
+
+
+def test_a_mean_of_groups_has_their_levels():
+    found = Results("b", "m", answers(["next to"] * 4 + ["eating"] * 2 + ["left out"], [1, 1, 1, 0, 1, 0, 0]))
+    measure, ours = room._macro(found, CHOICE, np.arange(7) < 6)
+    assert ours.mean == 0.625 and measure.chance == pytest.approx(0.35) and len(measure.values) == 6
+    study = type("Study", (), {"toy": False, "backbone": type("Backbone", (), {"name": "x"})})
+    assert room._row(study, "VG-A", "CLIP", measure, ours).ours == ours
+
+
+def test_aro_by_both_conventions(monkeypatch):
+    """VG-R with and without what is symmetric; VG-A without pairs that are rare."""
+    tasks = {"VG-R": (["next to"] * 2 + ["eating"], [0, 0, 1]), "VG-A": (["a_b"] * 25 + ["b_a"], [1] * 25 + [0])}
+
+    def load(root, task, **how):
+        if task not in tasks:
+            raise ValueError("no captions")
+
+    monkeypatch.setattr(room.aro, "load", load)
+    study = type("Study", (), {
+        "root": "", "jobs": 1, "progress": False, "toy": False, "without": "",
+        "backbone": type("Backbone", (), {"name": "x"}),
+        "asked": lambda task, records: {"CLIP": Results(task, "m", answers(*tasks[task]))},
+    })  # fmt: skip
+    table = room.aro_table(study)
+    assert {row.what: (row.ours.mean, row.items) for row in table.rows if row.ours} == {
+        "VG-A, all pairs of 25 and more": (1, 25), "VG-R, without symmetric relations": (1, 1),
+        "VG-R, all relations": (0.5, 3),
+    }  # fmt: skip
+    assert "COCO-Order was not run: no captions" in table.note
 
 
 def test_what_cannot_be_run_is_said(tables):

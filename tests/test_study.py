@@ -8,6 +8,8 @@ from labclip_lib.alignment import LABCLIP
 from labclip_lib.benchmarks import clevr, sugarcrepe
 from labclip_lib.benchmarks.evaluate import CHOICE
 from labclip_lib.benchmarks.results import Results
+from labclip_lib.pairs import Pairs
+from labclip_lib.protocols import split_by_combination
 from labclip_lib.study import METHODS, TOY, Study, check_labclip, write_toys
 
 
@@ -39,11 +41,46 @@ def test_scenes_are_embedded_row_by_row(study, tiny):
 def test_a_matrix_is_fitted_once(study, monkeypatch):
     first = study.scene_labclip("CLEVR", "LABCLIP")
     assert first.linear.weight.shape == (study.backbone.dim, study.backbone.dim)
+    assert {path.suffix for path in (study.out / "matrices").iterdir()} == {".safetensors"}  # no checkpoint is left
     monkeypatch.setattr(room, "fit_labclip", lambda *args, **how: pytest.fail("fitted again"))
     again = Study(study.backbone, study.root, study.out, progress=False, workers=0).scene_labclip("CLEVR", "LABCLIP")
     assert torch.equal(first.linear.weight, again.linear.weight)
     with pytest.raises(BaseException, match="fitted again"):
         study.scene_labclip("CLEVR", "LABCLIP-SB, paper's recipe")
+
+
+def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
+    """To the training combinations alone, whatever is asked later, and without scenes whose swap says the same."""
+    fitted = []
+
+    def fit(images, texts, negatives, **how):
+        fitted.append((images, texts, negatives, how))
+        return LABCLIP(study.backbone.dim)
+
+    monkeypatch.setattr(room, "fit_labclip", fit)
+    fresh = Study(study.backbone, study.root, tmp_path, progress=False, workers=0)
+    (scenes, tables), pairs = study.scenes("CLEVR"), study._coco_pairs()
+    fresh._kept = {"CLEVR": (scenes, tables), "PUG:SPAR": (scenes, tables), "COCO": pairs}
+    for name, method in (("CLEVR", list(METHODS)[1]), ("CLEVR", "LABCLIP"), ("PUG:SPAR", list(METHODS)[2])):
+        fresh.scene_labclip(name, method)
+    fresh.coco_labclip("LABCLIP, paper's recipe")
+    fresh.coco_labclip("LABCLIP")
+    assert [(how["mode"], how["recipe"]) for *_, how in fitted] == [
+        ("SB", "paper"), ("HNB", "default"), ("HNB", "paper-pug"), ("HNB", "paper-coco"), ("HNB", "default"),
+    ]  # fmt: skip
+    split = split_by_combination(tables.attribute, tables.object)
+    train, validation = (rows & scenes.swappable() for rows in (split.train, split.validation))
+    for found, name in zip(fitted[0][:3], ("images", "captions", "swapped"), strict=True):
+        assert torch.equal(found.reshape(-1, study.backbone.dim), tables.unit(name)[train])
+    assert torch.equal(fitted[0][3]["validation"].images, tables.unit("images")[validation])
+    assert fitted[3][3]["validation"] is None and torch.equal(fitted[3][3]["image"], pairs.image)
+    assert fitted[0][3]["batch_size"] == min(512, int(train.sum()) // 4)
+    times = 2048 // len(pairs) + 1
+    tables = (part.repeat(times, *[1] * (part.ndim - 1)) for part in (pairs.texts, pairs.negatives, pairs.image))
+    fresh._kept["COCO"] = Pairs(pairs.images, *tables)  # other data, so nothing kept will do
+    fresh.coco_labclip("LABCLIP, paper's recipe")
+    fresh.coco_labclip("LABCLIP")
+    assert [how.get("batch_size") for *_, how in fitted[5:]] == [None, 512]  # the recipe's own, where there is enough
 
 
 def test_captions_of_coco_keep_their_own_image_and_negative(study, tiny):
@@ -90,6 +127,11 @@ def test_a_labclip_must_fit_the_backbone(tiny, tmp_path, raises_saying):
     LABCLIP(3).save(tmp_path / "small.safetensors")
     with raises_saying(ValueError, "small.safetensors", "of 3", str(tiny.dim)):
         check_labclip(tmp_path / "small.safetensors", tiny)
+
+
+def test_scenes_by_name(monkeypatch):
+    monkeypatch.setattr(room.pug, "load", lambda root, which: (root, which))
+    assert [room.SCENES[f"PUG:{which}"]("data") for which in ("SPAR", "SPARE")] == [("data", "SPAR"), ("data", "SPARE")]
 
 
 def test_what_is_published_and_what_is_a_toy(study, tmp_path, tiny):

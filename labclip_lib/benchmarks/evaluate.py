@@ -65,7 +65,8 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
     texts = list(dict.fromkeys(text for record in records for text in (*record.captions, *record.negatives)))
     digest = hashlib.sha256()
     for picture in pictures:
-        digest.update(f"{picture} {picture.box} {os.path.getsize(picture.path)}\n".encode())
+        about = os.stat(picture.path)
+        digest.update(f"{picture} {picture.box} {about.st_size} {about.st_mtime_ns}\n".encode())
     for text in texts:
         digest.update(f"{len(text)} {text}\n".encode())
     source = Listed("benchmark", "its records", digest.hexdigest(), 8192, tuple(pictures), Texts(texts))
