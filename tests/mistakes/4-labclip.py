@@ -36,7 +36,19 @@ def binding(scores, orders):
     choice, objects = (first == top) / tie, right[chosen]
     return {"choice": float(choice.mean()), "pairs": float(pairs.mean()), "objects": float(objects.mean())}
 """,
-        "where only some captions tie",  # hidden: the objects of tied captions
+        "objects is the mean over them",  # the objects of tied captions
+    ),
+    (
+        "test-binding",
+        """
+correct_binding = binding
+
+
+def binding(scores, orders):
+    found = correct_binding(scores, orders)
+    return found | {"objects": found["objects"] * len(orders[0]) / 3}
+""",
+        "for another number of objects: objects",  # hidden
     ),
     (
         "test-knows",
@@ -66,7 +78,18 @@ def knows(objects, known):
     pairs = (captions - tied / 2) / captions if known else 0.5
     return {"choice": 1 / tied, "pairs": pairs, "objects": min(objects, known + 1) / objects}
 """,
-        "pairs is wrong",  # hidden: the true caption counted among its foils
+        "the true caption is no foil",
+    ),
+    (
+        "test-knows",
+        """
+def knows(objects, known):
+    captions, tied = math.factorial(objects), math.factorial(objects - known)
+    by_luck = 1 / (objects - known) if known < objects else 0
+    pairs = 1 - (tied - 1) / 2 / (captions - 1)
+    return {"choice": 1 / tied, "pairs": pairs, "objects": (known + by_luck) / objects if known else 1 / objects}
+""",
+        "when only some are known: objects",  # hidden
     ),
     (
         "test-loss",
@@ -106,7 +129,23 @@ def loss(images, choices, names, scale):
     to_captions = logits.flatten(1).log_softmax(1).unflatten(1, names.shape)[own, own, 0]
     return -(to_captions + logits[:, :, 0].log_softmax(0).diagonal()).mean() / 2
 """,
-        "where the true caption is a negative of another row",  # hidden
+        "leave out the truth where it is a negative of another row",
+    ),
+    (
+        "test-loss",
+        """
+def loss(images, choices, names, scale):
+    own = torch.arange(len(images))
+    logits = scale * torch.einsum("id,jkd->ijk", images, choices)
+    same = names[None] == names[:, :1, None]
+    to_images = same[:, :, :1].clone()
+    same = same.any(2, keepdim=True).expand_as(same).clone()
+    same[own, own], to_images[own, own] = False, False
+    images_first = logits[:, :, :1].masked_fill(to_images, -torch.inf)[:, :, 0].log_softmax(0).diagonal()
+    logits = logits.masked_fill(same, -torch.inf)
+    return -(logits.flatten(1).log_softmax(1).unflatten(1, names.shape)[own, own, 0] + images_first).mean() / 2
+""",
+        "and nothing else of that row",
     ),
     (
         "test-levels",
@@ -188,6 +227,51 @@ def fit(images, choices, names, seed):
         "the same seed must give the same matrix",  # hidden
     ),
     (
+        "test-fit",
+        """
+correct_fit = fit
+
+
+def fit(images, choices, names, seed):
+    return correct_fit(images, choices, names, 0)
+""",
+        "two seeds give one and the same matrix",  # hidden
+    ),
+    (
+        "test-fit",
+        """
+correct_fit = fit
+
+
+def fit(images, choices, names, seed):
+    A, history = correct_fit(images, choices, names, seed)
+    return A, [value for value in history for _ in range(0, len(images), 96)]
+""",
+        "one number an epoch, not one a batch",  # hidden
+    ),
+    (
+        "test-fit",
+        """
+correct_fit = fit
+
+
+def fit(images, choices, names, seed):
+    return correct_fit(images, choices, torch.arange(names.numel()).view(names.shape), seed)
+""",
+        "whatever the names are",  # hidden
+    ),
+    (
+        "test-fit",
+        """
+correct_fit = fit
+
+
+def fit(images, choices, names, seed):
+    return correct_fit(images, choices[:, :1], names[:, :1], seed)
+""",
+        "whatever the hard negatives are",  # hidden
+    ),
+    (
         "test-within",
         """
 def within_families(family, seed):
@@ -220,6 +304,44 @@ def within_families(family, seed):
         "each must draw its own",  # hidden
     ),
     (
+        "test-within",
+        """
+def within_families(family, seed):
+    generator = torch.Generator().manual_seed(seed)
+    out = torch.empty(len(family), dtype=torch.long)
+    for one in family.unique():
+        rows = torch.where(family == one)[0]
+        out[rows] = rows.roll(int(torch.randint(len(rows), (1,), generator=generator)))
+    return out
+""",
+        "is it a shuffle, or only a shift",  # hidden
+    ),
+    (
+        "test-within",
+        """
+def within_families(family, seed):
+    generator = torch.Generator().manual_seed(0)
+    out = torch.empty(len(family), dtype=torch.long)
+    for one in family.unique():
+        rows = torch.where(family == one)[0]
+        out[rows] = rows[torch.randperm(len(rows), generator=generator)]
+    return out
+""",
+        "is the seed used",  # hidden
+    ),
+    (
+        "test-within",
+        """
+def within_families(family, seed):
+    out = torch.empty(len(family), dtype=torch.long)
+    for one in family.unique():
+        rows = torch.where(family == one)[0]
+        out[rows] = rows[[(1, 2, 3, 4, 5, 0)[i] for i in range(len(rows))]]
+    return out
+""",
+        "or do all families get the same shuffle",
+    ),
+    (
         "test-mix",
         """
 def mix(A, t):
@@ -244,6 +366,23 @@ def mix(A, t):
         "wrong for another size",  # hidden
     ),
     (
+        "test-mix",
+        """
+def mix(A, t):
+    return (1 - t**2) * torch.eye(len(A)) + t**2 * A * len(A) ** 0.5 / A.norm()
+""",
+        "wrong between t = 0 and 1",
+    ),
+    (
+        "test-mix",
+        """
+def mix(A, t):
+    mixture = (1 - t) * torch.eye(len(A)) + t * A * len(A) ** 0.5 / A.norm()
+    return mixture * len(A) ** 0.5 / mixture.norm()
+""",
+        "and not the mixture",
+    ),
+    (
         "test-choose",
         """
 def choose(points, floor=0.0):
@@ -261,6 +400,42 @@ def choose(points, floor=0.0):
         "the one nearest to CLIP",  # hidden
     ),
     (
+        "test-choose",
+        """
+def choose(points, floor=0.0):
+    enough = [point for point in points if (point[1] + point[2]) / 2 >= floor]
+    return max(enough, key=lambda point: (point[1] + point[2], -point[0]))[0] if enough else 0.0
+""",
+        "it is on kept alone",
+    ),
+    (
+        "test-choose",
+        """
+def choose(points, floor=0.0):
+    t, _, kept = max(points, key=lambda point: (point[1] + point[2], -point[0]))
+    return t if kept >= floor else 0.0
+""",
+        "the floor comes first",
+    ),
+    (
+        "test-choose",
+        """
+def choose(points, floor=0.0):
+    enough = [point for point in points if point[2] >= floor]
+    return max(enough, key=lambda point: (point[1] * point[2], -point[0]))[0] if enough else 0.0
+""",
+        "the product",  # hidden
+    ),
+    (
+        "test-choose",
+        """
+def choose(points, floor=0.0):
+    enough = [point for point in points if point[2] > floor or not floor]
+    return max(enough, key=lambda point: (point[1] + point[2], -point[0]))[0] if enough else 0.0
+""",
+        "exactly the floor keeps enough",  # hidden
+    ),
+    (
         "test-submit",
         """
 def submit(images, choices, names, one_images, one_captions, seed):
@@ -275,5 +450,13 @@ def submit(images, choices, names, one_images, one_captions, seed):
     return torch.full((images.shape[1],) * 2, torch.nan)
 """,
         "values that are no numbers",
+    ),
+    (
+        "test-submit",
+        """
+def submit(images, choices, names, one_images, one_captions, seed):
+    return fit(images, choices, names, seed)[0]
+""",
+        "in the unseen world the score is",  # hidden
     ),
 ]
