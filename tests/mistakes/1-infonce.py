@@ -86,6 +86,15 @@ def pair_logits(images, texts, scale):
     (
         "infonce-stable",
         """
+def log_softmax(values, axis):
+    values = values - values.max(axis if axis else None, keepdims=True)
+    return values - np.log(np.exp(values).sum(axis, keepdims=True))
+""",
+        "each column's own largest",
+    ),
+    (
+        "infonce-stable",
+        """
 def pair_logits(images, texts, scale):
     u, v = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (images, texts))
     return scale * u @ v.T
@@ -135,6 +144,17 @@ def logit_gradient(logits):
     return slope / (2 * n)
 """,
         "do not sum to zero",
+    ),
+    (
+        "gradient",
+        """
+def logit_gradient(logits):
+    n, m = logits.shape
+    slope = np.exp(log_softmax(logits, 1)) / n
+    slope[:, :n] += np.exp(log_softmax(logits[:, :n], 0)) / m - np.eye(n) / n - np.eye(n) / m
+    return slope / 2
+""",
+        "the two halves are wrong together",
     ),
     (
         "gradient",
