@@ -60,17 +60,30 @@ def _check_weights_only(name, path):
         ) from None
 
 
-def _need_download(name, config):
-    """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
-    parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
-    repo, file = "/".join(parts[:2]), "/".join(parts[2:])
+def is_on_this_machine(name):
+    """Whether the weights of an open_clip pair, "MODEL/TAG", were downloaded before."""
+    return _is_cached(open_clip.get_pretrained_cfg(*name.split("/")))
+
+
+def _is_cached(config):
+    repo, file = _on_the_hub(config)
     if repo:
         files = (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-        if any(isinstance(huggingface_hub.try_to_load_from_cache(repo, file), str) for file in files):
-            return
-    elif (Path.home() / ".cache" / "clip" / config.get("url", "").rpartition("/")[2]).is_file():
+        return any(isinstance(huggingface_hub.try_to_load_from_cache(repo, name), str) for name in files)
+    return (Path.home() / ".cache" / "clip" / config.get("url", "").rpartition("/")[2]).is_file()
+
+
+def _on_the_hub(config):
+    """The repository of a pretrained config on the hub, and the file there if it names one; "" where it has none."""
+    parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
+    return "/".join(parts[:2]), "/".join(parts[2:])
+
+
+def _need_download(name, config):
+    """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
+    if _is_cached(config):
         return
-    source = huggingface_hub.constants.ENDPOINT if repo else config.get("url", "")
+    source = huggingface_hub.constants.ENDPOINT if _on_the_hub(config)[0] else config.get("url", "")
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") or not online(source):
         raise ConnectionError(
             f"{name!r} must be downloaded once and {source} cannot be reached; "

@@ -37,7 +37,7 @@ def test_each_column_answers_its_question(monkeypatch, tmp_path):
     first = ["True", "False", "False", "True", "False", "False", "True"]
     rows = [["a b", "B a.", "swap", "obj", *first], ["a b", "a c", "replace", "att", *["True"] * 7]]
     (tmp_path / "small.csv").write_text(HEADS + "".join(",".join(row) + "\n" for row in rows))
-    monkeypatch.setattr(bivlc, "fetch_pinned", lambda *names: tmp_path / "small.csv")
+    monkeypatch.setattr(bivlc, "pinned_file", lambda *names: tmp_path / "small.csv")
     found = published().answers
     assert [(question, it.outcomes[0], it.chance[0]) for question, it in found.items()] == [
         (BOTH_IMAGES, 1, 1 / 4), (BOTH_CAPTIONS, 0, 1 / 4), (ALL_FOUR, 0, 1 / 6), ("the photo chooses", 1, 1 / 2),
@@ -51,6 +51,6 @@ def test_each_column_answers_its_question(monkeypatch, tmp_path):
 
 def test_a_file_of_another_form_is_refused(to_download, monkeypatch, tmp_path, raises_saying):
     (tmp_path / "other.csv").write_text("caption,negative_caption,type\na,b,swap\n")
-    monkeypatch.setattr(bivlc, "fetch_pinned", lambda *names: tmp_path / "other.csv")
+    monkeypatch.setattr(bivlc, "pinned_file", lambda *names: tmp_path / "other.csv")
     with raises_saying(ValueError, "other.csv", "'subtype'"):
         published()

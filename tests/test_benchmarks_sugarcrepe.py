@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from labclip_lib import data
 from labclip_lib.backbones import load_backbone
 from labclip_lib.benchmarks import sugarcrepe
 from labclip_lib.benchmarks.evaluate import CHOICE
 from labclip_lib.benchmarks.sugarcrepe import MODELS, WITHDRAWN, load, load_pp, published, read, read_pp, write_toy
 from labclip_lib.captions import parse
+from labclip_lib.pinned import PINNED
 from labclip_lib.scenes import World
 
 # As the project counts them, in the order of its files' names.
@@ -157,13 +157,13 @@ def test_published_outcomes_give_the_published_table(real_data, model):
 def test_published_outcomes_are_of_the_items_that_load_reads(real_data):
     """Row by row the same image and texts under each key, and one item more."""
     records = read(real_data)
-    for model, (file, _) in MODELS.items():
+    for model, file in MODELS.items():
         found = published(model)
         assert set(found.answers[CHOICE].keys) - {record.key for record in records} == {WITHDRAWN}
         kept = found.only(record.key for record in records).answers[CHOICE]
         for name, field in (("keys", "key"), ("groups", "group"), ("clusters", "cluster")):
             assert getattr(kept, name).tolist() == [getattr(record, field) for record in records]
-        rows = data_rows(real_data / "bivlc" / file)
+        rows = data_rows(real_data / file)
         outcomes = dict(zip(kept.keys.tolist(), kept.outcomes.tolist(), strict=True))
         for record in records:
             assert rows[record.group, record.cluster, *record.captions, *record.negatives] == outcomes[record.key]
@@ -186,19 +186,14 @@ def test_unknown_model(raises_saying):
         published("GPT")
 
 
-def test_published_outcomes_are_downloaded(web, monkeypatch):
-    served, host, log = web
-    for module in (data, sugarcrepe):
-        monkeypatch.setattr(module, "_HOST", host)
+def test_each_column_of_the_outcomes_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
     text = "filename,caption,negative_caption,type,subtype,correct\n2.jpg,é,f,swap,obj,1\n1.jpg,a,b,add,att,0\n"
     text += "3.jpg,a b,B a.,swap,obj,0\n"
-    where = "IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results/SUGARCREPE_CORRECT_CLIP_COCO.csv"
-    (served / where).parent.mkdir(parents=True)
-    (served / where).write_text(text, encoding="utf-8")
-    name, _ = MODELS["fine-tuned on COCO"]
-    monkeypatch.setitem(MODELS, "fine-tuned on COCO", (name, hashlib.sha256(text.encode()).hexdigest()))
+    (tmp_path / "bivlc").mkdir()
+    (tmp_path / "bivlc" / "SUGARCREPE_CORRECT_CLIP_COCO.csv").write_text(text, encoding="utf-8")
+    monkeypatch.setitem(PINNED, "bivlc/SUGARCREPE_CORRECT_CLIP_COCO.csv", hashlib.sha256(text.encode()).hexdigest())
     found = published("fine-tuned on COCO")
-    assert any(f"GET /{where} " in line for line in log)
     assert (found.benchmark, found.model, list(found.answers)) == ("SugarCrepe", "fine-tuned on COCO", [CHOICE])
     assert {name: values.tolist() for name, values in found.answers[CHOICE]._asdict().items()} == {
         "keys": ["add_att/0", "swap_obj/0", "swap_obj/1"], "groups": ["add_att", "swap_obj", "swap_obj"],

@@ -26,8 +26,8 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
-    "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
-    "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
+    "pretrained", "backbones", "distributed", "losses", "pinned", "data", "hard_negatives", "embed", "sources", "feed",
+    "shards", "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
     "closed_form", "training", "binding_task", "reports", "acceptance",
     "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
@@ -142,12 +142,11 @@ def test_every_exercise_has_a_solution(path):
     assert len(cells(path, "exercise-stub")) == len(cells(path, "exercise-solution"))
 
 
-def test_chapter_6_says_what_it_needs(to_download, monkeypatch):
-    """No folder, no network: one message and no traceback, before any figure."""
-    monkeypatch.setattr("labclip_lib.data.online", lambda url: False)
+def test_chapter_6_says_what_it_needs(to_download):
+    """No data: one message and no traceback, before any figure."""
     (cell,) = [cell for cell in cells(ROOT / "chapters" / "06_scoreboard.ipynb") if "15 MB" in cell.source]
     setting = {"SUBSETS": SUBSETS, "load_hard_negatives": load_hard_negatives, "CheckFailed": CheckFailed}
-    with pytest.raises(CheckFailed, match=r"must be downloaded once .* or point LABCLIP_DATA at a folder") as caught:
+    with pytest.raises(CheckFailed, match="fetch it with `python -m labclip_lib get texts`") as caught:
         exec(cell.source, setting)
     assert len(caught.value._render_traceback_()) == 1
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from labclip_lib import data, hard_negatives
 from labclip_lib.hard_negatives import SUBSETS, load_hard_negatives
+from labclip_lib.pinned import ADDRESSES, PINNED
 
 # As the projects count them; of VALSE the valid items.
 COUNTS = {
@@ -99,18 +99,18 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_missing_file(folder, raises_saying):
-    with raises_saying(ValueError, "cola/COLA_multiobjects_matching_benchmark.json", str(folder), "unset"):
+    with raises_saying(ValueError, "cola/COLA_multiobjects_matching_benchmark.json", str(folder), "get texts"):
         load_hard_negatives("COLA/multi-object")
 
 
 def test_wrong_checksum(folder, raises_saying):
     path = folder / "cola" / "COLA_multiobjects_matching_benchmark.json"
     path.write_text("[]")
-    with raises_saying(ValueError, str(path), "checksum", "LABCLIP_DATA"):
+    with raises_saying(ValueError, str(path), "checksum"):
         load_hard_negatives("COLA/multi-object")
 
 
-# What each project's file looks like: where it lies, its text, and what comes out.
+# What each project's file looks like: where it is published, its text, and what comes out.
 LOOKS = {
     "SugarCrepe/swap_obj": (
         "RAIVNLab/sugar-crepe/0047054b243992f0fad63d6f64f7544862daf846/data/swap_obj.json",
@@ -126,7 +126,7 @@ LOOKS = {
         (["one ½"], ["½ one"], ["½ of one"], ["1.jpg"]),
     ),
     "VALSE/plurals": (
-        "Heidelberg-NLP/VALSE/2152d90d/data/plurals.json",
+        "Heidelberg-NLP/VALSE/2152d90d4aecd11f7f74cf03420abcb63efff9c5/data/plurals.json",
         json.dumps({str(votes): {"caption": f"it’s {votes}", "foil": f"they’re {votes}", "mturk": {"caption": votes},
                                  "image_file": f"{votes}.jpg"}
                     for votes in range(4)}, ensure_ascii=False),
@@ -149,36 +149,18 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_download(name, web, monkeypatch, to_download):
-    """From the pinned address, once; letters outside ASCII survive whatever the system's own encoding is."""
-    served, host, log = web
-    for module in (data, hard_negatives):
-        monkeypatch.setattr(module, "_HOST", host)
+def test_each_form_is_read(name, folder, monkeypatch):
+    """Letters outside ASCII survive whatever the system's own encoding is."""
     monkeypatch.setattr(io, "text_encoding", lambda encoding, *_: encoding or "cp1252")
     where, text, want = LOOKS[name]
-    (served / where).parent.mkdir(parents=True)
-    (served / where).write_bytes(text.encode())
-    monkeypatch.setitem(SUBSETS, name, hashlib.sha256(text.encode()).hexdigest())
+    path = SUBSETS[name]
+    assert ADDRESSES[path] == f"https://raw.githubusercontent.com/{where}"
+    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).write_bytes(text.encode())
+    monkeypatch.setitem(PINNED, path, hashlib.sha256(text.encode()).hexdigest())
     assert tuple(load_hard_negatives(name)) == want
-    asked = len(log)
-    assert any(f"GET /{where} " in line for line in log)
-    assert tuple(load_hard_negatives(name)) == want and len(log) == asked
-    (kept,) = [path for path in to_download.rglob("*") if path.is_file()]
-    assert kept.name == where.rpartition("/")[2] and kept.read_bytes() == text.encode()
 
 
-def test_wrong_bytes_from_the_network(web, monkeypatch):
-    served, host, _ = web
-    for module in (data, hard_negatives):
-        monkeypatch.setattr(module, "_HOST", host)
-    where = LOOKS["COLA/multi-object"][0]
-    (served / where).parent.mkdir(parents=True)
-    (served / where).write_text("[]")
-    with pytest.raises(ValueError, match="hash"):
-        load_hard_negatives("COLA/multi-object")
-
-
-def test_no_network_and_no_folder(to_download, monkeypatch, raises_saying):
-    monkeypatch.setattr(data, "online", lambda url: False)
-    with raises_saying(ConnectionError, "valse/existence.json", "LABCLIP_DATA"):
+def test_nothing_is_downloaded(to_download, raises_saying):
+    with raises_saying(ValueError, "valse/existence.json", str(to_download), "get texts"):
         load_hard_negatives("VALSE/existence")

@@ -8,11 +8,8 @@ import numpy as np
 from labclip_lib.benchmarks.evaluate import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES, bag
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.benchmarks.results import Answers, Results
-from labclip_lib.data import fetch_pinned
+from labclip_lib.pinned import pinned_file
 
-_FILE = "BiVLC_ViT-B-32.csv"
-_URL = f"https://raw.githubusercontent.com/IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results/{_FILE}"
-_SHA256 = "a16d196aa1ad012f826b002fc59df56926ab08bed68eae33f96ceec5cdb48c82"
 # Question -> (column, chance). Then the four single choices: photo and generated image, caption and negative.
 QUESTIONS = {
     BOTH_IMAGES: ("text_score", 1 / 4),
@@ -28,10 +25,10 @@ QUESTIONS = {
 def published():
     """Results of OpenAI's ViT-B/32 on BiVLC's 2,933 items; groups are add, replace and swap, clusters the captions.
 
-    Raises ConnectionError or ValueError when the file cannot be had (see `data.py`).
+    Raises ValueError when the file is not there (see `pinned.py`).
     """
     columns = ("caption", "negative_caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
-    rows = read_csv(fetch_pinned(f"bivlc/{_FILE}", _URL, _SHA256), "sugarcrepe", columns)
+    rows = read_csv(pinned_file("bivlc/BiVLC_ViT-B-32.csv"), "sugarcrepe", columns)
     keys = np.array([f"{row['type']}_{row['subtype']}/{i}" for i, row in enumerate(rows)])
     groups, clusters = (np.array([row[name] for row in rows]) for name in ("type", "caption"))
     same = np.array([bag(row["caption"]) == bag(row["negative_caption"]) for row in rows])

@@ -5,7 +5,7 @@ Sizes are the publishers' own, about; where they say none, none stands here. `ge
 
 from typing import NamedTuple
 
-from labclip_lib.hard_negatives import SUBSETS, pinned
+from labclip_lib.pinned import ADDRESSES, PINNED
 
 _DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
 _COCO = "http://images.cocodataset.org/zips"
@@ -56,10 +56,13 @@ def _by_hand(path, how):
     return Part(path, path.rstrip("/").rpartition("/")[2], by_hand=how, gigabytes=None)
 
 
-def _pinned(project):
-    """The files of a project that `hard_negatives.py` knows, at their pinned commit."""
-    found = [pinned(name) for name in SUBSETS if name.startswith(f"{project}/")]
-    return tuple(Part(path, path.rpartition("/")[2], url, sha256=digest) for path, url, digest in found)
+def _pinned(*folders):
+    """The files below some folders that `pinned.py` knows."""
+    return tuple(
+        Part(path, path.rpartition("/")[2], url, sha256=PINNED[path])
+        for path, url in ADDRESSES.items()
+        if path.partition("/")[0] in folders
+    )
 
 
 def _clevr():
@@ -135,7 +138,7 @@ BENCHMARKS = {
         "ARO: relations, attributes and word order",
         "MIT; images from Visual Genome, CC BY 4.0",
         (
-            *_pinned("NegCLIP"),
+            *_pinned("aro"),
             _drive("aro/visual_genome_relation.json", "visual_genome_relation.json",
                    "1kX2iCHEv0CADL8dSO1nMdW-V0NqIAiP3"),
             _drive("aro/visual_genome_attribution.json", "visual_genome_attribution.json",
@@ -146,18 +149,18 @@ BENCHMARKS = {
     "sugarcrepe": Benchmark(
         "SugarCrepe: swapped, replaced and added words",
         f"MIT; {_COCO_LICENCE}",
-        (*_pinned("SugarCrepe"), _VAL2017),
+        (*_pinned("sugarcrepe"), _VAL2017),
     ),
     "sugarcrepe_pp": Benchmark(
         "SugarCrepe++: the same beside a paraphrase",
         f"MIT; {_COCO_LICENCE}",
-        (*_pinned("SugarCrepe++"), _VAL2017),
+        (*_pinned("sugarcrepe_pp"), _VAL2017),
     ),
     "valse": Benchmark(
         "VALSE: six linguistic phenomena",
         f"MIT; {_COCO_LICENCE}; the other photos as their publishers say",
         (
-            *_pinned("VALSE"),
+            *_pinned("valse"),
             _VAL2017,
             _VAL2014,
             _TRAIN2014,
@@ -171,7 +174,7 @@ BENCHMARKS = {
         "COLA: two pictures, two captions of several objects",
         "MIT; images from Visual Genome, CC BY 4.0",
         (
-            *_pinned("COLA"),
+            *_pinned("cola"),
             Part("cola/images/", "images", "https://cs-people.bu.edu/array/data/vg_gqa_images/",
                  pictures="cola/COLA_multiobjects_matching_benchmark.json"),
         ),

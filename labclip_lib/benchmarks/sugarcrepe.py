@@ -14,9 +14,9 @@ from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.captions import TEMPLATES, one_object
-from labclip_lib.data import fetch_pinned
 from labclip_lib.hard_negatives import SUBSETS
 from labclip_lib.operators import swap
+from labclip_lib.pinned import pinned_file
 from labclip_lib.scenes import World
 
 PLAIN, PLUS = "sugarcrepe", "sugarcrepe_pp"
@@ -26,22 +26,11 @@ _SUBSETS = {
     for folder, project in ((PLAIN, "SugarCrepe"), (PLUS, "SugarCrepe++"))
 }
 
-# What BiVLC (Miranda et al., 2024) publishes: model -> (file, SHA-256). All three are ViT-B/32.
-_HOST = "https://raw.githubusercontent.com"
-_RESULTS = "IMirandaM/BiVLC/84f0d1751e7212d97cdeaeb01353862c09908bcb/results"
+# What BiVLC (Miranda et al., 2024) publishes, of three models of the size ViT-B/32.
 MODELS = {
-    "ViT-B/32": (
-        "SUGARCREPE_CORRECT_ViT-B-32.csv",
-        "91a6086987a7870ed5d5dcd2db287b5cbe477edb4ba54c5faed89d5cb9497db8",
-    ),
-    "fine-tuned on COCO": (
-        "SUGARCREPE_CORRECT_CLIP_COCO.csv",
-        "fa2a1b8a8d1040ebc4db6b94d5cf9d32a70a5a1fe394f866d5c7bc5ef0d3bda8",
-    ),
-    "TROHN-Text": (
-        "SUGARCREPE_CORRECT_CLIP_TROHN-Text.csv",
-        "412972732dec0be3a79e615b1e71bbf8f1097cf02e247741889d8297cb2346e7",
-    ),
+    "ViT-B/32": "bivlc/SUGARCREPE_CORRECT_ViT-B-32.csv",
+    "fine-tuned on COCO": "bivlc/SUGARCREPE_CORRECT_CLIP_COCO.csv",
+    "TROHN-Text": "bivlc/SUGARCREPE_CORRECT_CLIP_TROHN-Text.csv",
 }
 # The pinned swap_obj.json skips this id, and so has 245 items; the published outcomes, and the tables, count 246.
 WITHDRAWN = "swap_obj/108"
@@ -98,15 +87,13 @@ def published(model):
     """Results of a real model, as BiVLC publishes them: whether it ranked each of 7,512 items right.
 
     model: a key of MODELS. Keys, groups and clusters are those of `load`, in its order; one item more, WITHDRAWN, is in
-    no file that `load` reads. Raises ValueError for another model; ConnectionError or ValueError when the file cannot
-    be had (see `data.py`).
+    no file that `load` reads. Raises ValueError for another model, and when the file is not there (see `pinned.py`).
     """
     if model not in MODELS:
         close = difflib.get_close_matches(str(model), MODELS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(MODELS)}."
         raise ValueError(f"There are no published outcomes of {model!r}; {hint}")
-    name, digest = MODELS[model]
-    path = fetch_pinned(f"bivlc/{name}", f"{_HOST}/{_RESULTS}/{name}", digest)
+    path = pinned_file(MODELS[model])
     by_subset = {subset: [] for subset in _SUBSETS[PLAIN]}
     for row in read_csv(path, PLAIN, ("filename", "caption", "negative_caption", "type", "subtype", "correct")):
         by_subset[f"{row['type']}_{row['subtype']}"].append(row)
