@@ -193,6 +193,10 @@ class Coverage(NamedTuple):
         number = {caption: i for i, caption in enumerate(dict.fromkeys(self.captions))}
         return estimate([bool(holds(e)) for e in self.explanations], [number[c] for c in self.captions])
 
+    def row(self):
+        """The subset's line of a table: {"pairs": N, name of HOLDS: Estimate of the share}."""
+        return {"pairs": len(self.captions)} | {name: self.share(holds) for name, holds in HOLDS.items()}
+
     def where(self, holds):
         """[(caption, negative, steps)] of the pairs whose explanation `holds`."""
         rows = zip(self.captions, self.negatives, self.explanations, strict=True)
@@ -222,16 +226,15 @@ def cover(name, captions, negatives, tagger=None, jobs=1):
     return Coverage(name, list(captions), list(negatives), found)
 
 
-def coverage_table(coverages):
+def coverage_table(rows):
     """Markdown: for each subset its size, the share explained by one operator, by two, by none, with 95 % intervals.
 
-    In percent. "same words" is the most that any reordering could explain.
+    rows: {name: row} as of `Coverage.row`. In percent. "same words" is the most that any reordering could explain.
     """
     lines = [f"| % (95 % interval) | pairs | {' | '.join(HOLDS)} |", "|---" * (len(HOLDS) + 2) + "|"]
-    for coverage in coverages:
-        shares = (coverage.share(holds) for holds in HOLDS.values())
+    for name, row in rows.items():
         # Spaces and hyphens that no line breaks at: a share and its interval stay together in a narrow column.
         cells = (f"{100 * mean:.0f}\N{NO-BREAK SPACE}({100 * low:.0f}\N{NON-BREAKING HYPHEN}{100 * high:.0f})"
-                 for mean, low, high in shares)  # fmt: skip
-        lines.append(f"| {coverage.name} | {len(coverage.captions):,} | {' | '.join(cells)} |")
+                 for mean, low, high in (row[holds] for holds in HOLDS))  # fmt: skip
+        lines.append(f"| {name} | {row['pairs']:,} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -249,7 +249,8 @@ def test_the_tagger_is_the_one_given():
 
 def test_table_is_markdown():
     captions, negatives = zip(*pairs()[:1] * 1234, strict=True)
-    lines = coverage_table([table(), cover("large", captions, negatives)]).splitlines()
+    rows = {coverage.name: coverage.row() for coverage in (table(), cover("large", captions, negatives))}
+    lines = coverage_table(rows).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     cells = [
         [cell.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NON-BREAKING HYPHEN}", "-") for cell in row]

@@ -1,0 +1,182 @@
+"""A page's numbers without the files that they were computed from.
+
+Some cells read published texts and embeddings that the repository does not hold. What they compute is kept beside this
+file, as numbers. Where the files are at hand a cell computes live, and fails when what is kept says otherwise.
+`make kept` runs the chapters with the files at hand, and writes anew what has changed.
+"""
+
+import datetime
+import hashlib
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from IPython.display import Markdown
+
+import labclip_lib
+from labclip_lib.diagnosis import Estimate
+from labclip_lib.embed import write_atomically
+from labclip_lib.exercises import CheckFailed
+from labclip_lib.pinned import PINNED, at_hand
+
+FOLDER = Path(__file__).parent
+REMAKE = "make kept"
+
+
+class KeptFailed(CheckFailed):
+    """What is kept is not what the files say, or not what was written."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
+def kept(name, compute, needs, digits=4):
+    """What a function computes from published files; without them what it computed when they were there.
+
+    name: of the file NAME.json beside this one. compute: a function of no arguments that returns numbers, words, lists,
+    arrays, Estimates, and dicts of these with words as keys. needs: a list of the files it reads, or of folders of
+    them, by their paths in PINNED. digits: to how many decimals other machines find the same; numbers are rounded to
+    them. Returns the same, live or kept; arrays and tuples come back as lists.
+    Raises KeptFailed when a kept number is not what the function computes, or the kept file was changed by hand;
+    ValueError when a file that it reads is there and is not the published one.
+    """
+    files = needed(needs)
+    if not at_hand(*files):
+        if _remaking():
+            raise ValueError(f"{name!r} is made of {', '.join(needs)}; `python -m labclip_lib get texts` fetches them.")
+        return _decoded(read(name)["value"], digits)
+    live = _encoded(compute(), name)
+    if _remaking():
+        _write(name, _rounded(live, digits), files, digits)
+    _compare(read(name)["value"], live, digits, name)
+    return _decoded(live, digits)
+
+
+def origin(*names):
+    """A line for the top of a section: whether these results are of this run, or kept; a Markdown to display."""
+    if _remaking():  # then some are not there yet
+        return Markdown("")
+    found = [read(name) for name in names]
+    if all(at_hand(*each["files"]) for each in found):
+        return Markdown("*The numbers of this section were computed by this run, from the published files.*")
+    dates = sorted({each["date"] for each in found})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return Markdown(
+        f"*Kept numbers: this page's own cells computed those of this section on {when}, from published files that are "
+        "not on the machine that built this page. `python -m labclip_lib get texts` fetches the files; with them the "
+        "same cells compute everything anew.*"
+    )
+
+
+def read(name):
+    """What NAME.json holds: made_by, date, library, files (with their SHA-256), digits, sha256 and the value.
+
+    Raises KeptFailed when there is none, or when its value is not the one that was written.
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        raise KeptFailed(f"There is no kept result {name!r}; with the files at hand `{REMAKE}` makes it.")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if _digest(found["value"]) != found["sha256"]:
+        raise KeptFailed(f"The kept result {name!r} was changed by hand; `{REMAKE}` makes it anew.")
+    return found
+
+
+def needed(needs):
+    """The files that are meant by a list of files and folders: paths of PINNED."""
+    files = [path for path in PINNED for need in needs if path == need or path.startswith(f"{need}/")]
+    for need in needs:
+        if not any(path == need or path.startswith(f"{need}/") for path in PINNED):
+            raise ValueError(f"No pinned file is called {need!r} or lies in a folder of that name; see pinned.py.")
+    return files
+
+
+def _remaking():
+    return os.environ.get("LABCLIP_KEPT") == "remake"
+
+
+def _write(name, value, files, digits):
+    path = FOLDER / f"{name}.json"
+    of = {file: PINNED[file] for file in files}
+    if path.is_file():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        if (old["value"], old["files"], old["digits"], old["sha256"]) == (value, of, digits, _digest(value)):
+            return  # its date says since when it holds
+    content = {
+        "made_by": REMAKE, "date": datetime.date.today().isoformat(), "library": labclip_lib.__version__,
+        "files": of, "digits": digits, "sha256": _digest(value), "value": value,
+    }  # fmt: skip
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    # A list of numbers on one line, so that a change can be read.
+    text = re.sub(r"\[[^][{}\"]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    write_atomically(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _encoded(value, where):
+    """As JSON holds it. ValueError for what it cannot hold, or what is no number."""
+    if isinstance(value, Estimate):
+        return {"mean": float(value.mean), "low": float(value.low), "high": float(value.high)}
+    if isinstance(value, dict):
+        if other := [key for key in value if not isinstance(key, str)]:
+            raise ValueError(f"{where} has the key {other[0]!r}; keys of a kept result are words.")
+        return {key: _encoded(part, f"{where} / {key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encoded(part, f"{where} / {i}") for i, part in enumerate(value)]
+    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        return _encoded(value.tolist(), where)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}; a kept number is finite.")
+    if not isinstance(value, str | bool | int | float):
+        raise ValueError(f"{where} is a {type(value).__name__}; a kept result holds numbers, words, lists and dicts.")
+    return value
+
+
+def _rounded(value, digits):
+    if isinstance(value, dict):
+        return {key: _rounded(part, digits) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part, digits) for part in value]
+    return round(value, digits) + 0.0 if isinstance(value, float) else value  # + 0.0: no minus zero
+
+
+def _decoded(value, digits):
+    if isinstance(value, dict):
+        if value.keys() == {"mean", "low", "high"}:
+            return Estimate(*(_rounded(value[key], digits) for key in ("mean", "low", "high")))
+        return {key: _decoded(part, digits) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_decoded(part, digits) for part in value]
+    return _rounded(value, digits)
+
+
+def _compare(old, new, digits, where):
+    """KeptFailed, naming the place, unless the new value rounds to the old one."""
+    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
+        for key in old:
+            _compare(old[key], new[key], digits, f"{where} / {key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, pair in enumerate(zip(old, new, strict=True)):
+            _compare(*pair, digits, f"{where} / {i}")
+    else:
+        # A little more than half a digit: a value that lies between two digits may be rounded either way.
+        numbers = isinstance(old, float) and isinstance(new, float)
+        same = abs(old - new) <= 0.51 * 10.0**-digits if numbers else old == new
+        if not same:
+            raise KeptFailed(
+                f"{where} is kept as {_short(old)}, and computed now as {_short(new)}; if the new one is right, "
+                f"`{REMAKE}` keeps it."
+            )
+
+
+def _short(value):
+    if isinstance(value, dict | list):
+        return f"{len(value)} entries"
+    return repr(value)
