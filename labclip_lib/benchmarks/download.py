@@ -63,7 +63,7 @@ def check_online(url, name):
     parts = urllib.parse.urlsplit(url)
     server = f"{parts.scheme}://{parts.netloc}"
     if server not in _REACHED:
-        if not online(server):
+        if not online(url):
             proxy = urllib.request.getproxies().get(parts.scheme)
             way = f" by way of the proxy {proxy!r}" if proxy else ""
             raise ConnectionError(
