@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from pathlib import Path
 
 from labclip_lib import commands
@@ -76,8 +77,8 @@ def main(argv=None):
         ask.add_argument("--json", type=Path, help="also write the table to this file")
         ask.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
         ask.set_defaults(run=run)
-    get = verbs.add_parser("get", help="get a benchmark's data, or say what is there and what is missing")
-    get.add_argument("name", nargs="?", help="which benchmark; left out, the list of all")
+    get = verbs.add_parser("get", help="get the book's texts or a benchmark's data, or say what is there")
+    get.add_argument("name", nargs="?", help="texts, or which benchmark; left out, the list of all")
     get.add_argument("--data", type=Path, help="folder of all data (default: LABCLIP_DATA, or the cache folder)")
     get.add_argument("--from", dest="source", type=Path, help="a file fetched by hand, or a folder of such")
     get.add_argument("--yes", action="store_true", help="do not ask before fetching")
@@ -120,9 +121,28 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
-        print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
+    except Exception as error:
+        broken = _cannot_be_loaded(error)
+        if not broken and not isinstance(error, (ValueError, OSError)):
+            raise
+        print(f"{parser.prog} {args.verb}: {broken or error}", file=sys.stderr)
         return 2
+
+
+def _cannot_be_loaded(error):
+    """The sentence for a package that is missing, or breaks while it is loaded; "" for any other error."""
+    if isinstance(error, ModuleNotFoundError):
+        what = f"{error.name} is missing"
+    else:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        loading = [frame.f_globals["__name__"] for frame in frames if frame.f_code.co_name == "<module>"]
+        if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():  # then no frame of its own is there
+            loading.append(Path(error.filename).parent.name)
+        if not loading or loading[-1].startswith("labclip_lib"):
+            return ""
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        what = f"{loading[-1].partition('.')[0]} cannot be loaded ({first})"
+    return f"{what}; `python -m labclip_lib doctor` says what to install."
 
 
 def _course(name, args):

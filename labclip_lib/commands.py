@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 from labclip_lib.doctor import doctor
-from labclip_lib.embed import write_atomically
 
 
 def run_doctor(args):
@@ -13,7 +12,7 @@ def run_doctor(args):
 
 
 def run_pretrain(args):
-    # Imported late, so that `doctor` still answers when something these need is missing.
+    # Imported late, so that `doctor` and --help still answer when something these need is missing.
     from labclip_lib.acceptance import as_markdown, measure, pooled, summary
     from labclip_lib.backbones import load_backbone
     from labclip_lib.captions import CaptionPolicy
@@ -258,4 +257,6 @@ def _add_report(path, report):
 
 
 def _write(path, content):
+    from labclip_lib.embed import write_atomically
+
     write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=2) + "\n"))

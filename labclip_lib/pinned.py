@@ -64,7 +64,8 @@ _PUBLISHED = (
         "golden_image.npy": "cd6b67bc099b96db7249b8e627b8da9b2ba5613ff22ef5fdcd78f3535171a8f1",
         "golden_text.npy": "49f7d6bc08ab392a9c853fbce3c35527282d1d2539228eba41ad4500549ea37e",
     }),
-    ("real_clip_vitb32/photos", "rom1504/clip-retrieval/b05533561e801db4fcfb5af0743321e8654f2f01/tests/test_clip_inference/test_images", {
+    ("real_clip_vitb32/photos",
+     "rom1504/clip-retrieval/b05533561e801db4fcfb5af0743321e8654f2f01/tests/test_clip_inference/test_images", {
         "123_456.jpg": "beea717fb5569319864dca6154a44b0553dc0c62d71fc43270e7269b18b493b6",
         "208_495.jpg": "03d43e85412749012167dd51230d6bbf64056e453200bd2da37e889859713d69",
         "416_264.jpg": "bd7bbdd187bc8b065014a8dd71e60b4f455d8670d415b8f9e8a7b1fffb9a2367",

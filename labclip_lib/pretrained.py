@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import http.client
 import os
 import threading
 import urllib.error
@@ -96,7 +97,7 @@ def online(url, seconds=2.0):
     answered = []
 
     def ask():
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):  # the last, of a proxy misspelt
             with contextlib.suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
             answered.append(True)

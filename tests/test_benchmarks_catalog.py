@@ -11,7 +11,8 @@ PARTS = [part for benchmark in BENCHMARKS.values() for part in benchmark.parts]
 
 def test_the_benchmarks_are_these():
     assert list(BENCHMARKS) == [
-        "clevr", "pug_spare", "pug_spar", "coco", "flickr30k", "aro", "sugarcrepe", "sugarcrepe_pp", "valse", "cola",
+        "texts", "clevr", "pug_spare", "pug_spar", "coco", "flickr30k", "aro", "sugarcrepe", "sugarcrepe_pp", "valse",
+        "cola",
     ]  # fmt: skip
 
 

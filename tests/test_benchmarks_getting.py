@@ -1,16 +1,22 @@
+import contextlib
+import functools
 import hashlib
 import io
 import json
 import os
 import shutil
 import time
+import urllib.request
 import zipfile
+from collections import Counter
 
 import pytest
 
-from labclip_lib.benchmarks import catalog, getting
+from labclip_lib.__main__ import main
+from labclip_lib.benchmarks import catalog, download, getting
 from labclip_lib.benchmarks.getting import get, status
 from labclip_lib.benchmarks.unpack import Refused
+from labclip_lib.pinned import PINNED, at_hand
 
 JPEG = b"\xff\xd8\xff picture"
 
@@ -32,6 +38,7 @@ def shop(web, monkeypatch):
     wares = {
         "caption_datasets.zip": zipped({"dataset_coco.json": "{}", "dataset_flickr30k.json": "[]", "else": "x"}),
         "COLA_multiobjects_matching_benchmark.json": listed.encode(),
+        "lvis_v1_train_cat_info.json": b'[{"id": 2, "name": "b", "x": 1}, {"id": 1, "name": "a"}]',
     }
     for name, benchmark in catalog.BENCHMARKS.items():
         parts = []
@@ -39,8 +46,9 @@ def shop(web, monkeypatch):
             if part.url and not part.pictures:
                 inner = part.path.rstrip("/").rpartition("/")[2]
                 data = zipped({f"{inner}/1.jpg": JPEG}) if part.file.endswith(".zip") else b"{}"
-                (folder / part.file).write_bytes(wares.get(part.file, data))
-                digest = hashlib.sha256((folder / part.file).read_bytes()).hexdigest()
+                data = wares.get(part.file, JPEG if part.file.endswith(".jpg") else data)
+                (folder / part.file).write_bytes(data)
+                digest = hashlib.sha256(part.cut(data) if part.cut else data).hexdigest()
                 part = part._replace(url=f"{host}/{part.file}", sha256=part.sha256 and digest)
             parts.append(part._replace(url=f"{host}/") if part.pictures else part)
         monkeypatch.setitem(catalog.BENCHMARKS, name, benchmark._replace(parts=tuple(parts)))
@@ -106,7 +114,7 @@ def test_what_is_there_is_left_as_it_is(shop, data, tmp_path):
     (data / "coco" / "val2017").symlink_to(mine)
     (data / "sugarcrepe").mkdir()
     (data / "sugarcrepe" / "swap_att.json").write_text("mine")
-    assert get("sugarcrepe", data, yes=True, out=shown.append)
+    assert not get("sugarcrepe", data, yes=True, out=shown.append)
     assert list(mine.iterdir()) == [mine / "deep"]
     assert (data / "sugarcrepe" / "swap_att.json").read_text() == "mine"
     assert any("swap_att.json is not the published file" in line for line in shown)
@@ -288,3 +296,166 @@ def test_all_of_it_is_there(tmp_path):
     (tmp_path / "pug_spar").mkdir()
     (tmp_path / "pug_spar" / "labels.csv").touch()
     assert "all is there" in of("pug_spar", status(tmp_path))[0]
+
+
+# The texts of the book
+
+
+@pytest.fixture
+def texts(shop, monkeypatch):
+    """The publishers' server with the book's texts: the folder that it serves, its log, and the parts."""
+    return *shop, catalog.BENCHMARKS["texts"].parts
+
+
+def test_the_texts_are_all_that_the_book_pins(real_data):
+    parts = {part.path: part for part in catalog.BENCHMARKS["texts"].parts}
+    assert set(parts) == set(PINNED) - {"real_clip_vitb32/photo_embeddings.npy"}
+    assert all(part.sha256 == PINNED[path] for path, part in parts.items())
+    assert sum((real_data / path).stat().st_size for path in parts) < 20e6
+
+
+def test_names_of_the_classes_are_cut_out_of_the_published_file(real_data):
+    """Whatever order and fields it has, the bytes that come out are the pinned ones."""
+    (part,) = (part for part in catalog.BENCHMARKS["texts"].parts if part.path.endswith("names.json"))
+    names = json.loads((real_data / part.path).read_text())["lvis_classes"]
+    published = [{"id": k, "name": name, "synset": "x.n.01"} for k, name in enumerate(names, 1)][::-1]
+    assert part.cut(json.dumps(published).encode()) == (real_data / part.path).read_bytes()
+
+
+def test_texts_come_with_one_command_where_the_loaders_find_them(texts, to_download, capsys, monkeypatch):
+    _, log, parts = texts
+    for part in parts:
+        monkeypatch.setitem(PINNED, part.path, part.sha256)
+    assert not at_hand(*(part.path for part in parts))
+    assert main(["get", "texts", "--yes"]) == 0
+    shown = capsys.readouterr().out
+    assert tree(to_download) == {part.path for part in parts} and at_hand(*(part.path for part in parts))
+    assert json.loads((to_download / "real_clip_vitb32/names.json").read_text())["lvis_classes"] == ["a", "b"]
+    assert shown.index("vl_compo, the scores of 202 models, states no licence") < shown.index("is there now")
+    assert "valse/*.json (11 of them)" in shown and "about 20 MB" in shown and "All of texts is there." in shown
+    assert len(gets(log)) == len(parts)
+    del log[:]
+    assert main(["get", "texts", "--yes"]) == 0 and not log
+
+
+def test_texts_say_what_they_are_before_they_are_fetched(texts, data):
+    shown = []
+    assert not get("texts", data, ask=lambda question: "no", out=shown.append)
+    assert "states no licence" in "\n".join(shown) and not data.exists() and not texts[1]
+
+
+def test_only_what_is_missing_is_fetched(texts, data):
+    get("texts", data, yes=True, out=list)
+    (data / "bivlc" / "BiVLC_ViT-B-32.csv").unlink()
+    del texts[1][:]
+    assert get("texts", data, yes=True, out=list) and gets(texts[1]) == ["/BiVLC_ViT-B-32.csv"]
+
+
+def test_one_that_is_gone_does_not_keep_the_rest_away(texts, data, raises_saying):
+    folder, _, parts = texts
+    (folder / "individual_results.csv").rename(folder / "hidden")
+    with raises_saying(ValueError, "individual_results.csv", "HTTP 404"):
+        get("texts", data, yes=True, out=list)
+    assert tree(data) == {part.path for part in parts} - {"vl_compo/individual_results.csv"}
+    (folder / "hidden").rename(folder / "individual_results.csv")
+    assert get("texts", data, yes=True, out=list)
+
+
+@pytest.mark.parametrize("name", ["individual_results.csv", "lvis_v1_train_cat_info.json", "CLIP.png"])
+@pytest.mark.parametrize("content", [b"other", b'[{"id": 1}]', b"[3]", b"{}", b"<!doctype html>", b""])
+def test_wrong_bytes_are_not_kept(name, content, texts, data, raises_saying):
+    folder, _, parts = texts
+    if name != "lvis_v1_train_cat_info.json" and content == b"{}":
+        content = b"{ }"
+    right = (folder / name).read_bytes()
+    (folder / name).write_bytes(content)
+    with raises_saying(ValueError, f"/{name} "):
+        get("texts", data, yes=True, out=list)
+    assert len(tree(data)) == len(parts) - 1 and not [path for path in tree(data) if path.endswith((".part", ".whole"))]
+    (folder / name).write_bytes(right)
+    assert get("texts", data, yes=True, out=list)
+
+
+def test_a_damaged_text_is_told_and_left(texts, data):
+    get("texts", data, yes=True, out=list)
+    path, shown = data / "cola" / "COLA_multiobjects_matching_benchmark.json", []
+    path.write_bytes(b"mine")
+    assert not get("texts", data, yes=True, out=shown.append)
+    assert path.read_bytes() == b"mine" and "1 of 42 parts are not as published" in shown[-1]
+    assert any(f"{path.relative_to(data)} is not the published file" in line for line in shown)
+
+
+def test_texts_stopped_anywhere_go_on(texts, data, monkeypatch):
+    """Interrupted at each of its moves in turn, the last run fetches nothing that was there."""
+    real, count = os.replace, iter(range(10**6))
+
+    def replace(source, target):
+        if next(count) % 3 == 2:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    wanted, there, runs = {part.path for part in texts[2]}, [set()], 0
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        while there[-1] != wanted:
+            runs += 1
+            with contextlib.suppress(KeyboardInterrupt):
+                assert get("texts", data, yes=True, out=list)
+            there.append(tree(data) & wanted)
+            assert there[-2] < there[-1]
+    assert runs > 10 and tree(data) == wanted
+    fetched = Counter(gets(texts[1]))
+    assert sum(fetched.values()) <= len(wanted) + runs
+
+
+def test_a_cut_download_of_a_text_goes_on(texts, data):
+    """This server knows no ranges, so what was cut starts again; with ranges, see the tests of `download`."""
+    target = data / "bivlc" / "BiVLC_ViT-B-32.csv"
+    target.parent.mkdir(parents=True)
+    (data / "bivlc" / "BiVLC_ViT-B-32.csv.part").write_bytes(b"{")
+    assert get("texts", data, yes=True, out=list)
+    assert target.read_bytes() == b"{}" and tree(data) == {part.path for part in texts[2]}
+
+
+def test_texts_from_a_folder_of_downloads(texts, data, tmp_path):
+    folder, log, parts = texts
+    assert get("texts", data, yes=True, out=list, source=folder) and not gets(log)
+    assert tree(data) == {part.path for part in parts}
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """A function that sets the variable, as it is read when a process first asks the network."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    monkeypatch.setattr(download, "_REACHED", set())
+    return functools.partial(monkeypatch.setenv, "http_proxy")
+
+
+@pytest.mark.parametrize("value", ["http://127.0.0.1:9", "127.0.0.1:9", "http://nobody:port", "nonsense://x", "::::"])
+def test_a_proxy_that_does_not_answer(value, texts, data, proxy, capfd):
+    """The variables are heeded, and one that is wrong is named."""
+    proxy(value)
+    assert main(["get", "texts", "--data", str(data), "--yes"]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and value in said and "Traceback" not in said and not tree(data)
+
+
+def test_a_proxy_that_answers_is_used(texts, data, proxy, monkeypatch):
+    """Our server plays the proxy, and is asked for whole addresses."""
+    folder, log, (part, *_) = texts
+    proxy(part.url.rpartition("/")[0])
+    part = part._replace(url="http://publisher.invalid/add_att.json")
+    monkeypatch.setitem(catalog.BENCHMARKS, "texts", catalog.BENCHMARKS["texts"]._replace(parts=(part,)))
+    (folder / "http:" / "publisher.invalid").mkdir(parents=True)
+    shutil.copy(folder / "add_att.json", folder / "http:" / "publisher.invalid")
+    assert get("texts", data, yes=True, out=list)
+    assert gets(log) == ["http://publisher.invalid/add_att.json"]
+
+
+def test_a_full_disk(texts, small_disk, capsys):
+    (texts[0] / "individual_results.csv").write_bytes(b"x" * 100_000)
+    assert main(["get", "texts", "--data", str(small_disk), "--yes"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "No space left" in said and "run the same again" in said

@@ -1,8 +1,10 @@
-"""What each benchmark consists of: where its parts are published, where they lie below the folder of all data.
+"""What there is to get, the book's texts and each benchmark: where its parts are published, where they lie with us.
 
 Sizes are the publishers' own, about; where they say none, none stands here. `getting.py` fetches the parts.
 """
 
+import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 from labclip_lib.pinned import ADDRESSES, PINNED
@@ -21,7 +23,7 @@ class Part(NamedTuple):
     person can get it, as `by_hand` says. gigabytes: of the download; 0 when it is small, None when not published.
     sha256: of the file, where known. member: the file of the archive that is meant, if not all of it. sign: a file in
     the folder without which it is not whole. pictures: the part whose JSON lists the pictures of this folder, each
-    fetched by itself from below `url`.
+    fetched by itself from below `url`. cut: what makes the file out of the downloaded bytes, if it is not these.
     """
 
     path: str
@@ -33,6 +35,7 @@ class Part(NamedTuple):
     sign: str = ""
     pictures: str = ""
     by_hand: str = ""
+    cut: Callable | None = None
 
     @property
     def is_folder(self):
@@ -40,7 +43,7 @@ class Part(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """title: what it is, for a list. licence, limits: sentences to be read before it is fetched. parts: of Part."""
+    """What is got by one name: its title, parts (of Part), and licence and limits, to be read before it is fetched."""
 
     title: str
     licence: str
@@ -56,12 +59,22 @@ def _by_hand(path, how):
     return Part(path, path.rstrip("/").rpartition("/")[2], by_hand=how, gigabytes=None)
 
 
+def _class_names(published):
+    """The names of LVIS's classes in the order of their ids, and those of the photos: names.json, as bytes."""
+    photos = [path.rpartition("/")[2] for path in ADDRESSES if path.startswith("real_clip_vitb32/photos/")]
+    classes = [entry["name"] for entry in sorted(json.loads(published), key=lambda entry: entry["id"])]
+    return json.dumps({"photos": photos, "lvis_classes": classes}, indent=0).encode()
+
+
+_CUT = {"real_clip_vitb32/names.json": _class_names}
+
+
 def _pinned(*folders):
-    """The files below some folders that `pinned.py` knows."""
+    """The files below some folders, or all, that `pinned.py` knows."""
     return tuple(
-        Part(path, path.rpartition("/")[2], url, sha256=PINNED[path])
+        Part(path, url.rpartition("/")[2], url, sha256=PINNED[path], cut=_CUT.get(path))
         for path, url in ADDRESSES.items()
-        if path.partition("/")[0] in folders
+        if not folders or path.partition("/")[0] in folders
     )
 
 
@@ -80,6 +93,13 @@ _PUG_LICENCE = "CC BY-NC 4.0 (no commercial use)"
 _PUG_LIMITS = "The PUG data must not be used for generative AI."
 
 BENCHMARKS = {
+    "texts": Benchmark(
+        "all that the book's chapters read, and no benchmark's pictures: about 20 MB",
+        f"MIT of SugarCrepe, SugarCrepe++, VALSE, COLA, ARO, BiVLC, NPCLIP and clip-retrieval, Apache 2.0 of Detic; "
+        f"{_COCO_LICENCE}; vl_compo, the scores of 202 models, states no licence",
+        _pinned(),
+        "What states no licence is yours to read, and not to pass on.",
+    ),
     "clevr": Benchmark(
         "CLEVR scenes of 2 to 10 objects, as the LABCLIP authors made them",
         f"as {_CLEVR} says",

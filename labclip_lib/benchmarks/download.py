@@ -6,16 +6,19 @@ import os
 import re
 import shutil
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from tqdm.auto import tqdm
 
 from labclip_lib.pocket import first_line
 from labclip_lib.pocket import sha256 as sha256_of
+from labclip_lib.pretrained import online
 
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b", ".jpg": b"\xff\xd8\xff"}
 _CHUNK = 1 << 18
 _TIMEOUT = 30  # seconds without a byte
+_REACHED = set()  # servers that answered, and need not be asked before each of many files
 
 
 def download(url, path, name, sha256=None, shows=True):
@@ -53,6 +56,20 @@ def download(url, path, name, sha256=None, shows=True):
         part.unlink()
         raise ValueError(f"What {url} sent has a wrong checksum and was deleted; run the same again.")
     os.replace(part, path)
+
+
+def check_online(url, name):
+    """ConnectionError, within seconds, when the server of an address cannot be reached; name: of the file there."""
+    parts = urllib.parse.urlsplit(url)
+    server = f"{parts.scheme}://{parts.netloc}"
+    if server not in _REACHED:
+        if not online(url):
+            proxy = urllib.request.getproxies().get(parts.scheme)
+            way = f" by way of the proxy {proxy!r}" if proxy else ""
+            raise ConnectionError(
+                f"{server} cannot be reached{way}, to fetch {name}; go online and run the same again."
+            )
+        _REACHED.add(server)
 
 
 def _receive(answer, url, part, name, start, shows):

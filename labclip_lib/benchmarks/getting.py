@@ -1,20 +1,30 @@
-"""Getting a benchmark's data: say what and under which licence, ask, fetch, check, unpack; again goes on."""
+"""Getting data: say what and under which licence, ask, fetch, check, unpack; the same again goes on."""
 
 import contextlib
 import difflib
+import hashlib
 import os
 import shutil
-import urllib.parse
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from labclip_lib.benchmarks.catalog import BENCHMARKS
-from labclip_lib.benchmarks.download import download
-from labclip_lib.benchmarks.inventory import GB, begun, described, holds_files, is_there, kept, pictures_of, target_of
+from labclip_lib.benchmarks.download import check_online, download
+from labclip_lib.benchmarks.inventory import (
+    GB,
+    begun,
+    described,
+    holds_files,
+    is_other,
+    is_there,
+    kept,
+    pictures_of,
+    target_of,
+)
 from labclip_lib.benchmarks.unpack import Refused, scratch, unpacked
+from labclip_lib.embed import write_atomically
 from labclip_lib.pocket import sha256
-from labclip_lib.pretrained import online
 
 try:
     import fcntl
@@ -25,18 +35,18 @@ _ARCHIVES = (".zip", ".tar.gz")
 
 
 def get(name, root, yes=False, ask=input, out=print, source=None):
-    """Fetch what is missing of a benchmark's data. Returns whether all of it is there now.
+    """Fetch what is missing of some data. Returns whether all of it is there now, and as it was published.
 
     name: a key of BENCHMARKS. root: the folder of all data. yes: do not ask. ask: given a question, returns the
     answer. out: given a line, shows it. source: a file that was downloaded by hand, or a folder of such; archives in
     it are unpacked, files copied and folders linked, and it is left as it is.
-    What is there already is accepted as it is, and nothing is deleted that this function did not write. Stopped at
+    What is there already is left as it is, and nothing is deleted that this function did not write. Stopped at
     any moment, the same call goes on. Raises ValueError, ConnectionError or OSError, in one sentence.
     """
     if name not in BENCHMARKS:
         close = difflib.get_close_matches(str(name), BENCHMARKS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(BENCHMARKS)}."
-        raise ValueError(f"There is no benchmark {name!r}; {hint}")
+        raise ValueError(f"There is nothing to get by the name {name!r}; {hint}")
     benchmark, root = BENCHMARKS[name], Path(root)
     if root.exists() and not root.is_dir():
         raise ValueError(f"{root} is a file; name the folder of all data.")
@@ -59,13 +69,13 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
         with _disk_trouble_told(root), _alone(root):
             for part in benchmark.parts:
                 shutil.rmtree(scratch(target_of(root, part)), ignore_errors=True)
-            for part in to_do:
-                if not is_there(root, part):
-                    _obtain(root, part, taken.get(part))
-                    out(f"{part.path} is there now.")
+            _obtain_all(root, to_do, taken, out)
     left = [part.path for part in missing if not is_there(root, part)]
     if left:
         out(f"{len(left)} of {len(benchmark.parts)} parts are still missing; put them into {root} as above, or --from.")
+    elif other := [part.path for part in benchmark.parts if is_other(root, part)]:
+        out(f"{len(other)} of {len(benchmark.parts)} parts are not as published; move them away and run this again.")
+        return False
     else:
         out(f"All of {name} is there.")
     return not left
@@ -177,6 +187,22 @@ def _usable(part, place):
     return part.is_folder and holds_files(place)
 
 
+def _obtain_all(root, parts, taken, out):
+    """Bring the parts, and tell at the end of those that could not be had."""
+    failed = []
+    for part in parts:
+        if not is_there(root, part):  # it may have come out of another's archive
+            try:
+                _obtain(root, part, taken.get(part))
+                out(f"{part.path} is there now.")
+            except ValueError as error:
+                failed.append(error)
+    if len(failed) > 1:
+        raise ValueError(f"{len(failed)} of {len(parts)} parts could not be had, the first because {failed[0]}")
+    if failed:
+        raise failed[0]
+
+
 def _obtain(root, part, found):
     """Bring one part to where it belongs: from the path where a person has it, or from its address."""
     target = target_of(root, part)
@@ -201,6 +227,8 @@ def _obtain(root, part, found):
             raise
         if not found:
             archive.unlink()
+    elif part.cut and (found is None or found.name == part.file):
+        _cut(root, part, found)
     elif found:
         if part.sha256 and sha256(found) != part.sha256:
             raise ValueError(f"{found} has a wrong checksum; download it again.")
@@ -210,13 +238,31 @@ def _obtain(root, part, found):
 
 
 def _fetch(part, path):
-    _check_online(part)
-    download(part.url, path, part.file, part.sha256)
+    check_online(part.url, part.file)
+    download(part.url, path, part.file, None if part.cut else part.sha256)  # what is cut is checked then
+
+
+def _cut(root, part, found):
+    """Make a part out of its download, from the path where a person has that or from its address."""
+    whole = found or kept(root, part, ".whole")
+    if not whole.exists():
+        _fetch(part, whole)
+    try:
+        data = part.cut(whole.read_bytes())
+    except (ValueError, LookupError, TypeError):  # not JSON, or not of this form
+        data = b""
+    right = hashlib.sha256(data).hexdigest() == part.sha256
+    if right:
+        write_atomically(target_of(root, part), lambda path: Path(path).write_bytes(data))
+    if not found:
+        whole.unlink()
+    if not right:
+        raise ValueError(f"{found or part.url} holds other data than was published; run the same again.")
 
 
 def _fetch_pictures(root, part, folder):
     """The pictures that are missing, one by one; those that are gone are told at the end."""
-    _check_online(part)
+    check_online(part.url, part.file)
     folder.mkdir(exist_ok=True)
     gone = []
     for name in tqdm(pictures_of(root, part), desc=part.path, unit="picture", disable=None):
@@ -229,12 +275,6 @@ def _fetch_pictures(root, part, folder):
         raise ValueError(
             f"{len(gone)} of the pictures of {part.path} could not be fetched, the first because {gone[0]}"
         )
-
-
-def _check_online(part):
-    if not online(part.url):
-        host = urllib.parse.urlsplit(part.url).netloc
-        raise ConnectionError(f"{host} cannot be reached, to fetch {part.file}; go online and run the same again.")
 
 
 def _install(root, part, archive):

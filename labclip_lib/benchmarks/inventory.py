@@ -13,7 +13,7 @@ def described(root, there, missing, taken):
     """Lines about parts: those that are there, those to take from a path, to fetch, and to get by hand."""
     yield from _lines("there", [(part.path, "") for part in there])
     for part in there:
-        if part.sha256 and sha256(target_of(root, part)) != part.sha256:
+        if is_other(root, part):
             yield f"  note           {part.path} is not the published file, and is left as it is"
     yield from _lines("to take", [(part.path, f"from {found}") for part, found in taken.items()])
     fetched = [part for part in missing if part.url and part not in taken]
@@ -68,6 +68,11 @@ def is_there(root, part):
     if part.sign:
         return (target / part.sign).is_file()
     return holds_files(target)
+
+
+def is_other(root, part):
+    """Whether a part that is there has other bytes than the published ones."""
+    return bool(part.sha256) and sha256(target_of(root, part)) != part.sha256
 
 
 def holds_files(path):
