@@ -11,6 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
+# Of this process and all that it starts: pytest-xdist starts a process a core, and with more than one thread each they
+# would fight over the cores. It also keeps bit-for-bit comparisons fair, since sums are split by the number of threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import hypothesis
 import matplotlib
 import numpy as np
@@ -24,9 +28,6 @@ from labclip_lib.backbones import load_backbone
 from labclip_lib.pretrain import Recipe, pretrain
 
 matplotlib.use("Agg")
-# pytest-xdist starts a process a core: with more than one thread each they would fight over the cores.
-# It also keeps bit-for-bit comparisons fair, since sums are split by the number of threads.
-torch.set_num_threads(1)
 # The same examples in every run: whether a test passes is never a matter of luck.
 hypothesis.settings.register_profile("book", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("book")
@@ -179,7 +180,7 @@ def processes(root, tmp_path_factory):
         folder = folder or tmp_path_factory.mktemp("several")
         done = subprocess.run(
             [sys.executable, *options, root / "tests" / "several.py", folder], cwd=root, capture_output=True, text=True,
-            timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+            timeout=240, env=os.environ | {"PYTHONPATH": str(root)},
         )  # fmt: skip
         assert bool(done.returncode) == fails, done.stderr
         return folder
