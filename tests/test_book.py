@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
-    "threads", "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
+    "threads", "progress",
+    "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
     "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
     "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
     "closed_form", "training", "binding_task", "reports", "acceptance",

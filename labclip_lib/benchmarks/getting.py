@@ -7,14 +7,13 @@ import shutil
 import urllib.parse
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from labclip_lib.benchmarks.catalog import BENCHMARKS
 from labclip_lib.benchmarks.download import download
 from labclip_lib.benchmarks.inventory import GB, begun, described, holds_files, is_there, kept, pictures_of, target_of
 from labclip_lib.benchmarks.unpack import Refused, scratch, unpacked
 from labclip_lib.pocket import sha256
 from labclip_lib.pretrained import online
+from labclip_lib.progress import track
 
 try:
     import fcntl
@@ -219,7 +218,7 @@ def _fetch_pictures(root, part, folder):
     _check_online(part)
     folder.mkdir(exist_ok=True)
     gone = []
-    for name in tqdm(pictures_of(root, part), desc=part.path, unit="picture", disable=None):
+    for name in track(pictures_of(root, part), desc=part.path, unit="picture"):
         if not (folder / name).is_file():
             try:
                 download(part.url + name, folder / name, name, shows=False)
