@@ -141,6 +141,13 @@ def real_data():
     return Path(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """`pytest -m real_data` runs the tests that take `real_data`, themselves or by a fixture."""
+    for item in items:
+        if "real_data" in item.fixturenames:
+            item.add_marker("real_data")
+
+
 @pytest.fixture
 def to_download(tmp_path, monkeypatch):
     """No LABCLIP_DATA and an empty cache folder, whose path it gives."""
