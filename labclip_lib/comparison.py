@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn.functional import normalize
-from tqdm.auto import tqdm
 
 from labclip_lib.acceptance import pooled
 from labclip_lib.backbones import Backbone, load_backbone
@@ -21,6 +20,7 @@ from labclip_lib.embed import write_atomically
 from labclip_lib.losses import hard_negative_info_nce
 from labclip_lib.pocket import WEIGHTS, sha256, unpadded
 from labclip_lib.pretrain import MAX_LOGIT_SCALE, schedule
+from labclip_lib.progress import track
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 from labclip_lib.training import RECIPES
@@ -61,7 +61,7 @@ def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps
     mean, std = (torch.tensor(config[key], device=device)[:, None, None] for key in ("mean", "std"))
     adam = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05, betas=(0.9, 0.98))
     rng = np.random.default_rng(seed)
-    bar = tqdm(range(steps), desc=f"fine-tuning, {order} order", disable=not progress)
+    bar = track(range(steps), desc=f"fine-tuning, {order} order", shows=progress)
     for step in bar:
         for group in adam.param_groups:
             group["lr"] = rate * schedule(step, steps, steps // 10)

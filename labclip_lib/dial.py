@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import scipy.stats
-from tqdm.auto import tqdm
 
 from labclip_lib.backbones import pick_device
 from labclip_lib.diagnosis import Estimate, estimate, pairwise_outcomes
@@ -17,6 +16,7 @@ from labclip_lib.embed import embed_images, embed_texts, write_atomically
 from labclip_lib.pocket import WEIGHTS
 from labclip_lib.pretrain import Recipe, Trainer
 from labclip_lib.probes import probe_attributes
+from labclip_lib.progress import track
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.scenes import World
 
@@ -87,7 +87,7 @@ def over_trainings(table, metric, step, **labels):
 def _train(recipe, name, measure, device, progress):
     trainer, rows = Trainer(recipe, device), []
     moments = [round(moment * recipe.steps) for moment in MOMENTS]
-    with tqdm(total=recipe.steps, disable=not progress) as bar:
+    with track(total=recipe.steps, shows=progress) as bar:
         bar.set_description(name)
         while True:
             if trainer.done in moments:

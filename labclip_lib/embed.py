@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from tqdm.auto import tqdm
 
+from labclip_lib.progress import track
 from labclip_lib.scenes import Scenes
 
 
@@ -50,7 +50,7 @@ def _embed(backbone, encode, items, pieces, batch_size, progress, cache):
             return kept.to(backbone.device)
         _prepare(path.parent)
     starts = range(0, len(items), batch_size)
-    bar = tqdm(starts, desc=f"embedding with {backbone.name}", unit="batch", disable=not progress)
+    bar = track(starts, desc=f"embedding with {backbone.name}", unit="batch", shows=progress)
     parts = [encode(items[i : i + batch_size]) for i in bar]
     out = torch.cat(parts) if parts else torch.zeros(0, backbone.dim, device=backbone.device)
     if path is not None:

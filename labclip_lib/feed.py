@@ -7,7 +7,8 @@ import warnings
 import torch
 from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
+
+from labclip_lib.progress import track
 
 
 class Feed:
@@ -94,9 +95,9 @@ class Feed:
         return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def _bar(self, table, todo):
-        return tqdm(
+        return track(
             total=self.source.total(table, todo), desc=f"{table} with {self.backbone.name}", unit="",
-            disable=not (self.progress and todo),
+            shows=self.progress and todo,
         )  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
-from tqdm.auto import tqdm
 
 from labclip_lib.backbones import Backbone, pick_device
 from labclip_lib.captions import FILLERS, CaptionPolicy
 from labclip_lib.embed import write_atomically
 from labclip_lib.losses import info_nce
 from labclip_lib.pocket import WEIGHTS, new_pocket, pocket_tokenizer, sha256, unpadded
+from labclip_lib.progress import track
 from labclip_lib.scenes import World
 
 MAX_LOGIT_SCALE = 100  # as in Radford et al. (2021)
@@ -182,7 +182,7 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
         }  # fmt: skip
         write_atomically(resume_path, lambda part: torch.save(state, part))
 
-    bar = tqdm(total=recipe.steps, initial=trainer.done, desc=f"PocketCLIP seed {recipe.seed}", disable=not progress)
+    bar = track(total=recipe.steps, initial=trainer.done, desc=f"PocketCLIP seed {recipe.seed}", shows=progress)
     try:
         while trainer.done < recipe.steps:
             loss = float(trainer.step())

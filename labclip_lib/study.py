@@ -5,7 +5,6 @@ import hashlib
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 
 import labclip_lib
 from labclip_lib.alignment import LABCLIP
@@ -13,6 +12,7 @@ from labclip_lib.benchmarks import aro, clevr, coco, cola, pug, sugarcrepe, vals
 from labclip_lib.benchmarks.evaluate import embed_records, evaluate
 from labclip_lib.benchmarks.records import Record
 from labclip_lib.pairs import Pairs
+from labclip_lib.progress import track
 from labclip_lib.protocols import split_by_combination
 from labclip_lib.training import fit_labclip
 
@@ -152,6 +152,6 @@ def write_toys(root, progress=True):
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
     steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
-    for benchmark, *which in tqdm(steps, desc="writing toys", unit="benchmark", disable=not progress):
+    for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
         benchmark.write_toy(root, *which)
     (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from tqdm.auto import tqdm
 
 from labclip_lib.alignment import LABCLIP
 from labclip_lib.closed_form import fit_closed_form, mean_over_ranks
@@ -19,6 +18,7 @@ from labclip_lib.distributed import ALONE
 from labclip_lib.embed import write_atomically
 from labclip_lib.losses import hard_negative_info_nce, info_nce
 from labclip_lib.pairs import Pairs, choice_outcomes
+from labclip_lib.progress import track
 
 MODES = ("SB", "HNB")
 STARTS = ("identity", "closed form")
@@ -95,8 +95,8 @@ def fit_labclip(
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
     fit = _Fit(train, validation, mode, recipe, side, rank, seed, chunk, precision, here)
     fit.resume(checkpoint)
-    bar = tqdm(total=recipe.epochs, initial=fit.epoch, desc=f"LABCLIP {mode}", unit="epoch",
-               disable=not progress or here.rank > 0)  # fmt: skip
+    bar = track(total=recipe.epochs, initial=fit.epoch, desc=f"LABCLIP {mode}", unit="epoch",
+               shows=progress and here.rank == 0)  # fmt: skip
     with bar:
         while fit.epoch < recipe.epochs and not fit.tired:
             fit.run_epoch()

@@ -11,6 +11,10 @@ import sys
 import threading
 from pathlib import Path
 
+# Of this process and all that it starts: pytest-xdist starts a process a core, and with more than one thread each they
+# would fight over the cores. It also keeps bit-for-bit comparisons fair, since sums are split by the number of threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import hypothesis
 import matplotlib
 import numpy as np
@@ -24,9 +28,6 @@ from labclip_lib.backbones import load_backbone
 from labclip_lib.pretrain import Recipe, pretrain
 
 matplotlib.use("Agg")
-# pytest-xdist starts a process a core: with more than one thread each they would fight over the cores.
-# It also keeps bit-for-bit comparisons fair, since sums are split by the number of threads.
-torch.set_num_threads(1)
 # The same examples in every run: whether a test passes is never a matter of luck.
 hypothesis.settings.register_profile("book", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("book")
@@ -140,6 +141,13 @@ def real_data():
     return Path(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """`pytest -m real_data` runs the tests that take `real_data`, themselves or by a fixture."""
+    for item in items:
+        if "real_data" in item.fixturenames:
+            item.add_marker("real_data")
+
+
 @pytest.fixture
 def to_download(tmp_path, monkeypatch):
     """No LABCLIP_DATA and an empty cache folder, whose path it gives."""
@@ -179,7 +187,7 @@ def processes(root, tmp_path_factory):
         folder = folder or tmp_path_factory.mktemp("several")
         done = subprocess.run(
             [sys.executable, *options, root / "tests" / "several.py", folder], cwd=root, capture_output=True, text=True,
-            timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+            timeout=240, env=os.environ | {"PYTHONPATH": str(root)},
         )  # fmt: skip
         assert bool(done.returncode) == fails, done.stderr
         return folder

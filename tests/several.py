@@ -165,7 +165,6 @@ def leave(out, work):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     out = Path(sys.argv[1])
     if "RANK" in os.environ:
         leave(out, lambda here: killed_once(out, here))

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
+    "threads", "progress",
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
     "pretrained", "backbones", "distributed", "losses", "pinned", "data", "hard_negatives", "embed", "sources", "feed",
     "shards", "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment",

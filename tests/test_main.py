@@ -660,10 +660,9 @@ def test_a_comparison_takes_no_other_options(more, capsys):
 TOGETHER = """
 import os, sys, time
 sys.path.insert(0, "tests")
-import several, torch
+import several
 from labclip_lib import reports, shards, training
 from labclip_lib.__main__ import main
-torch.set_num_threads(1)
 read = training._read
 training._read = lambda path: (time.sleep(int(os.environ["RANK"])), read(path))[1]
 for out in sys.argv[1:3]:
@@ -684,8 +683,7 @@ def test_train_in_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
         patch.setattr(LABCLIP, "save", lambda *args: os.kill(os.getpid(), signal.SIGINT))
         assert main(["train", "--out", str(finished), *argv]) == 130
     done = subprocess.run(
-        [sys.executable, "-uc", TOGETHER, anew, finished, *argv], cwd=root, capture_output=True, text=True, timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, "-uc", TOGETHER, anew, finished, *argv], cwd=root, capture_output=True, text=True, timeout=240
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines, want = done.stdout.splitlines(), LABCLIP.load(alone)

@@ -3,7 +3,6 @@
 They are the mistakes that flatter: nothing crashes, and a model or a finding looks better than it is.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -75,10 +74,7 @@ def outcome(root):
     def run(code, files, select):
         argv = ["-x", "-q", "-p", "no:cacheprovider", *(f"tests/{file}" for file in files), "-k", select]
         script = f"import sys, pytest\n{textwrap.dedent(code)}\nsys.exit(pytest.main({argv!r}))"
-        environ = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True, timeout=240
-        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=240)
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -107,8 +107,6 @@ def test_interrupted_run_ends_as_if_it_had_not_been(strike, recipe, uninterrupte
 
 KILLED = """
 import json, os, signal, sys
-import torch
-torch.set_num_threads(1)
 from labclip_lib.pretrain import Recipe, Trainer, pretrain
 step = Trainer.step
 def killed(trainer):

@@ -288,9 +288,8 @@ def test_template_with_too_many_objects_is_refused(pairs, raises_saying):
         pairs.captions(template="a {obj3}")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
-def test_devices_paint_alike(pairs):
-    assert (pairs.render(64, "cuda").cpu() - pairs.render(64)).abs().max() < 1e-4
+def test_devices_paint_alike(pairs, device):
+    assert (pairs.render(64, device).cpu() - pairs.render(64)).abs().max() < 1e-4
 
 
 PER_OBJECT = ("color", "shape", "center", "radius", "angle", "tint")

@@ -215,7 +215,7 @@ def test_killed_in_the_middle_of_a_write(tiny, tiny_checkpoint, folder, tmp_path
 def child(root, *argv, **environ):
     process = subprocess.Popen(
         [sys.executable, "-c", CHILD, *map(str, argv)], cwd=root, text=True, stdout=subprocess.PIPE,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environ,
+        env=os.environ | environ,
     )  # fmt: skip
     try:
         yield process
@@ -515,8 +515,7 @@ def test_torchrun_makes_the_same_tables(tiny, tiny_checkpoint, tmp_path, root):
     argv = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "labclip_lib", "embed", path]
     argv += ["--out", tmp_path / "out", "--backbone", tiny_checkpoint, "--shard-size", 2, "--workers", 0]
     done = subprocess.run(
-        [sys.executable, *map(str, argv), "--device", "cpu"], cwd=root, capture_output=True, text=True, timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        [sys.executable, *map(str, argv), "--device", "cpu"], cwd=root, capture_output=True, text=True, timeout=240
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("5 images and 9 captions in") == 1 and "Traceback" not in done.stderr

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from tqdm.auto import tqdm
 
 from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
 from labclip_lib.captions import TEMPLATES
 from labclip_lib.language import ARTICLES, canonical, read
 from labclip_lib.operators import shuffle_words
+from labclip_lib.progress import track
 from labclip_lib.scenes import World
 
 DATASETS = ("coco", "flickr30k")
@@ -136,7 +136,7 @@ def for_each(captions, make, jobs=1, progress=False, chunk=500):
     jobs = jobs if len(captions) > 20_000 else 1  # processes take longer to start than this takes
     parts = [captions[start : start + chunk] for start in range(0, len(captions), chunk)]
     made = joblib.Parallel(jobs, return_as="generator")(joblib.delayed(_all)(make, part) for part in parts)
-    bar = tqdm(made, desc="changing captions", total=len(parts), unit=f"{chunk} captions", disable=not progress)
+    bar = track(made, desc="changing captions", total=len(parts), unit=f"{chunk} captions", shows=progress)
     return dict(zip(captions, itertools.chain(*bar), strict=True))
 
 

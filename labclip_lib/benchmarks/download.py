@@ -9,11 +9,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from tqdm.auto import tqdm
-
 from labclip_lib.pocket import first_line
 from labclip_lib.pocket import sha256 as sha256_of
 from labclip_lib.pretrained import online
+from labclip_lib.progress import track
 
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b", ".jpg": b"\xff\xd8\xff"}
 _CHUNK = 1 << 18
@@ -82,8 +81,8 @@ def _receive(answer, url, part, name, start, shows):
     free = shutil.disk_usage(part.parent).free
     if total and total - start > free:
         raise OSError(f"{name} needs {total - start:,} bytes more and {part.parent} has {free:,} free; make room.")
-    with part.open("ab" if start else "wb") as file, tqdm(
-        total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=None if shows else True
+    with part.open("ab" if start else "wb") as file, track(
+        total=total, initial=start, desc=name, unit="B", unit_scale=True, shows=shows
     ) as bar:  # fmt: skip
         while chunk:
             file.write(chunk)

@@ -7,8 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from labclip_lib.benchmarks.catalog import BENCHMARKS
 from labclip_lib.benchmarks.download import check_online, download
 from labclip_lib.benchmarks.inventory import (
@@ -25,6 +23,7 @@ from labclip_lib.benchmarks.inventory import (
 from labclip_lib.benchmarks.unpack import Refused, scratch, unpacked
 from labclip_lib.embed import write_atomically
 from labclip_lib.pocket import sha256
+from labclip_lib.progress import track
 
 try:
     import fcntl
@@ -265,7 +264,7 @@ def _fetch_pictures(root, part, folder):
     check_online(part.url, part.file)
     folder.mkdir(exist_ok=True)
     gone = []
-    for name in tqdm(pictures_of(root, part), desc=part.path, unit="picture", disable=None):
+    for name in track(pictures_of(root, part), desc=part.path, unit="picture"):
         if not (folder / name).is_file():
             try:
                 download(part.url + name, folder / name, name, shows=False)

@@ -10,9 +10,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from labclip_lib.pocket import first_line
+from labclip_lib.progress import track
 
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b"}
 # Photos are packed as they are and tables shrink perhaps tenfold; what grows more was made to fill a disk.
@@ -66,8 +65,8 @@ def _write(archive, folder, free):
 
     try:
         kind = _open_zip if _starts_with(archive, MAGIC[".zip"]) else _open_tar
-        with kind(archive, allow) as (members, total), tqdm(
-            total=total, desc=f"unpacking {archive.name}", unit="B", unit_scale=True, disable=None
+        with kind(archive, allow) as (members, total), track(
+            total=total, desc=f"unpacking {archive.name}", unit="B", unit_scale=True
         ) as bar:  # fmt: skip
             for name, mode, reader in members:
                 parts = _safe(archive, name, mode)

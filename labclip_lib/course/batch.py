@@ -14,14 +14,13 @@ import traceback
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 import labclip_lib
 from labclip_lib.course import products
 from labclip_lib.course.sandbox import GUARDS, guards, on_one_line
 from labclip_lib.course.submission import LARGEST_MB, Rejected, find, read
 from labclip_lib.course.talk import shown
 from labclip_lib.embed import write_atomically
+from labclip_lib.progress import track
 
 COMPARING_MB = 4096  # of memory, for the tests of one submission
 SLACK_SECONDS = 60  # for a test cell, on top of what the student's code may take; what comes later is broken
@@ -56,7 +55,7 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
             done[student] = kept
         else:
             todo.append((folder, path, {"student": student, "assignment": assignment, "digest": digest}))
-    with tqdm(total=len(todo), desc=assignment, disable=None if shows else True) as bar:
+    with track(total=len(todo), desc=assignment, shows=shows) as bar:
         most = limits.get("seconds", 300) + SLACK_SECONDS * (tests + 1)
         for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
             done[result["student"]] = result
