@@ -4,11 +4,11 @@ Text only; the pictures are not needed here. The files are pinned and verified, 
 """
 
 import ast
-import csv
 import difflib
 import json
 from typing import NamedTuple
 
+from labclip_lib.csv_tables import as_table, lines_of
 from labclip_lib.data import fetch_pinned
 
 _HOST = "https://raw.githubusercontent.com"
@@ -109,7 +109,7 @@ def _cola(lines):
 def _negclip(lines):
     rows = [
         (row["title"], negative, row["filepath"])
-        for row in csv.DictReader(lines, delimiter="\t")
+        for _, row in as_table(lines_of(lines.read(), "NegCLIP's file", "\t"), "NegCLIP's file").rows
         for negative in ast.literal_eval(row["neg_caption"])
     ]
     return _columns(rows, 0, 1, None, 2)

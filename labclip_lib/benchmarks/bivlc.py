@@ -31,7 +31,7 @@ def published():
     Raises ConnectionError or ValueError when the file cannot be had (see `data.py`).
     """
     columns = ("caption", "negative_caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
-    rows = read_csv(fetch_pinned(f"bivlc/{_FILE}", _URL, _SHA256), "sugarcrepe", columns)
+    rows = [row for _, row in read_csv(fetch_pinned(f"bivlc/{_FILE}", _URL, _SHA256), "sugarcrepe", columns)]
     keys = np.array([f"{row['type']}_{row['subtype']}/{i}" for i, row in enumerate(rows)])
     groups, clusters = (np.array([row[name] for row in rows]) for name in ("type", "caption"))
     same = np.array([bag(row["caption"]) == bag(row["negative_caption"]) for row in rows])
