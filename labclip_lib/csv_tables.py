@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from labclip_lib.text_files import is_blank, read_text, trimmed
 
-
 BREAK = re.compile(r"\r\n?|\n")
 
 

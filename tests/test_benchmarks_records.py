@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
-from labclip_lib.sources import Picture
+from labclip_lib.pictures import Picture
 
 
 @pytest.fixture
@@ -64,8 +64,14 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("content", "seen"),
-        [("name,sayd\n1,2\n", ["'said'", "'sayd'"]), ("", ["no row"]), ('name,said\n1,"2\n', ["a quote that opens in line 2"]), ("name,said,name\n1,2,3\n", ["'name' twice"]),
-         ("name,said\n1,2\n3,4,5\n", ["Line 3 of", "more fields"]), ("name,said\n1\n", ["Line 2 of", "no said"])],
+        [
+            ("name,sayd\n1,2\n", ["'said'", "'sayd'"]),
+            ("", ["no row"]),
+            ('name,said\n1,"2\n', ["a quote that opens in line 2"]),
+            ("name,said,name\n1,2,3\n", ["'name' twice"]),
+            ("name,said\n1,2\n3,4,5\n", ["Line 3 of", "more fields"]),
+            ("name,said\n1\n", ["Line 2 of", "no said"]),
+        ],
     )
     def test_csv_of_another_form(self, tmp_path, content, seen, raises_saying):
         (tmp_path / "a.csv").write_text(content)

@@ -20,7 +20,9 @@ def test_a_table_has_columns_and_numbered_lines(table):
     assert found.rows == [(2, {"id": "1", "name": 'one, "two"'}), (4, {"id": " 2 ", "name": ""})]
 
 
-@pytest.mark.parametrize("text", ["\ufeffid,n\r\n1,2\r\n", "id,n\r1,2\r", "\n\nid,n\n1,2", "id,n,\n1,2,\n,,\n", "id,n\n1,2,,\n \n"])
+@pytest.mark.parametrize(
+    "text", ["\ufeffid,n\r\n1,2\r\n", "id,n\r1,2\r", "\n\nid,n\n1,2", "id,n,\n1,2,\n,,\n", "id,n\n1,2,,\n \n"]
+)
 def test_what_spreadsheets_leave_does_not_matter(table, text):
     found = table(text, ["id"])
     assert found.columns == ["id", "n"] and [row for _, row in found.rows] == [{"id": "1", "n": "2"}]

@@ -5,7 +5,9 @@ import pytest
 from labclip_lib.text_files import decoded, folded, is_blank, read_text, trimmed
 
 
-@pytest.mark.parametrize("text", ["", " \t\n", "\ufeff", "\u200b", "\0", "\u00a0\u2003", "\u00ad\u200d", "\u3164", "\u2800", "\ufe0f"])
+@pytest.mark.parametrize(
+    "text", ["", " \t\n", "\ufeff", "\u200b", "\0", "\u00a0\u2003", "\u00ad\u200d", "\u3164", "\u2800", "\ufe0f"]
+)
 def test_what_shows_nothing_is_blank(text):
     assert is_blank(text)
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labclip_lib.csv_tables import as_table, read_lines
+from labclip_lib.pictures import Picture
 from labclip_lib.pocket import first_line
-from labclip_lib.sources import Picture
 
 
 class Record(NamedTuple):
     """One item of a benchmark.
 
-    key: its name, once in the benchmark. image: a `sources.Picture`. captions, negatives: tuples of str, each right
+    key: its name, once in the benchmark. image: a `pictures.Picture`. captions, negatives: tuples of str, each right
     and each wrong. A record without negatives is for retrieval.
     group: the category that the benchmark reports by. cluster: items of one cluster (as a rule, of one image) are not
     independent, and are drawn together for an interval.
