@@ -98,11 +98,17 @@ class Backbone:
     def encode_texts(self, captions, normalize=True):
         """Embed captions, a list of str: (N, D) float32 on the backbone's device, unit length if normalize.
 
-        Raises ValueError for an empty caption and, with PocketCLIP, for a word it has never seen. Warns once, with a
-        UserWarning, when captions are `truncated`.
+        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
+        seen. Warns once, with a UserWarning, when captions are `truncated`.
         """
         captions = _checked_captions(captions)
         tokens = self._tokens(captions)
+        if captions and not isinstance(self.tokenizer, WordTokenizer):
+            # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
+            nothing = (tokens == self.tokenizer([""])).all(1).nonzero().flatten().tolist()
+            if nothing:
+                row = nothing[0]
+                raise ValueError(f"Caption {row} is {captions[row]!r}, of which the model reads nothing; mend it.")
         cut = self._cut(captions, tokens)
         if any(cut):
             first = captions[cut.index(True)]
@@ -166,8 +172,9 @@ def load_backbone(name="pocket", device="auto"):
     name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
         "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
         checkpoint that `python -m labclip_lib pretrain` wrote. A file says nothing of its activation or
-        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"), and images are prepared
-        as for OpenAI's models. Of a file only weights are read, nothing in it is run.
+        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"; GELU with a UserWarning
+        where there are both), and images are prepared as for OpenAI's models. Of a file only weights
+        are read, nothing in it is run.
     device: "auto" (cuda, else mps, else cpu) or a torch device.
     Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
     downloaded and there is no network.

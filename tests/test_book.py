@@ -26,6 +26,7 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
+    "text_files", "csv_tables", "pictures", "listing",
     "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
     "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
     "closed_form", "training", "binding_task", "reports", "acceptance",
