@@ -6,20 +6,19 @@ is loaded by the same call as OpenAI's ViT-B/32 or a checkpoint of yours.
 
 import hashlib
 import math
-import os
 import warnings
 from pathlib import Path
 
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torchvision.transforms import v2
 
 from labclip_lib.captions import WordTokenizer
+from labclip_lib.pictures import as_rgb
 from labclip_lib.pocket import (
     WEIGHTS,
-    first_line,
     new_pocket,
     pocket_tokenizer,
     quiet,
@@ -29,6 +28,7 @@ from labclip_lib.pocket import (
     verify_weights,
 )
 from labclip_lib.pretrained import read_open_clip
+from labclip_lib.text_files import is_blank
 
 
 class Backbone:
@@ -83,25 +83,32 @@ class Backbone:
     def encode_images(self, images, normalize=True):
         """Embed images: (N, D) float32 on the backbone's device, unit length if normalize.
 
-        images: a float tensor (N, 3, H, W) in [0, 1], or a list of PIL images or paths. Any size is
-        resized, and cropped at the centre if it is not square, as open_clip does for this model.
+        images: a float tensor (N, 3, H, W) in [0, 1], or a list of PIL images or paths, which become RGB by
+        `pictures.to_rgb`. Any size is resized, and cropped at the centre if it is not square, as open_clip does for
+        this model.
         Raises ValueError for another shape, values outside [0, 1] or not finite, an unreadable file.
         """
         if isinstance(images, torch.Tensor):
             batch = self._normalize(self._resized(_checked(images).to(self.device, torch.float32)))
         else:
-            batch = [self.preprocess(_opened(image)) for image in _listed(images, "images")]
+            batch = [self.preprocess(as_rgb(image)) for image in _listed(images, "images")]
             batch = torch.stack(batch) if batch else torch.zeros(0, 3, self.image_size, self.image_size)
         return self._forward(self.model.encode_image, batch, normalize)
 
     def encode_texts(self, captions, normalize=True):
         """Embed captions, a list of str: (N, D) float32 on the backbone's device, unit length if normalize.
 
-        Raises ValueError for an empty caption and, with PocketCLIP, for a word it has never seen. Warns once, with a
-        UserWarning, when captions are `truncated`.
+        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
+        seen. Warns once, with a UserWarning, when captions are `truncated`.
         """
         captions = _checked_captions(captions)
         tokens = self._tokens(captions)
+        if captions and not isinstance(self.tokenizer, WordTokenizer):
+            # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
+            nothing = (tokens == self.tokenizer([""])).all(1).nonzero().flatten().tolist()
+            if nothing:
+                row = nothing[0]
+                raise ValueError(f"Caption {row} is {captions[row]!r}, of which the model reads nothing; mend it.")
         cut = self._cut(captions, tokens)
         if any(cut):
             first = captions[cut.index(True)]
@@ -165,8 +172,9 @@ def load_backbone(name="pocket", device="auto"):
     name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
         "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
         checkpoint that `python -m labclip_lib pretrain` wrote. A file says nothing of its activation or
-        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"), and images are prepared
-        as for OpenAI's models. Of a file only weights are read, nothing in it is run.
+        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"; GELU with a UserWarning
+        where there are both), and images are prepared as for OpenAI's models. Of a file only weights
+        are read, nothing in it is run.
     device: "auto" (cuda, else mps, else cpu) or a torch device.
     Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
     downloaded and there is no network.
@@ -235,24 +243,9 @@ def _listed(items, what):
 def _checked_captions(captions):
     captions = _listed(captions, "captions")
     for row, caption in enumerate(captions):
-        if not isinstance(caption, str) or not caption.strip():
+        if not isinstance(caption, str) or is_blank(caption):
             raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
     return captions
-
-
-def _opened(image):
-    if isinstance(image, Image.Image):
-        return image
-    if not isinstance(image, (str, os.PathLike)):
-        kind = type(image).__name__
-        raise ValueError(f"An image is a {kind}; give one tensor (N, 3, H, W), or a list of PIL images or paths.")
-    try:
-        with Image.open(image) as opened:
-            return opened.convert("RGB")
-    except FileNotFoundError:
-        raise ValueError(f"No image at {str(image)!r}; check the path.") from None
-    except (UnidentifiedImageError, OSError, AttributeError) as error:
-        raise ValueError(f"Cannot read an image from {str(image)!r}: {first_line(error)}.") from None
 
 
 def _checked(images):

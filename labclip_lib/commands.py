@@ -101,15 +101,20 @@ def run_embed(args):
     from labclip_lib.backbones import load_backbone
     from labclip_lib.distributed import device_of_rank, ranks
     from labclip_lib.shards import embed_source
+    from labclip_lib.sources import open_source
 
+    backbone = load_backbone(args.backbone, device_of_rank(args.device))
+    source = open_source(args.source, args.shard_size)
     options = {name: getattr(args, name) for name in ("batch_size", "shard_size", "workers", "precision")}
-    out = embed_source(load_backbone(args.backbone, device_of_rank(args.device)), args.source, args.out, **options)
+    out = embed_source(backbone, source, args.out, **options)
     if ranks().rank == 0:
         manifest = json.loads((out / "manifest.json").read_text())
         rows, last = manifest["rows"], manifest["last_run"]
         tables = " and ".join(f"{rows[name]} {name}" for name in ("images", "captions") if name in rows)
         speed = last["embedded"] / max(last["seconds"], 0.001)
         print(f"{tables} in {out}; {last['embedded']} embedded now, in {last['seconds']:.1f} s ({speed:.0f} a second).")
+        if source.told:
+            print(source.told)
         if manifest["truncated"]:
             print(f"Captions longer than the model reads, of which it saw the beginning: {manifest['truncated']}.")
     return 0

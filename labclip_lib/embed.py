@@ -5,12 +5,11 @@ import os
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from labclip_lib.pictures import as_rgb
 from labclip_lib.progress import track
 from labclip_lib.scenes import Scenes
 
@@ -20,8 +19,8 @@ def embed_images(backbone, images, *, batch_size=256, progress=False, cache=None
 
     images: Scenes (rendered a batch at a time, so a million need no memory), a tensor (N, 3, H, W) in
         [0, 1], or a list of PIL images or paths.
-    cache: a folder. The result is kept there under a name made from the model's weights and from the
-        images themselves, so a change of either is never served stale.
+    cache: a folder. The result is kept there under a name made from the model's weights and from the pixels of
+        the images, so a change of either is never served stale, and a path and its opened image share it.
     Raises ValueError for bad images and OSError, in one sentence, when the cache cannot be written.
     """
     if isinstance(images, Scenes):
@@ -102,7 +101,7 @@ def _key(backbone, pieces):
 
 
 def _words(captions):
-    return (str(caption).encode() for caption in captions)
+    return (str(caption).encode(errors="surrogatepass") for caption in captions)
 
 
 def _pixels(items):
@@ -117,9 +116,8 @@ def _pixels(items):
         yield items.detach().cpu().contiguous().numpy().tobytes()
     else:
         for item in items:
-            if isinstance(item, Image.Image):
-                yield f"{item.size}".encode() + np.asarray(item.convert("RGB")).tobytes()
-            elif isinstance(item, (str, Path)) and Path(item).is_file():
-                yield Path(item).read_bytes()
-            else:
-                yield str(item).encode()  # not an image; encode_images will say so
+            try:
+                image = as_rgb(item)
+                yield f"{image.size}".encode() + image.tobytes()
+            except ValueError as error:  # encode_images will say so
+                yield str(error).encode()

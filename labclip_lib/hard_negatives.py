@@ -4,11 +4,11 @@ Text only; the pictures are not needed here. Where the files come from: `pinned.
 """
 
 import ast
-import csv
 import difflib
 import json
 from typing import NamedTuple
 
+from labclip_lib.csv_tables import as_table, lines_of
 from labclip_lib.pinned import PINNED, pinned_file
 
 _FOLDERS = {
@@ -71,7 +71,7 @@ def _cola(lines):
 def _negclip(lines):
     rows = [
         (row["title"], negative, row["filepath"])
-        for row in csv.DictReader(lines, delimiter="\t")
+        for _, row in as_table(lines_of(lines.read(), "NegCLIP's file", "\t"), "NegCLIP's file").rows
         for negative in ast.literal_eval(row["neg_caption"])
     ]
     return _columns(rows, 0, 1, None, 2)

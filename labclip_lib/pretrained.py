@@ -44,6 +44,14 @@ def read_open_clip(name):
             )
     except Exception as error:  # a damaged file alone raises five kinds
         raise ValueError(f"Cannot load {name!r}: {first_line(error)}.") from None
+    if not config and f"{architecture}-quickgelu" in known:
+        warnings.warn(
+            f"{name!r} runs with GELU, and a file does not say whether its weights were trained so; if they are "
+            f"OpenAI's, or others trained with QuickGELU, load '{architecture}-quickgelu/{pretrained}', for their "
+            "embeddings are wrong here.",
+            UserWarning,
+            stacklevel=3,
+        )
     return model, open_clip.get_tokenizer(architecture)
 
 

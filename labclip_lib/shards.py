@@ -25,7 +25,7 @@ from labclip_lib.backbones import pick_device
 from labclip_lib.distributed import ranks
 from labclip_lib.embed import write_atomically
 from labclip_lib.feed import Feed, memory_errors
-from labclip_lib.sources import Listed, open_source
+from labclip_lib.sources import open_source
 
 FORMAT = 1
 PRECISIONS = ("float32", "bfloat16")
@@ -55,7 +55,7 @@ def embed_source(
     source: a folder of images (in the order of their relative paths); a .txt file, one caption a line; a .csv or
         .tsv file with the columns image, caption and perhaps negative, or negative1 to negativeK; WebDataset
         tars, each sample an image and a caption: one, a folder of them, or a pattern "data/{00000..00003}.tar". Or
-        `sources.Listed`, which has its own shard_size.
+        what `open_source` gave, which has its own shard_size.
     shard_size: rows a shard; of tars, each makes one. workers: processes that read images; 0: this one does.
     precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are float32 in any case.
     Under torchrun every process makes its share of the shards, and the first waits for the others.
@@ -68,7 +68,7 @@ def embed_source(
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
     out, here, started = Path(out), ranks(), time.perf_counter()
-    source = source if isinstance(source, Listed) else open_source(source, shard_size)
+    source = open_source(source, shard_size) if isinstance(source, (str, Path)) else source
     manifest = {
         "format": FORMAT, "model": backbone.name, "fingerprint": backbone.fingerprint, "dim": backbone.dim,
         "precision": precision, "shard_size": source.shard_size,

@@ -1,57 +1,27 @@
 """What there is to embed: a folder of images, a file of captions, pairs of the two, or WebDataset tars."""
 
-import csv
 import dataclasses
 import glob
 import hashlib
-import io
 import os
 import re
 import tarfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
 from webdataset.shardlists import expand_urls
 from webdataset.tariterators import group_by_keys
 
-from labclip_lib.pocket import first_line
+from labclip_lib.csv_tables import BREAK, read_table
+from labclip_lib.listing import LeftOut, ending, files_below, is_hidden
+from labclip_lib.pictures import SUFFIXES, Picture, looks_like_a_picture
+from labclip_lib.pocket import first_line, sha256
+from labclip_lib.progress import track
+from labclip_lib.text_files import decoded, is_blank, read_text
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-# Named, because Pillow would try all it knows: one of them starts Ghostscript. Many a .jpg of the web is a GIF.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file of pairs, or .tar files"
-
-
-class Picture(NamedTuple):
-    """Where the bytes of an image are: a file, or so many bytes of a tar, of the sample with this key.
-
-    box: (left, upper, right, lower) in pixels, the part that is meant; left out, all of it.
-    """
-
-    path: str
-    key: str = ""
-    first: int = 0
-    size: int = -1
-    box: tuple = ()
-
-    def __str__(self):
-        return f"{self.path!r}" + (f", key {self.key!r}" if self.key else "")
-
-    def read(self):
-        """The image, RGB. ValueError, in one sentence, when it cannot be read."""
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self.first)
-                data = file.read(self.size)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                image = opened.convert("RGB")
-            return image.crop(self.box) if self.box else image
-        except UnidentifiedImageError:
-            why = f"it is none of {', '.join(FORMATS)}"
-        except Exception as error:  # for damaged files Pillow raises a dozen kinds
-            why = first_line(error)
-        raise ValueError(f"Cannot read an image from {self}: {why}; mend it or leave it out.")
 
 
 class Texts(NamedTuple):
@@ -69,7 +39,8 @@ NO_TEXTS = Texts([])
 class Listed:
     """A source whose items are known in advance, in shards of so many rows.
 
-    kind: "folder", "captions" or "pairs". sha256: of whatever tells this source from another.
+    kind: "folder", "captions" or "pairs". sha256: of the contents of all that is embedded, and of nothing else: to
+    touch or copy a file changes no source. told: a line on what was taken of a folder, and what was left out and why.
     """
 
     kind: str
@@ -78,6 +49,7 @@ class Listed:
     shard_size: int
     images: tuple = ()
     texts: Texts = NO_TEXTS
+    told: str = ""
 
     def shards(self):
         """How many there are of each table."""
@@ -111,8 +83,19 @@ class Tars:
     path: str
     sha256: str
     tars: tuple
+    left_out: LeftOut
     kind: str = "tars"
     shard_size: None = None
+
+    @property
+    def told(self):
+        """As of `Listed`; the tars are gone through for it."""
+        left_out = LeftOut({reason: list(seen) for reason, seen in self.left_out.items()})
+        for path in self.tars:
+            with tarfile.open(path, "r:") as tar:
+                for _ in _members(tar, path, left_out):
+                    pass
+        return _told(f"{len(self.tars):,} .tar", left_out)
 
     def shards(self):
         return {"images": len(self.tars), "captions": len(self.tars)}
@@ -138,12 +121,7 @@ def open_source(source, shard_size):
     """
     path = Path(source)
     if path.is_dir():
-        images = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
-        tars = sorted(file for file in path.iterdir() if file.suffix.lower() == ".tar")
-        if bool(images) == bool(tars):
-            seen = "both images and .tar files" if images else f"no {', '.join(SUFFIXES)} and no .tar file"
-            raise ValueError(f"The folder {str(source)!r} holds {seen}; give one of images or one of .tar files.")
-        return _tars(source, tars) if tars else _folder(source, images, shard_size)
+        return _folder(path, shard_size)
     if path.is_file() and path.suffix.lower() in READERS:
         return READERS[path.suffix.lower()](path, shard_size)
     if path.is_file():
@@ -160,25 +138,61 @@ def open_source(source, shard_size):
     other = [name for name in found if not name.lower().endswith(".tar")]
     if other:
         raise ValueError(f"The pattern {str(source)!r} means {other[0]!r} too; a pattern is for .tar files alone.")
-    return _tars(source, [Path(name) for name in found])
+    return _tars(source, [Path(name) for name in found], LeftOut())
 
 
-def _folder(source, images, shard_size):
-    names = {image.relative_to(source).as_posix(): image for image in images}
-    ordered = [(name, names[name]) for name in sorted(names)]
-    digest = _digest((name, image.stat().st_size, image.stat().st_mtime_ns) for name, image in ordered)
-    return Listed("folder", str(source), digest, shard_size, tuple(Picture(str(image)) for _, image in ordered))
+def _folder(path, shard_size):
+    left_out, images, tars = LeftOut(), {}, {}
+    try:
+        files = files_below(path, left_out)
+    except OSError as error:
+        raise ValueError(f"Cannot read the folder {error.filename!r} ({error.strerror}); mend or move it.") from None
+    for name, file in files.items():
+        kind = ending(name)
+        if kind == ".tar":
+            tars[name] = file
+        elif kind in SUFFIXES or (not file.suffix and looks_like_a_picture(file)):
+            images[name] = file
+        else:
+            left_out.add(kind, name)
+    if bool(images) == bool(tars):
+        seen = "both images and .tar files" if images else f"no {', '.join(SUFFIXES)} and no .tar file"
+        also = f" (left out: {left_out})" if left_out else ""
+        raise ValueError(f"The folder {str(path)!r} holds {seen}{also}; give one of images or one of .tar files.")
+    if tars:
+        return _tars(path, list(tars.values()), left_out)
+    paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
+    told = _told(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
+    return Listed("folder", str(path), _digest(contents(paths)), shard_size, tuple(map(Picture, paths)), told=told)
+
+
+def _told(taken, left_out):
+    return f"Taken: {taken}; left out: {left_out or 'nothing'}."
+
+
+def contents(paths):
+    """The SHA-256 of each file's content, as hex, in their order: what tells an input from another.
+
+    Not size or time: a tar is padded to full blocks, and times are restored, or change by a copy. It costs about a
+    hundredth of what decoding costs. Raises ValueError, in one sentence, for a file that cannot be read.
+    """
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            read = pool.map(sha256, paths)
+            return list(track(read, desc="reading the files", total=len(paths), unit="", delay=5))
+    except OSError as error:
+        raise ValueError(f"Cannot read {error.filename!r} ({error.strerror}); mend it or leave it out.") from None
 
 
 def _captions(path, shard_size):
-    text = _text(path)
-    lines = text.removesuffix("\n").split("\n") if text else []
+    lines = BREAK.split(read_text(path))
+    lines = lines if lines[-1] else lines[:-1]
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        if is_blank(line):
             raise ValueError(f"Line {number} of {path} is blank; write one caption a line.")
     if not lines:
         raise ValueError(f"{path} holds no caption; write one a line.")
-    return Listed("captions", str(path), _digest([path.read_bytes()]), shard_size, texts=Texts(lines))
+    return Listed("captions", str(path), _digest(lines), shard_size, texts=Texts(lines))
 
 
 def _pairs(path, shard_size):
@@ -203,47 +217,31 @@ def _pairs(path, shard_size):
         [[row[name] for name in negatives] for _, row in rows] if negatives else None,
         [images[os.path.normpath(path.parent / row["image"])] for _, row in rows],
     )
-    sizes = ((image, os.path.getsize(image)) for image in images)
-    return Listed(
-        "pairs", str(path), _digest([path.read_bytes(), *sizes]), shard_size, tuple(map(Picture, images)), texts
-    )
+    digest = _digest([repr(texts), *contents(list(images))])
+    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts)
 
 
 def _rows(path):
     """The rows of a table of pairs, each with its line number, and the names of its columns in order."""
-    dialect = "excel-tab" if path.suffix.lower() == ".tsv" else "excel"
-    try:
-        reader = csv.DictReader(io.StringIO(_text(path), newline=""), dialect=dialect, strict=True)
-        columns = [name.strip() for name in reader.fieldnames or ()]
-        reader.fieldnames = columns
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        seen = f"{first_line(error)} by line {reader.reader.line_num}"
-        raise ValueError(f"Cannot read {path}: {seen}; look for a stray quote.") from None
-    lacking = [name for name in ("image", "caption") if name not in columns]
-    if lacking:
-        raise ValueError(f"{path} has no column {lacking[0]!r}; its first line names {', '.join(columns) or 'none'}.")
+    columns, rows = read_table(path, ("image", "caption"))
     if not rows:
         raise ValueError(f"{path} holds no pair; give one line a pair below the header.")
+    wanted = [name for name in columns if name in ("image", "caption") or name.startswith("negative")]
     for number, row in rows:
-        if None in row:
-            raise ValueError(f"Line {number} of {path} has more fields than the header; put quotes around commas.")
-        blank = [name for name in columns if name in ("image", "caption") or name.startswith("negative")]
-        blank = [name for name in blank if not (row[name] or "").strip()]
+        blank = [name for name in wanted if is_blank(row[name])]
         if blank:
             raise ValueError(f"Line {number} of {path} has no {blank[0]}; fill it in or drop the line.")
     return rows, columns
 
 
-def _tars(source, tars):
+def _tars(source, tars, left_out):
     missing = [tar for tar in tars if not tar.is_file()]
     if missing:
         raise ValueError(
             f"{len(missing)} of the {len(tars)} tars of {str(source)!r} are missing, the first is "
             f"{str(missing[0])!r}; fetch them or give another pattern."
         )
-    digest = _digest((tar.name, tar.stat().st_size) for tar in tars)
-    return Tars(str(source), digest, tuple(map(str, tars)))
+    return Tars(str(source), _digest(contents(tars)), tuple(map(str, tars)), left_out)
 
 
 def _samples(path):
@@ -251,26 +249,23 @@ def _samples(path):
     out, after = [], ""
     try:
         with tarfile.open(path, "r:") as tar:
-            for sample in group_by_keys(_members(tar, path)):
+            for sample in group_by_keys(_members(tar, path, LeftOut())):
                 key = sample["__key__"]
-                images = [sample[end] for end in ("jpg", "jpeg", "png", "webp") if end in sample]
+                images = [sample[end[1:]] for end in SUFFIXES if end[1:] in sample]
                 if len(images) != 1 or "txt" not in sample:
                     lacks = f"{len(images) or 'no'} image" if len(images) != 1 else "no caption (txt)"
                     raise ValueError(
                         f"The sample {key!r} of {path} has {lacks}; the files of a sample stand together in the "
                         "tar, one image and one .txt."
                     )
-                caption = tar.extractfile(sample["txt"]).read().decode("utf-8").strip()
-                if not caption:
+                text = tar.extractfile(sample["txt"]).read()
+                caption = decoded(text, f"the caption of the sample {key!r} of {path}").strip()
+                if is_blank(caption):
                     raise ValueError(f"The sample {key!r} of {path} has a blank caption; write one or leave it out.")
                 out.append((Picture(path, key, images[0].offset_data, images[0].size), caption))
                 after = f" after the sample {key!r}"
     except tarfile.TarError as error:
         raise ValueError(f"{path} cannot be read as a plain tar{after} ({first_line(error)}); {FETCH}.") from None
-    except UnicodeDecodeError:  # a kind of ValueError
-        raise ValueError(
-            f"The caption of the sample {key!r} of {path} is not UTF-8; mend it or leave it out."
-        ) from None
     except ValueError as error:
         if "duplicate file name" not in str(error):  # then it is one of the sentences above
             raise
@@ -283,18 +278,21 @@ def _samples(path):
     return out
 
 
-def _members(tar, path):
+def _members(tar, path, left_out):
+    """The files of a tar's samples, as WebDataset groups them; what else there is is added to left_out."""
     for member in tar:
         # By WebDataset's convention what lies in a folder such as __notes__ is no sample.
-        if member.isfile() and not member.issparse() and not re.match(r"__[^/]*__($|/)", member.name):
+        if is_hidden(member.name) or re.match(r"__[^/]*__($|/)", member.name):
+            left_out.add("hidden", member.name)
+        elif member.isdir():
+            continue
+        elif not member.isfile() or member.issparse():
+            left_out.add("links or no files", member.name)
+        else:
+            kind = ending(member.name)
+            if kind != ".txt" and kind not in SUFFIXES:
+                left_out.add(kind, member.name)
             yield {"fname": member.name, "data": member, "__url__": path}
-
-
-def _text(path):
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Cannot read {path}: byte {error.start} is not UTF-8; save it as UTF-8.") from None
 
 
 def _digest(pieces):
@@ -308,5 +306,5 @@ def _digest(pieces):
 FETCH = "fetch or write it again"
 READERS = {
     ".txt": _captions, ".csv": _pairs, ".tsv": _pairs,
-    ".tar": lambda path, shard_size: _tars(path, [path]),
+    ".tar": lambda path, shard_size: _tars(path, [path], LeftOut()),
 }  # fmt: skip

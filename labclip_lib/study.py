@@ -104,8 +104,9 @@ class Study:
         mode, authors = METHODS[method]
         recipe = RECIPE[name] if authors else "default"
         digest = hashlib.sha256(repr((name, mode, recipe, labclip_lib.__version__, self.backbone.fingerprint)).encode())
-        for table in (pairs.images, pairs.texts, pairs.negatives, pairs.image):
-            digest.update(table.cpu().numpy().tobytes())
+        for part in (pairs, validation) if validation else (pairs,):
+            for table in (part.images, part.texts, part.negatives, part.image):
+                digest.update(f"{tuple(table.shape)}".encode() + table.cpu().numpy().tobytes())
         path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"
         if not path.is_file():
             device = self.backbone.device

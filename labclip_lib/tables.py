@@ -8,7 +8,6 @@
 `probe` reads whichever of images and captions there is; `diagnose` needs all three.
 """
 
-import csv
 import dataclasses
 import difflib
 import re
@@ -19,6 +18,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn.functional import normalize
+
+from labclip_lib.csv_tables import as_table, read_lines
+from labclip_lib.text_files import trimmed
 
 TABLES = ("images", "captions", "swapped")
 
@@ -74,24 +76,16 @@ def _read_labels(path):
     """(N, 2K) words: object1, attribute1, object2, attribute2, ..."""
     if not path.is_file():
         raise ValueError(f"There is no {path}; write one with the columns object1, attribute1, object2, attribute2.")
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            lines = [(reader.line_num, line) for line in reader]
-            columns = [name.strip() for name in reader.fieldnames or ()]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"Cannot read {path}: {error}; save it as CSV in UTF-8.") from None
+    lines = read_lines(path)
+    columns = as_table(lines[:1], path).columns
     numbers = [int(found[1]) for name in columns if (found := re.fullmatch(r"(?:object|attribute)(\d+)", name))]
     wanted = [f"{what}{k}" for k in range(1, max([2, *numbers]) + 1) for what in ("object", "attribute")]
-    lacking = [name for name in wanted if name not in columns]
-    if lacking:
-        raise ValueError(f"{path} has no column {lacking[0]!r}; it has {', '.join(columns) or 'none'}.")
-    if not lines:
+    rows = as_table(lines, path, wanted).rows
+    if not rows:
         raise ValueError(f"{path} holds no scene; give one line a scene below the header.")
     words = []
-    for number, line in lines:
-        line = {(key or "").strip(): value for key, value in line.items()}
-        row = [(line[name] or "").strip() for name in wanted]
+    for number, line in rows:
+        row = [trimmed(line[name]) for name in wanted]
         if not all(row):
             raise ValueError(f"Line {number} of {path} has no {wanted[row.index('')]}; fill it in or drop the line.")
         words.append(row)

@@ -191,6 +191,15 @@ def clip_texts(tiny_clip):
     return load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")
 
 
+def test_captions_of_which_nothing_is_read_are_refused(clip_texts, tiny, raises_saying):
+    for caption in ("\ufeff", "\u200b", "\0", " \u200b\u00a0", "&nbsp;"):
+        with raises_saying(ValueError, f"Caption 1 is {caption!r}"):
+            clip_texts.encode_texts(["a cat", caption])
+    for caption in ("\ufeff", "\u200b", "\0"):
+        with raises_saying(ValueError, f"Caption 0 is {caption!r}", "non-empty"):
+            tiny.encode_texts([caption])
+
+
 @pytest.mark.parametrize("word", ["a", "Naïvely", "photographer's", "!~", "&amp;", "<end_of_text>"])
 def test_captions_that_open_clip_cuts_are_told(clip_texts, word):
     captions = [" ".join([word] * n) for n in range(1, 90)]

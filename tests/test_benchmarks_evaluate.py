@@ -20,8 +20,8 @@ from labclip_lib.benchmarks.evaluate import (
 from labclip_lib.benchmarks.pictures import save_pictures
 from labclip_lib.benchmarks.records import Record
 from labclip_lib.data import load_real_clip
+from labclip_lib.pictures import Picture
 from labclip_lib.scenes import World
-from labclip_lib.sources import Picture
 
 
 @pytest.fixture(scope="module")

@@ -75,11 +75,11 @@ def test_spar_leaves_out_what_the_paper_does(write):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("1.png,Desert,Cat,,,Blue,Red", ("Row 2", "no character2_name")),
-        ("1.png,Desert,Cat,Orca", ("Row 2", "no character_texture")),
-        ("1.png,Desert,Cat,Orca,,Blue,Red,Red", ("Row 2", "more fields")),
-        ("../1.png,Desert,Cat,Orca,,Blue,Red", ("Row 2", "outside its folder")),
-        ("1.png,..,Cat,Orca,,Blue,Red", ("Row 2", "outside its folder")),
+        ("1.png,Desert,Cat,,,Blue,Red", ("Line 3", "no character2_name")),
+        ("1.png,Desert,Cat,Orca", ("Line 3", "no character_texture")),
+        ("1.png,Desert,Cat,Orca,,Blue,Red,Red", ("Line 3", "more fields")),
+        ("../1.png,Desert,Cat,Orca,,Blue,Red", ("Line 3", "outside its folder")),
+        ("1.png,..,Cat,Orca,,Blue,Red", ("Line 3", "outside its folder")),
         ("0.png,Desert,Cat,Orca,,Blue,Red", ("'Desert/0.png' twice",)),
         ("7.png,Desert,Cat,Orca,,Blue,Blue", ("1 of the 2 images", "7.png", "get pug_spare")),
     ],

@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
-from labclip_lib.sources import Picture
+from labclip_lib.pictures import Picture
 
 
 @pytest.fixture
@@ -37,6 +37,8 @@ class TestFiles:
     def test_json(self, tmp_path):
         (tmp_path / "a.json").write_text('{"0": {"caption": "café"}}', encoding="utf-8")
         assert read_json(tmp_path / "a.json", "cola") == {"0": {"caption": "café"}}
+        (tmp_path / "a.json").write_text('{"0": 1}', encoding="utf-8-sig")
+        assert read_json(tmp_path / "a.json", "cola") == {"0": 1}
 
     @pytest.mark.parametrize(
         ("content", "seen"),
@@ -57,12 +59,19 @@ class TestFiles:
 
     def test_csv(self, tmp_path):
         (tmp_path / "a.csv").write_text('\ufeffname,said\n1.jpg,"one, two"\n', encoding="utf-8")
-        assert read_csv(tmp_path / "a.csv", "clevr", ["name"]) == [{"name": "1.jpg", "said": "one, two"}]
-        assert read_csv(tmp_path / "a.csv", "clevr", header=False)[1] == ["1.jpg", "one, two"]
+        assert read_csv(tmp_path / "a.csv", "clevr", ["name"]) == [(2, {"name": "1.jpg", "said": "one, two"})]
+        assert read_csv(tmp_path / "a.csv", "clevr", header=False)[1] == (2, ["1.jpg", "one, two"])
 
     @pytest.mark.parametrize(
         ("content", "seen"),
-        [("name,sayd\n1,2\n", ["'said'", "'sayd'"]), ("", ["no row"]), ('name,said\n1,"2\n', ["not a sound CSV"])],
+        [
+            ("name,sayd\n1,2\n", ["'said'", "'sayd'"]),
+            ("", ["no row"]),
+            ('name,said\n1,"2\n', ["a quote that opens in line 2"]),
+            ("name,said,name\n1,2,3\n", ["'name' twice"]),
+            ("name,said\n1,2\n3,4,5\n", ["Line 3 of", "more fields"]),
+            ("name,said\n1\n", ["Line 2 of", "no said"]),
+        ],
     )
     def test_csv_of_another_form(self, tmp_path, content, seen, raises_saying):
         (tmp_path / "a.csv").write_text(content)

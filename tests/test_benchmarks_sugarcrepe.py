@@ -170,7 +170,7 @@ def test_published_outcomes_are_of_the_items_that_load_reads(real_data):
 
 
 def data_rows(path):
-    rows = sugarcrepe.read_csv(path, "sugarcrepe")
+    rows = [row for _, row in sugarcrepe.read_csv(path, "sugarcrepe")]
     out = {
         (f"{r['type']}_{r['subtype']}", r["filename"], r["caption"], r["negative_caption"]): float(r["correct"])
         for r in rows

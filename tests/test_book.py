@@ -25,6 +25,7 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 ROOMS = [
     "threads", "progress",
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
+    "text_files", "csv_tables", "pictures", "listing",
     "pretrained", "backbones", "distributed", "losses", "pinned", "data", "hard_negatives", "embed", "sources", "feed",
     "shards", "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment",
     "pairs", "closed_form", "training", "binding_task", "reports", "acceptance",

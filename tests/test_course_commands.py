@@ -43,8 +43,12 @@ def test_release_and_grade(course, capsys):
     shutil.copy(released, course / "submitted" / "cem" / "toy" / "toy.ipynb")
     (course / "submitted" / "eve").mkdir()
     (course / "submitted" / "eve" / "toy.ipynb").write_text(json.dumps(notebook))
+    (course / "students.csv").write_text("id,first_name\nada,Ada\nbob,Bob\nCemal,Cem\n")
     assert main(["course", "grade", "toy", "--jobs", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    unknown = [line for line in lines if line.startswith("Not in students.csv")]
+    assert unknown == ["Not in students.csv: cem; add a line for them, or call the folder in submitted/ by their id."]
+    lines.remove(*unknown)
     assert lines.pop(0).startswith("Not graded: submitted/eve/toy.ipynb; put the notebook into submitted/STUDENT/toy/")
     assert lines[0] == "ada  graded    10 of 10 points, and 5 to be marked by hand"
     assert lines[1].startswith("bob  rejected  There is 'toy (1).ipynb' in place of toy.ipynb")

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import course_toy
@@ -61,6 +62,61 @@ def test_students_and_what_they_handed_in(course, raises_saying):
     (course.root / "students.csv").write_text("name\nada\n")
     with raises_saying(ValueError, "no column id"):
         course.students()
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("ada,Ada\nbob,Bob\nada,Eve\n", ["Line 4", "'ada' again", "line 2"]),
+        ("Ada,Ada\nada,Eve\n", ["Line 3", "'ada' again", "line 2 as 'Ada'"]),
+        ("zoe\u0308,Ada\nzo\u00eb,Eve\n", ["Line 3", "again", "line 2"]),
+        ("ada,Ada\n ada\u200b ,Eve\n", ["Line 3", "'ada' again"]),
+        ("ada,Ada\n ,Eve\n", ["Line 3", "no id"]),
+        ("ada,Ada,x\n", ["Line 2", "more fields"]),
+        ("ada\n", ["Line 2", "no last_name"]),
+        *((f"{name},Ada\n", ["Line 2", "cannot be the name"]) for name in ("a/b", "..", "a\\b", ".x", "a" * 201)),
+    ],
+)  # fmt: skip
+def test_a_roster_that_mixes_people_up_is_refused(course, rows, said, raises_saying):
+    (course.root / "students.csv").write_text(f"id,last_name\n{rows}", encoding="utf-8")
+    for read in (course.students, lambda: course.submitted("toy")):
+        with raises_saying(ValueError, "students.csv", *said):
+            read()
+
+
+def test_a_roster_that_is_no_table(course, raises_saying):
+    path = course.root / "students.csv"
+    for data, said in (
+        (b"id,email,email\nada,a@b.edu,z@z\n", "'email' twice"),
+        ("id,name\nzo\u00eb,Zo\u00eb\n".encode("cp1252"), "save it as UTF-8"),
+        ("id,name\nada,Ada\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
+        (b"id;name\nada;Ada\n", "no column id"),
+        (b"", "no column id"),
+        (b'id,name\nada,"Ada\nbob,Bob\neve,Eve"\n', "Line 2"),
+    ):
+        path.write_bytes(data)
+        with raises_saying(ValueError, "students.csv", said):
+            course.students()
+    path.unlink()
+    with raises_saying(ValueError, "There is no", "students.csv", "id,first_name"):
+        course.students()
+
+
+def test_a_folder_is_a_student_s_in_any_spelling(course, raises_saying):
+    (course.root / "students.csv").write_text("id,last_name\nzo\u00eb ng,Ng\nada,Lovelace\n", encoding="utf-8")
+    for name in ("Zoe\u0308  Ng", "ADA ", "eve"):
+        (course.root / "submitted" / name / "toy").mkdir(parents=True)
+    found = course.submitted("toy")
+    assert set(found) == {"zo\u00eb ng", "ada", "eve"} and found["ada"] == course.root / "submitted/ADA /toy"
+    assert course.unknown("toy") == ["eve"]
+    (course.root / "submitted/ada/other").mkdir(parents=True)
+    assert set(course.submitted("toy")) == set(found)
+    (course.root / "submitted/ada/toy").mkdir()
+    with raises_saying(ValueError, "submitted/ADA ", "submitted/ada", "both of the student 'ada'"):
+        course.submitted("toy")
+    (course.root / "students.csv").write_text("id,last_name\n")
+    shutil.rmtree(course.root / "submitted/ada")
+    assert course.unknown("toy") == [] and set(course.submitted("toy")) == {"Zoe\u0308  Ng", "ADA ", "eve"}
 
 
 def test_release_gives_the_students_notebook(course):

@@ -57,6 +57,15 @@ def test_a_local_file_runs_with_its_config_s_activation(tiny_clip, tiny_quick, s
     assert (texts["tiny-clip"] - texts[tiny_quick]).abs().max() > 1e-3
 
 
+def test_a_file_that_may_want_quick_gelu_is_told(tiny_clip, tiny_quick):
+    """Weights of either kind fit both models, and nothing in a file says which they are."""
+    with pytest.warns(UserWarning, match=f"trained with QuickGELU, load '{tiny_quick}/.*tiny.safetensors'") as caught:
+        load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")
+    assert len(caught) == 1 and str(caught[0].message).count(".") == str(tiny_clip[1]).count(".") * 2 + 1
+    with warnings.catch_warnings(action="error"):
+        load_backbone(f"{tiny_quick}/{tiny_clip[1]}", "cpu")
+
+
 def test_published_weights_run_with_their_activation(tiny_published, tiny_clip, tiny_quick):
     """The true path of a tag: `tiny-clip` is plain GELU, and its weights were trained with QuickGELU."""
     published, quick = (load_backbone(name, "cpu") for name in ("tiny-clip/published", f"{tiny_quick}/{tiny_clip[1]}"))

@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from embeddable import Ruled, captions, pairs, pictures, png, samples, tar
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from labclip_lib import shards
+from labclip_lib import shards, sources
 from labclip_lib.shards import embed_source, load_shards
 
 TABLES = ("images", "captions", "negatives", "image")
@@ -191,10 +193,38 @@ def test_finished_tars_are_not_read_again(tmp_path, monkeypatch):
     ruled = Ruled()
     with stopping_after(monkeypatch, 4, KeyboardInterrupt()):
         embed(ruled, tmp_path, tmp_path / "out")
-    size = (tmp_path / "0.tar").stat().st_size
-    (tmp_path / "0.tar").write_bytes(b"1" * size)
+    read, samples_of = [], sources._samples
+    monkeypatch.setattr(sources, "_samples", lambda path: read.append(Path(path).name) or samples_of(path))
     embed(ruled, tmp_path, tmp_path / "out")
-    assert len(load_shards(tmp_path / "out").images) == 9
+    assert len(load_shards(tmp_path / "out").images) == 9 and read == ["1.tar", "2.tar"]
+
+
+@pytest.mark.parametrize("kind", ["tars", "pairs", "folder"])
+def test_another_content_of_the_same_size_and_time_is_not_served_from_old_shards(kind, tmp_path, raises_saying):
+    """A tar is padded to full blocks, a BMP's size is its picture's; touched or copied, they are what they were."""
+    changed = tmp_path / "in" / ("a.tar" if kind == "tars" else "0.bmp")
+    if kind == "tars":
+        tar(changed, samples(0, 2))
+    else:
+        changed.parent.mkdir()
+        Image.new("RGB", (8, 8), "red").save(changed)
+        (tmp_path / "in" / "p.csv").write_text("image,caption\n0.bmp,a star\n")
+    source = tmp_path / "in" / "p.csv" if kind == "pairs" else tmp_path / "in"
+    out, about = embed(Ruled(), source, tmp_path / "out"), changed.stat()
+    os.utime(changed)
+    shutil.copy(changed, tmp_path / "copy")
+    (tmp_path / "copy").rename(changed)
+    ruled = Ruled()
+    embed(ruled, source, out)
+    assert not ruled.calls
+    if kind == "tars":
+        tar(changed, samples(2, 2))
+    else:
+        Image.new("RGB", (8, 8), "blue").save(changed)
+    os.utime(changed, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert changed.stat().st_size == about.st_size
+    with raises_saying(ValueError, "another source", "choose another folder"):
+        embed(Ruled(), source, out)
 
 
 def test_killed_in_the_middle_of_a_write(tiny, tiny_checkpoint, folder, tmp_path, root):

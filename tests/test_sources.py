@@ -6,7 +6,8 @@ import pytest
 from embeddable import captions, pairs, pictures, png, samples, tar
 from PIL import Image
 
-from labclip_lib.sources import Picture, open_source
+from labclip_lib.pictures import Picture
+from labclip_lib.sources import open_source
 
 
 def everything(source):
@@ -38,25 +39,100 @@ def test_rows_are_shared_out_to_shards(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("change", ["size", "time", "name", "more"])
+@pytest.mark.parametrize("change", ["content", "order", "more"])
 def test_a_changed_folder_is_another_source(tmp_path, change):
     first, *_ = pictures(tmp_path, 3)
     before, stat = open_source(tmp_path, 2).sha256, first.stat()
     assert before == open_source(tmp_path, 3).sha256
-    if change == "size":
-        first.write_bytes(first.read_bytes() + b"0")
+    if change == "content":
+        first.write_bytes(first.read_bytes()[:-1] + b"0")
         os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    elif change == "time":
-        os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
-    elif change == "name":
+    elif change == "order":
         first.rename(first.with_name("zero.png"))
     else:
         (tmp_path / "more.png").write_bytes(png(9))
     assert open_source(tmp_path, 2).sha256 != before
 
 
+def test_what_holds_the_same_is_the_same_source(tmp_path):
+    """Touched, moved, or written by a program with other line ends, marks and columns of no concern."""
+    first, *_ = pictures(tmp_path / "a", 3)
+    folder = open_source(tmp_path / "a", 2).sha256
+    os.utime(first, ns=(0, 0))
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert open_source(tmp_path / "c", 2).sha256 == folder
+    (tmp_path / "a.txt").write_bytes(b"a star\na moon\n")
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfa star\r\na moon")
+    assert open_source(tmp_path / "a.txt", 2).sha256 == open_source(tmp_path / "b.txt", 2).sha256
+    (tmp_path / "a.csv").write_bytes(b"image,caption\nc/000.png,a star\n")
+    (tmp_path / "c" / "b.tsv").write_bytes(b"caption\tid\timage\r\na star\t1\t000.png\r\n")
+    assert open_source(tmp_path / "a.csv", 2).sha256 == open_source(tmp_path / "c" / "b.tsv", 2).sha256
+    for name in "ab":
+        tar(tmp_path / f"{name}.tar", samples(0, 1))
+    assert open_source(tmp_path / "a.tar", 2).sha256 == open_source(tmp_path / "b.tar", 2).sha256
+
+
+def test_what_nobody_put_there_to_be_embedded_is_left_out_and_told(tmp_path):
+    paths = pictures(tmp_path / "a", 3)
+    for name in (".ipynb_checkpoints/000-checkpoint.png", ".thumbnails/000.png", "__MACOSX/._000.png", "._000.png",
+                 "@eaDir/000.png", "Thumbs.db", "notes.txt", "x.HEIC", "b/more.txt", "README"):  # fmt: skip
+        path = tmp_path / "a" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(png(0) if path.suffix == ".png" else b"Nothing to see here.")
+    source = open_source(tmp_path / "a", 9)
+    assert [picture.path for picture in source.pictures(0)] == [str(path) for path in paths]
+    assert source.told == (
+        "Taken: 3 .png; left out: 1 .heic (first 'x.HEIC'), 2 .txt (first 'b/more.txt'), 6 hidden (first "
+        "'._000.png'), 1 without an ending (first 'README')."
+    )
+
+
+def test_every_ending_of_a_picture_is_taken_and_none_is_needed(tmp_path):
+    for name in ("a.gif", "b.tiff", "c.TIF", "d.jfif", "e.JPE", "f", "g.webp"):
+        form = {"f": "PNG", "a.gif": "GIF", "g.webp": "WEBP"}.get(name, "TIFF" if "tif" in name.lower() else "JPEG")
+        (tmp_path / name).write_bytes(png(0, form=form))
+    (tmp_path / "h").write_text("no picture")
+    source = open_source(tmp_path, 9)
+    assert [os.path.basename(picture.path) for picture in source.pictures(0)] == [
+        "a.gif", "b.tiff", "c.TIF", "d.jfif", "e.JPE", "f", "g.webp",
+    ]  # fmt: skip
+    assert all(picture.read().size == (32, 40) for picture in source.pictures(0))
+    assert source.told.startswith("Taken: 1 .gif and 1 .jfif and 1 .jpe and 1 .tif and 1 .tiff and 1 .webp and 1 with")
+
+
+def test_a_folder_of_tars_is_told_too(tmp_path):
+    tar(tmp_path / "a.tar", samples(0, 2) | {"__MACOSX/s/._0000.png": b"", "s/._0000.txt": b"", "Thumbs.db": b""})
+    (tmp_path / "._a.tar").write_bytes(b"Mac OS X")
+    (tmp_path / "a_stats.json").write_text("{}")
+    source = open_source(tmp_path, 9)
+    assert everything(source)[1] == captions(2)
+    assert (
+        source.told
+        == source.told
+        == ("Taken: 1 .tar; left out: 3 .json (first 'a_stats.json'), 4 hidden (first '._a.tar').")
+    )
+
+
+@pytest.mark.parametrize("end", ["gif", "TIFF", "jfif", "bmp", "JPEG"])
+def test_a_tar_s_pictures_may_have_any_ending_of_a_picture(tmp_path, end):
+    form = {"gif": "GIF", "TIFF": "TIFF", "bmp": "BMP"}.get(end, "JPEG")
+    source = open_source(tar(tmp_path / "a.tar", {f"k.{end}": png(0, form=form), "k.txt": "\ufeffa star".encode()}), 1)
+    (picture,), texts = everything(source)
+    assert texts == ["a star"] and picture.read().size == (32, 40)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, raises_saying):
+    def denied(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with raises_saying(ValueError, str(tmp_path), "Permission denied"):
+        open_source(tmp_path, 2)
+
+
 def test_a_folder_of_neither_or_both(tmp_path, raises_saying):
-    with raises_saying(ValueError, str(tmp_path), "no .jpg", ".tar"):
+    (tmp_path / ".a.png").write_bytes(png(0))
+    with raises_saying(ValueError, str(tmp_path), "no .jpg", ".tar", "left out: 1 hidden (first '.a.png')"):
         open_source(tmp_path, 2)
     tar(tmp_path / "a.tar", samples(0, 1))
     (tmp_path / "a.png").write_bytes(png(0))
@@ -77,7 +153,15 @@ def test_captions_are_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"), [(b"a star\n \na moon\n", "Line 2"), (b"", "no caption"), (b"a \xff", "byte 2 is not UTF-8")]
+    ("text", "seen"),
+    [
+        (b"a star\n \na moon\n", "Line 2"),
+        (b"", "no caption"),
+        (b"a \xff", "byte 2 is not UTF-8"),
+        ("a star\n\u200b\ufeff\n".encode(), "Line 2"),
+        (b"a\n\0\n", "NUL character in line 2"),
+        ("a star\na moon".encode("utf-16"), "UTF-16"),
+    ],
 )
 def test_mistakes_in_captions(tmp_path, text, seen, raises_saying):
     (tmp_path / "a.txt").write_bytes(text)
@@ -126,6 +210,11 @@ def test_pairs_as_people_write_them(tmp_path):
         ("image,caption,negative\na.png,b, \n", ["Line 2", "no negative"]),
         ("image,caption\na.png,b,c\n", ["Line 2", "more fields"]),
         ('image,caption\na.png,"b\na.png,c\n', ["line 3"]),
+        ("image,caption,caption\na.png,a red square,a blue circle\n", ["'caption' twice"]),
+        ("image,caption,image\na.png,a red square,b.png\n", ["'image' twice"]),
+        ('image,caption\na.png,"big red\na.png,a blue circle\na.png,a star"\n', ["Line 2", "closes in line 4"]),
+        ("image,caption\na.png,\u200b\n", ["Line 2", "no caption"]),
+        ("image,caption,negative\na.png,b,\ufeff\n", ["Line 2", "no negative"]),
         ("image,caption,negatives\na.png,b,c\n", ["negatives", "negative1"]),
         ("image,caption,negative2\na.png,b,c\n", ["negative2"]),
         ("image,caption,negative,negative1\na.png,b,c,d\n", ["negative, negative1"]),
@@ -208,6 +297,8 @@ def test_sources_that_are_none(tmp_path, source, seen, raises_saying):
         ({"a.png": png(0), "b.png": png(0), "a.txt": b"a", "b.txt": b"b"}, ["'a'", "stand together"]),
         ({"a.png": png(0), "a.txt": b" \n"}, ["'a'", "blank"]),
         ({"a.png": png(0), "a.txt": b"\xff"}, ["'a'", "UTF-8"]),
+        ({"a.png": png(0), "a.txt": "\ufeff\u200b".encode()}, ["'a'", "blank"]),
+        ({"a.png": png(0), "a.txt": b"\0"}, ["'a'", "NUL"]),
         (samples(0, 1) | {"a.png": png(0), "a.PNG": png(1), "a.txt": b"a"}, ["'a.PNG' twice", "'s/0000'"]),
     ],
 )

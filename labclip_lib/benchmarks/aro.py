@@ -24,8 +24,8 @@ from labclip_lib.benchmarks import coco
 from labclip_lib.benchmarks.pictures import write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
 from labclip_lib.language import ADJECTIVE, NOUN, read
+from labclip_lib.pictures import FORMATS, Picture
 from labclip_lib.scenes import World
-from labclip_lib.sources import FORMATS, Picture
 
 _FILES = {"VG-R": "visual_genome_relation.json", "VG-A": "visual_genome_attribution.json"}
 _ORDER = {"COCO-Order": "coco", "Flickr-Order": "flickr30k"}

@@ -28,7 +28,7 @@ def published():
     Raises ValueError when the file is not there (see `pinned.py`).
     """
     columns = ("caption", "negative_caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
-    rows = read_csv(pinned_file("bivlc/BiVLC_ViT-B-32.csv"), "sugarcrepe", columns)
+    rows = [row for _, row in read_csv(pinned_file("bivlc/BiVLC_ViT-B-32.csv"), "sugarcrepe", columns)]
     keys = np.array([f"{row['type']}_{row['subtype']}/{i}" for i, row in enumerate(rows)])
     groups, clusters = (np.array([row[name] for row in rows]) for name in ("type", "caption"))
     same = np.array([bag(row["caption"]) == bag(row["negative_caption"]) for row in rows])

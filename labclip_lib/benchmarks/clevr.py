@@ -15,6 +15,7 @@ from labclip_lib.benchmarks.labelled import Item, from_items, key_of, lay_out, w
 from labclip_lib.benchmarks.pictures import save_pictures
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.scenes import World
+from labclip_lib.text_files import trimmed
 
 
 def load(root, objects=2):
@@ -27,10 +28,8 @@ def load(root, objects=2):
     folder = Path(root, "clevr")
     path = folder / f"output_{objects}obj.csv"
     items = []
-    for number, row in enumerate(read_csv(path, "clevr", header=False), 1):
-        if not row:
-            continue
-        words, where = [word.strip() for word in row], f"Line {number} of {path}"
+    for number, row in read_csv(path, "clevr", header=False):
+        words, where = [trimmed(word) for word in row], f"Line {number} of {path}"
         if len(words) != 1 + 2 * objects:
             wanted = f"filename and then object,attribute for each of {objects} objects"
             raise ValueError(f"{where} has {len(words)} fields; {1 + 2 * objects} are wanted, {wanted}.")

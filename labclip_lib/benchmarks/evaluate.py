@@ -11,7 +11,7 @@ from scipy.special import comb
 
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.shards import embed_source, load_shards
-from labclip_lib.sources import Listed, Texts
+from labclip_lib.sources import Listed, Texts, contents
 
 CHOICE = "image to text"
 BOTH_IMAGES, BOTH_CAPTIONS, ALL_FOUR = "image to text, both", "text to image, both", "all four"
@@ -64,9 +64,10 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
     )
     texts = list(dict.fromkeys(text for record in records for text in (*record.captions, *record.negatives)))
     digest = hashlib.sha256()
+    paths = list(dict.fromkeys(picture.path for picture in pictures))
+    content = dict(zip(paths, contents(paths), strict=True))
     for picture in pictures:
-        about = os.stat(picture.path)
-        digest.update(f"{picture} {picture.box} {about.st_size} {about.st_mtime_ns}\n".encode())
+        digest.update(f"{content[picture.path]} {picture[2:]}\n".encode())
     for text in texts:
         digest.update(f"{len(text)} {text}\n".encode())
     source = Listed("benchmark", "its records", digest.hexdigest(), 8192, tuple(pictures), Texts(texts))

@@ -4,6 +4,7 @@ import os
 import re
 from urllib.parse import urlsplit
 
+from labclip_lib.listing import is_hidden
 from labclip_lib.pocket import sha256
 
 GB = 10**9
@@ -77,7 +78,7 @@ def is_other(root, part):
 
 def holds_files(path):
     """Whether a path is a folder with something in it that is not hidden."""
-    return path.is_dir() and not all(name.startswith(".") for name in os.listdir(path))
+    return path.is_dir() and not all(map(is_hidden, os.listdir(path)))
 
 
 def pictures_of(root, part):

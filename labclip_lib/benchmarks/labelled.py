@@ -10,8 +10,8 @@ import torch
 
 from labclip_lib.benchmarks.records import Record, checked
 from labclip_lib.embed import write_atomically
+from labclip_lib.pictures import Picture
 from labclip_lib.protocols import pair_clusters
-from labclip_lib.sources import Picture
 from labclip_lib.tables import Tables
 
 
@@ -20,7 +20,7 @@ class LabelledImages:
     """N images of K objects each; index it by a slice, a mask or a list of rows.
 
     attributes, objects: tuples of names. attribute, object: (N, K) int64 label numbers into them, in the order in
-    which a caption mentions the objects. images: N `sources.Picture`s. keys: N file names, relative to the
+    which a caption mentions the objects. images: N `pictures.Picture`s. keys: N file names, relative to the
     benchmark's folder. groups: N names of the category that is reported by.
     """
 

@@ -15,6 +15,7 @@ from labclip_lib.benchmarks.labelled import Item, from_items, key_of, lay_out, w
 from labclip_lib.benchmarks.pictures import save_pictures
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.scenes import World
+from labclip_lib.text_files import trimmed
 
 COLUMNS = ("filename", "world_name", "character_name", "character2_name", "character_texture", "character2_texture")
 # Worlds of the small versions: the four of SPARE, and as many as SPAR has.
@@ -32,11 +33,9 @@ def load(root, which):
     path = _path(root, which)
     of = path.parent.name
     items = []
-    for number, row in enumerate(read_csv(path, of, COLUMNS), 1):
-        where = f"Row {number} below the header of {path}"
-        if None in row:
-            raise ValueError(f"{where} has more fields than the header; put quotes around commas.")
-        words = {column: (row[column] or "").strip() for column in COLUMNS}
+    for number, row in read_csv(path, of, COLUMNS):
+        where = f"Line {number} of {path}"
+        words = {column: trimmed(row[column]) for column in COLUMNS}
         filename, world, *both = words.values()
         objects, attributes = both[:2], both[2:]
         if which == "SPAR" and ("blank" in objects or objects[0] == objects[1] or "Default" in attributes):

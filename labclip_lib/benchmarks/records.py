@@ -5,7 +5,6 @@ sentence what is missing. `root` is the folder of all data; README.md of the rep
 say what lies where in it. `evaluate.py` asks a backbone about any records.
 """
 
-import csv
 import difflib
 import json
 import re
@@ -13,14 +12,15 @@ import reprlib
 from pathlib import Path
 from typing import NamedTuple
 
+from labclip_lib.csv_tables import as_table, read_lines
+from labclip_lib.pictures import Picture
 from labclip_lib.pocket import first_line
-from labclip_lib.sources import Picture
 
 
 class Record(NamedTuple):
     """One item of a benchmark.
 
-    key: its name, once in the benchmark. image: a `sources.Picture`. captions, negatives: tuples of str, each right
+    key: its name, once in the benchmark. image: a `pictures.Picture`. captions, negatives: tuples of str, each right
     and each wrong. A record without negatives is for retrieval.
     group: the category that the benchmark reports by. cluster: items of one cluster (as a rule, of one image) are not
     independent, and are drawn together for an interval.
@@ -45,26 +45,27 @@ def read_json(path, of):
     if not path.is_file():
         raise ValueError(missing(path, of))
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: _once(path, pairs))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=lambda pairs: _once(path, pairs))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not sound JSON ({first_line(error)}); fetch it again.") from None
 
 
-def read_csv(path, of, columns=None, header=True):
-    """The rows of a CSV file: dicts, or lists where it has no header. Errors as in `read_json`; columns: needed."""
+def read_csv(path, of, columns=(), header=True):
+    """The rows of a CSV file, each with its line's number: dicts, or lists where it has no header.
+
+    columns: needed. Errors as in `read_json`, and as `csv_tables.read_table` has them.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(missing(path, of))
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list((csv.DictReader if header else csv.reader)(lines, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a sound CSV file ({first_line(error)}); fetch it again.") from None
-    if not rows:
+    lines = read_lines(path)
+    if len(lines) <= header:
         raise ValueError(f"{path} holds no row; fetch it again.")
-    for column in columns or ():
-        need(rows[0], column, path, "its first row")
-    return rows
+    if header:
+        there = dict.fromkeys(as_table(lines[:1], path).columns)
+        for column in columns:
+            need(there, column, path, "its first line")
+    return as_table(lines, path, columns).rows if header else lines
 
 
 def need(item, field, path, where):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labclip_lib.benchmarks.records import need
+from labclip_lib.csv_tables import read_table
 from labclip_lib.diagnosis import Estimate, Measure, estimate
 from labclip_lib.embed import write_atomically
 
@@ -82,8 +83,7 @@ class Results:
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"There is no file {path}; give one that `reproduce` or Results.save wrote.")
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = [row for _, row in read_table(path).rows]
         if not rows:
             raise ValueError(f"{path} holds no answers; make it again.")
         for column in COLUMNS:

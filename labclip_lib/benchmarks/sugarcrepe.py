@@ -95,7 +95,7 @@ def published(model):
         raise ValueError(f"There are no published outcomes of {model!r}; {hint}")
     path = pinned_file(MODELS[model])
     by_subset = {subset: [] for subset in _SUBSETS[PLAIN]}
-    for row in read_csv(path, PLAIN, ("filename", "caption", "negative_caption", "type", "subtype", "correct")):
+    for _, row in read_csv(path, PLAIN, ("filename", "caption", "negative_caption", "type", "subtype", "correct")):
         by_subset[f"{row['type']}_{row['subtype']}"].append(row)
     # A row's place in its subset is the item's id.
     rows = [(f"{subset}/{i}", subset, row) for subset, part in by_subset.items() for i, row in enumerate(part)]

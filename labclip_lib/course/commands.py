@@ -31,6 +31,7 @@ def run_grade(args):
     for student, result in results.items():
         print(f"{student:{width}}  {result['status']:8}  {_told(result)}")
     counts = [sum(result["status"] == status for result in results.values()) for status in KINDS]
+    _tell_unknown(course, args.assignment)
     print(f"\n{', '.join(f'{count} {status}' for count, status in zip(counts, KINDS, strict=True))}.")
     return 1 if counts[-1] else 0
 
@@ -38,8 +39,15 @@ def run_grade(args):
 def run_report(args):
     from labclip_lib.course.report_page import report  # nbgrader, torch
 
-    print(report(Course(args.course), args.assignment))
+    course = Course(args.course)
+    print(report(course, args.assignment))
+    _tell_unknown(course, args.assignment)
     return 0
+
+
+def _tell_unknown(course, assignment):
+    for student in course.unknown(assignment):
+        print(f"Not in students.csv: {student}; add a line for them, or call the folder in submitted/ by their id.")
 
 
 KINDS = ("graded", "rejected", "failed")

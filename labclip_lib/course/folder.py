@@ -1,12 +1,14 @@
 """A course on disk, in nbgrader's layout: making it, releasing an assignment, finding what was handed in."""
 
-import csv
 import shutil
+import unicodedata
 from pathlib import Path
 
 import labclip_lib
 from labclip_lib.course import products
+from labclip_lib.csv_tables import read_table
 from labclip_lib.embed import write_atomically
+from labclip_lib.text_files import folded, trimmed
 
 SOURCES = Path(labclip_lib.__file__).resolve().parents[1] / "chapters" / "assignments"
 CONFIG = """\
@@ -41,19 +43,59 @@ class Course:
         return path
 
     def students(self):
-        """{id: row} of students.csv. Raises ValueError for a table without the column id."""
-        with open(self.root / "students.csv", newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        if rows and "id" not in rows[0]:
-            raise ValueError(
-                f"{self.root / 'students.csv'} has no column id; its first line should be {ROSTER.strip()}."
-            )
-        return {row["id"]: row for row in rows if row["id"]}
+        """{id: row} of students.csv; ids are composed (NFC) and have no spaces around them.
+
+        Raises ValueError, in one sentence, for a table without the column id, for an id that is missing, no name of a
+        folder or there twice, in another case or spelling too, and like `csv_tables.read_table`.
+        """
+        path = self.root / "students.csv"
+        if not path.is_file():
+            raise ValueError(f"There is no {path}; write one whose first line is {ROSTER.strip()}.")
+        table, found, lines = read_table(path), {}, {}
+        if "id" not in table.columns:
+            raise ValueError(f"{path} has no column id; its first line should be {ROSTER.strip()}.")
+        for line, row in table.rows:
+            student = trimmed(row["id"])
+            if not student:
+                raise ValueError(f"Line {line} of {path} has no id; fill it in or drop the line.")
+            if not _names_a_folder(student):
+                raise ValueError(
+                    f"Line {line} of {path} has the id {student[:80]!r}, which cannot be the name of a folder in "
+                    "submitted/; write it without slashes and the like."
+                )
+            other = lines.setdefault(folded(student), (line, student))
+            if other[0] != line:
+                also = "" if other[1] == student else f" as {other[1]!r}"
+                raise ValueError(
+                    f"Line {line} of {path} has the student {student!r} again, who is in line {other[0]}{also}; each "
+                    "has one line and an id of their own."
+                )
+            found[student] = row | {"id": student}
+        return found
 
     def submitted(self, assignment):
-        """{student: folder} of what was handed in."""
+        """{student: folder} of what was handed in. Raises ValueError like `students`, and for two folders of one."""
         folders = sorted(self.root.glob(f"submitted/*/{assignment}"))
-        return {path.parent.name: path for path in folders if path.is_dir() and not path.is_symlink()}
+        return self._by_student(path for path in folders if path.is_dir() and not path.is_symlink())
+
+    def _by_student(self, folders):
+        """{student: folder}: of students.csv, if it has them in any case and spelling, else as the folder is called."""
+        known = {folded(student): student for student in self.students()}
+        out = {}
+        for folder in folders:
+            name = folder.parent.name
+            student, other = out.setdefault(folded(name), (known.get(folded(name), name), folder))
+            if other != folder:
+                raise ValueError(
+                    f"{other.parent} and {folder.parent} are both of the student {student!r}; put what counts into one "
+                    "of them, and take the other out of submitted/."
+                )
+        return dict(out.values())
+
+    def unknown(self, assignment):
+        """The names of those who handed it in and are not in students.csv; none while that is empty."""
+        students = self.students()
+        return [student for student in self.submitted(assignment) if students and student not in students]
 
     def misplaced(self, assignment):
         """Files and links that look handed in for it, and lie where nothing is graded."""
@@ -103,3 +145,8 @@ def release(course, assignment):
             out.unlink()
             raise ValueError(f"Students could read {line[:80]!r} in {name}; remove it there and release again.")
     return out
+
+
+def _names_a_folder(name):
+    control = any(unicodedata.category(char)[0] == "C" for char in name)
+    return not (control or name.startswith(".") or "/" in name or "\\" in name or len(name.encode()) > 200)

@@ -1,0 +1,54 @@
+"""Text in files that people write: its encoding, and what in it shows nothing."""
+
+import codecs
+import unicodedata
+from pathlib import Path
+
+# Letters and signs by their category, and blank by their looks: fillers of Hangul, an empty Braille cell.
+FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+
+
+def is_blank(text):
+    """Whether a text shows nothing: no character, or white space, marks of order and width, control characters."""
+    return all(
+        char in FILLERS or "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char)[0] == "Z"
+        or unicodedata.category(char) in ("Cc", "Cf")
+        for char in text
+    )  # fmt: skip
+
+
+def trimmed(text):
+    """A text in Unicode's composed form (NFC), without what shows nothing at either end."""
+    text = unicodedata.normalize("NFC", text)
+    shown = [place for place, char in enumerate(text) if not is_blank(char)]
+    return text[shown[0] : shown[-1] + 1] if shown else ""
+
+
+def folded(text):
+    """The one form of all that a reader takes for the same name: trimmed, in lower case, one space for several."""
+    shown = "".join(char for char in trimmed(text) if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", " ".join(shown.split()).casefold())
+
+
+def read_text(path):
+    """The text of a file, as `decoded` reads it."""
+    return decoded(Path(path).read_bytes(), str(path))
+
+
+def decoded(data, name):
+    """Bytes in UTF-8, with or without a byte-order mark, as text. ValueError, in one sentence, for any other.
+
+    name: of what holds them, for the sentence.
+    """
+    marks = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
+    # Without a mark: most letters have a zero as their one byte, and few as their other.
+    if data.startswith(marks) or abs(data[::2].count(0) - data[1::2].count(0)) > max(4, len(data) // 4):
+        raise ValueError(f"Cannot read {name}: it is UTF-16; save it as UTF-8.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Cannot read {name}: byte {error.start} is not UTF-8; save it as UTF-8.") from None
+    if "\0" in text:
+        line = len(text[: text.index("\0") + 1].splitlines())
+        raise ValueError(f"Cannot read {name}: there is a NUL character in line {line}; take it out.")
+    return text
