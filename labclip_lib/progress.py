@@ -31,7 +31,7 @@ class Lines(std.tqdm):
 
     def close(self):
         if not self.disable:
-            if self.n or self.total:
+            if (self.n or self.total) and self._time() - self.start_t >= self.delay:
                 self._say()
             self.sp = None  # there is no bar to clear
         super().close()

@@ -58,3 +58,8 @@ embed_texts(load_backbone("pocket", "cpu"), captions, batch_size=1, progress=Tru
         subprocess.run([sys.executable, "-c", program], cwd=root, stderr=log, check=True, timeout=120)
     log = (tmp_path / "log").read_text()
     assert "\r" not in log and log.count("\n") == 1 and "3/3" in log
+
+
+def test_what_is_over_before_its_delay_says_nothing(capsys):
+    list(track(range(3), desc="short", delay=60))
+    assert "short" not in capsys.readouterr().err
