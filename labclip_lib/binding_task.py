@@ -12,6 +12,7 @@ import torch
 
 from labclip_lib.diagnosis import Measure, captions_in, pairwise_outcomes, recall_outcomes
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.outcomes import similarities
 from labclip_lib.pairs import Pairs
 from labclip_lib.protocols import Split, split_by_combination
 from labclip_lib.scenes import World
@@ -126,10 +127,10 @@ def examine(task, labclip=None, order="fixed"):
 def _retrieval(images, captions, rows, clusters):
     """Both ways over all of the world's scenes, one caption each; the test's are asked about."""
     own = torch.where(rows)[0]
-    similarity = images[:, rows].flatten(0, 1) @ captions.T
+    similarity = similarities(images[:, rows].flatten(0, 1), captions)
     n, layouts = len(captions), len(images)
     there = recall_outcomes(similarity, 1, own.repeat(layouts))
-    back = np.concatenate([recall_outcomes(captions[rows] @ layout.T, 1, own) for layout in images])
+    back = np.concatenate([recall_outcomes(similarities(captions[rows], layout), 1, own) for layout in images])
     return {
         f"image to text, recall@1 of {n:,}": Measure(there, clusters, 1 / n, 0.5),
         f"text to image, recall@1 of {n:,}": Measure(back, clusters, 1 / n, 0.5),
@@ -148,7 +149,7 @@ def _zero_shot(singles, labclip):
     images, labels, captions = singles
     if labclip:
         images, captions = labclip.align_images(images), labclip.align_texts(captions)
-    found = recall_outcomes(images @ captions.T, 1, labels)
+    found = recall_outcomes(similarities(images, captions), 1, labels)
     return {
         f"zero-shot, single objects, {len(captions)} classes": Measure(
             found, np.arange(len(found)), 1 / len(captions), 1.0

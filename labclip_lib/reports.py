@@ -7,6 +7,7 @@ import torch
 from labclip_lib.binding_task import binding_task, examine, fit_task
 from labclip_lib.diagnosis import Measure, diagnose_embeddings, recall_outcomes, twin_errors
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.outcomes import similarities
 from labclip_lib.pairs import Pairs, examine_pairs
 from labclip_lib.probes import probe_attributes, weight_cosine
 from labclip_lib.protocols import bag_of_words_ceiling, chance, control_labels, pair_clusters, split_by_combination
@@ -61,7 +62,7 @@ def diagnose_tables(tables):
     for row, scene in enumerate(scenes):
         number.setdefault(_unordered(scene), (len(number), row))
     own = torch.tensor([number[_unordered(scene)][0] for scene in scenes])
-    similarity = images @ captions[[row for _, row in number.values()]].T
+    similarity = similarities(images, captions[[row for _, row in number.values()]])
     n, clusters = len(number), cluster.cpu().numpy()
     for k in (1, 5, 10):
         if k < n:

@@ -27,8 +27,8 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
     "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
-    "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment", "pairs",
-    "closed_form", "training", "binding_task", "reports", "acceptance",
+    "pretrain", "protocols", "probes", "outcomes", "diagnosis", "identifiability", "coverage", "tables", "alignment",
+    "pairs", "closed_form", "training", "binding_task", "reports", "acceptance",
     "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
