@@ -12,6 +12,8 @@ import torch
 
 from labclip_lib.diagnosis import Measure, captions_in, pairwise_outcomes, recall_outcomes
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.feed import text_ids
+from labclip_lib.outcomes import similarities
 from labclip_lib.pairs import Pairs
 from labclip_lib.protocols import Split, split_by_combination
 from labclip_lib.scenes import World
@@ -29,12 +31,14 @@ class BindingTask:
 
     images (L, S, D). texts: {what is said: (L, S, D) or (1, S, D)}, where "twin, ..." is said of the twin:
     "fixed order" and "random order" as in training, "other order" with the objects named the other way round, the
-    TEMPLATES, "colour replaced" and "shape replaced". split: of the S scenes. singles: (images, labels, captions) of
-    scenes of one object, for zero-shot classification.
+    TEMPLATES, "colour replaced" and "shape replaced". text_ids: {what is said: (L, S) or (1, S) int64}, as of
+    `feed.text_ids`. split: of the S scenes. singles: (images, labels, captions) of scenes of one object, for zero-shot
+    classification.
     """
 
     images: torch.Tensor
     texts: dict
+    text_ids: dict
     split: Split
     singles: tuple
 
@@ -48,14 +52,18 @@ class BindingTask:
         said = [{"fixed": "fixed order", "random": "random order"}.get(order, order)]
         if order == "random" and part != "train":
             said = ["fixed order", "other order"]
-        texts, negatives = (
-            torch.cat([self._said(prefix + name)[:, rows].flatten(0, 1) for name in said]) for prefix in ("", "twin, ")
-        )
-        return Pairs(images, texts, negatives, torch.arange(len(images), device=images.device).repeat(len(said)))
 
-    def _said(self, what):
-        table = self.texts[what]
-        return table.expand(len(self.images), -1, -1)
+        def laid_out(table):
+            part = table[:, rows]
+            return part.expand(len(self.images), *part.shape[1:]).flatten(0, 1)
+
+        of_captions = (
+            torch.cat([laid_out(table[prefix + name]) for name in said])
+            for table in (self.texts, self.text_ids) for prefix in ("", "twin, ")
+        )  # fmt: skip
+        texts, negatives, text_ids, negative_ids = of_captions
+        image = torch.arange(len(images), device=images.device).repeat(len(said))
+        return Pairs(images, texts, negatives, image, text_ids, negative_ids)
 
 
 def binding_task(backbone, world=None, layouts=10, seed=7):
@@ -79,17 +87,16 @@ def binding_task(backbone, world=None, layouts=10, seed=7):
         texts[f"{name} replaced"] = [part.replaced(what, seed).captions() for part in parts]
     embedded = embed_texts(backbone, [caption for said in texts.values() for part in said for caption in part])
     tables = iter(embedded.split(len(scenes)))
+    ids = {name: torch.stack([text_ids(part) for part in said]).to(images.device) for name, said in texts.items()}
     texts = {name: torch.stack([next(tables) for _ in said]) for name, said in texts.items()}
     split = split_by_combination(scenes.color, scenes.shape)
-    return BindingTask(images, texts, split.to(images.device), _singles(backbone, world, seed))
+    return BindingTask(images, texts, ids, split.to(images.device), _singles(backbone, world, seed))
 
 
 def fit_task(task, order="fixed", **how):
     """`fit_labclip` on the training scenes of a task, chosen by its validation scenes."""
     train = task.pairs("train", order)
-    return fit_labclip(
-        train.images, train.texts, train.negatives, image=train.image, validation=task.pairs("validation", order), **how
-    )
+    return fit_labclip(**vars(train), validation=task.pairs("validation", order), **how)
 
 
 def examine(task, labclip=None, order="fixed"):
@@ -126,10 +133,10 @@ def examine(task, labclip=None, order="fixed"):
 def _retrieval(images, captions, rows, clusters):
     """Both ways over all of the world's scenes, one caption each; the test's are asked about."""
     own = torch.where(rows)[0]
-    similarity = images[:, rows].flatten(0, 1) @ captions.T
+    similarity = similarities(images[:, rows].flatten(0, 1), captions)
     n, layouts = len(captions), len(images)
     there = recall_outcomes(similarity, 1, own.repeat(layouts))
-    back = np.concatenate([recall_outcomes(captions[rows] @ layout.T, 1, own) for layout in images])
+    back = np.concatenate([recall_outcomes(similarities(captions[rows], layout), 1, own) for layout in images])
     return {
         f"image to text, recall@1 of {n:,}": Measure(there, clusters, 1 / n, 0.5),
         f"text to image, recall@1 of {n:,}": Measure(back, clusters, 1 / n, 0.5),
@@ -148,7 +155,7 @@ def _zero_shot(singles, labclip):
     images, labels, captions = singles
     if labclip:
         images, captions = labclip.align_images(images), labclip.align_texts(captions)
-    found = recall_outcomes(images @ captions.T, 1, labels)
+    found = recall_outcomes(similarities(images, captions), 1, labels)
     return {
         f"zero-shot, single objects, {len(captions)} classes": Measure(
             found, np.arange(len(found)), 1 / len(captions), 1.0

@@ -57,7 +57,16 @@ def discriminant_map(pairs, foils="negatives", image_ridge=1e-2, text_ridge=1e-3
 
 
 def fit_closed_form(
-    pairs, validation, *, foils="negatives", strengths=STRENGTHS, rivals=None, side="text", rank=None, here=ALONE
+    pairs,
+    validation,
+    *,
+    foils="negatives",
+    strengths=STRENGTHS,
+    rivals=None,
+    rival_ids=None,
+    side="text",
+    rank=None,
+    here=ALONE,
 ):
     """A LABCLIP with A = identity + strength W, the strength that serves best on validation pairs.
 
@@ -73,7 +82,8 @@ def fit_closed_form(
     for strength in sorted(strengths):
         labclip = LABCLIP(len(w), side, rank).to(w.device)
         labclip.set_matrix(w if math.isinf(strength) else identity + strength * w)
-        scores[strength] = mean_over_ranks(choice_outcomes(validation, labclip, rivals, here=here), here)
+        outcomes = choice_outcomes(validation, labclip, rivals, here=here, rival_ids=rival_ids)
+        scores[strength] = mean_over_ranks(outcomes, here)
         if best is None or scores[strength] > scores[best[0]]:
             best = strength, labclip
     return best[1], scores

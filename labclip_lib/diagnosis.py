@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.outcomes import first_choice, recall, similarities, tie_width
 from labclip_lib.protocols import pair_clusters
 from labclip_lib.scenes import World
 
@@ -22,16 +23,25 @@ def pairwise_accuracy(positive, negative):
 
 
 def pairwise_outcomes(positive, negative):
-    """Per-item outcomes behind `pairwise_accuracy`: (N,) float64, 1 won, 0.5 tied, 0 lost."""
-    positive, negative = (np.asarray(torch.as_tensor(x).detach().cpu(), float) for x in (positive, negative))
+    """Per-item outcomes behind `pairwise_accuracy`: (N,) float64, 1 won, 0.5 tied, 0 lost.
+
+    What differs by rounding alone ties (`outcomes.tie_width`).
+    """
+    positive, negative = (torch.as_tensor(x).detach().cpu() for x in (positive, negative))
     if positive.shape != negative.shape or positive.ndim != 1 or not len(positive):
         raise ValueError(
-            f"pairwise_accuracy needs two equal (N,) arrays, N >= 1, got {positive.shape} and {negative.shape}."
+            f"pairwise_accuracy needs two equal (N,) arrays, N >= 1, got {tuple(positive.shape)} and "
+            f"{tuple(negative.shape)}."
         )
-    if not (np.isfinite(positive).all() and np.isfinite(negative).all()):
-        bad = int((~np.isfinite(positive) | ~np.isfinite(negative)).sum())
+    bad = int((~positive.isfinite() | ~negative.isfinite()).sum())
+    if bad:
         raise ValueError(f"pairwise_accuracy got {bad} similarities that are NaN or infinite; check the embeddings.")
-    return np.where(positive == negative, 0.5, positive > negative)
+    coarser = max((x.dtype for x in (positive, negative) if x.is_floating_point()), default=torch.float64, key=_eps)
+    return first_choice(positive.to(coarser)[:, None], negative.to(coarser)[:, None])
+
+
+def _eps(dtype):
+    return torch.finfo(dtype).eps
 
 
 def recall_at_k(similarity, k, own=None):
@@ -53,10 +63,8 @@ def recall_outcomes(similarity, k, own=None):
         raise ValueError(f"k must be between 1 and {similarity.shape[1]}, got {k}.")
     if not bool(torch.isfinite(similarity).all()):
         raise ValueError("recall_at_k got similarities that are NaN or infinite; check the embeddings.")
-    true = _own(similarity, own)
-    above = (similarity > true).sum(1)
-    tied = (similarity == true).sum(1)
-    return ((k - above) / tied).clamp(0, 1).cpu().double().numpy()
+    own = torch.arange(len(similarity)) if own is None else torch.as_tensor(own)
+    return recall(similarity, own[:, None], (k,))[k]
 
 
 def twin_errors(similarity, own, twin):
@@ -66,17 +74,12 @@ def twin_errors(similarity, own, twin):
     Where several captions tie for the first place, a row is wrong if its own is not among them.
     """
     similarity = torch.as_tensor(similarity)
+    own, twin = (torch.as_tensor(column)[:, None].to(similarity.device) for column in (own, twin))
     best = similarity.amax(1, keepdim=True)
-    wrong = torch.where((_own(similarity, own) < best)[:, 0])[0]
-    first = similarity[wrong] == best[wrong]
-    twin = torch.as_tensor(twin).to(wrong.device)[wrong]
-    errors = _own(first, twin)[:, 0].cpu().double() / first.sum(1).cpu()
+    first = similarity >= best - tie_width(best)
+    wrong = torch.where(~first.gather(1, own)[:, 0])[0]
+    errors = first.gather(1, twin)[wrong, 0].cpu().double() / first[wrong].sum(1).cpu()
     return errors.numpy(), wrong.cpu().numpy()
-
-
-def _own(matrix, own):
-    """(N, 1): each row's entry in its own column."""
-    return matrix.diagonal()[:, None] if own is None else matrix.gather(1, own[:, None].to(matrix.device))
 
 
 class Estimate(NamedTuple):
@@ -202,7 +205,7 @@ def diagnose_embeddings(images, captions, foils, clusters):
 def _retrieval(images, captions, scenes, cluster):
     """Image to text over the whole caption dictionary, one caption a composition."""
     n = len(captions)
-    similarity = torch.cat([part @ captions.T for part in images])
+    similarity = torch.cat([similarities(part, captions) for part in images])
     own = torch.arange(n, device=captions.device)
     twin = twins(scenes).to(captions.device)
     own, twin, clusters = (value.repeat(len(images)) for value in (own, twin, cluster))

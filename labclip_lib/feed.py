@@ -1,6 +1,7 @@
 """Embeddings of a source, a shard at a time: worker processes read the images, the model embeds."""
 
 import contextlib
+import hashlib
 import re
 import warnings
 
@@ -13,6 +14,8 @@ from labclip_lib.progress import track
 
 class Feed:
     """A backbone and a source that meet.
+
+    Each different text of a shard is embedded once; text_ids and negative_ids say which texts are the same.
 
     captions, images: generators over the shards of that table whose numbers are asked for. Each yields (number,
     tensors by name, how many captions were cut), and raises ValueError, in one sentence, for an image or a caption
@@ -28,15 +31,17 @@ class Feed:
             for k in todo:
                 captions, negatives, image = self.source.captions(k)
                 path, first = self.source.place(k)
-                names = [f"Caption {first + row} of {path}" for row in range(len(captions))]
-                out = {"captions": self._texts(captions, names, bar)}
+                n, rows = len(captions), range(first, first + len(captions))
+                names = [f"Caption {row} of {path}" for row in rows]
                 if negatives is not None:
-                    names = [f"A negative of caption {first + row} of {path}" for row in range(len(captions))]
                     width = len(negatives[0])
-                    names = [name for name in names for _ in range(width)]
-                    flat = [negative for row in negatives for negative in row]
-                    out["negatives"] = self._texts(flat, names, bar).unflatten(0, (-1, width))
-                    captions = captions + flat
+                    names += [f"A negative of caption {row} of {path}" for row in rows for _ in range(width)]
+                    captions = captions + [negative for row in negatives for negative in row]
+                table, ids = self._texts(captions, names, bar), text_ids(captions)
+                out = {"captions": table[:n].clone(), "text_ids": ids[:n].clone()}
+                if negatives is not None:
+                    out["negatives"] = table[n:].unflatten(0, (-1, width)).clone()
+                    out["negative_ids"] = ids[n:].unflatten(0, (-1, width)).clone()
                 if image is not None:
                     out["image"] = torch.tensor(image)
                 yield k, out, sum(self.backbone.truncated(captions))
@@ -66,7 +71,7 @@ class Feed:
                             raise ValueError(batch)
                         rows.append(self._images(batch) if len(batch) else torch.zeros(0, self.backbone.dim))
                         bar.update(len(batch))
-                    yield k, {"images": _finite(torch.cat(rows), planned.pop(k))}, 0
+                    yield k, {"images": _storable(torch.cat(rows), planned.pop(k))}, 0
         finally:
             del ready  # its workers end now, and not when an error's traceback is forgotten
 
@@ -77,19 +82,24 @@ class Feed:
         return normalize(rows.float(), dim=-1).cpu()
 
     def _texts(self, captions, names, bar):
-        rows = [torch.zeros(0, self.backbone.dim)]
-        for i in range(0, len(captions), self.batch_size):
-            batch = captions[i : i + self.batch_size]
+        # Each text once: embedded again among others it would get a row that differs in the last bits.
+        number = {text: i for i, text in enumerate(dict.fromkeys(captions))}
+        different, rows = list(number), [torch.zeros(0, self.backbone.dim)]
+        for i in range(0, len(different), self.batch_size):
+            batch = different[i : i + self.batch_size]
             try:
                 with self._autocast(), warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)  # of captions that are cut; they are counted
                     rows.append(self.backbone.encode_texts(batch).cpu())
             except ValueError as error:  # which counts from the batch's first caption
-                raise ValueError(
-                    re.sub(r"^Caption (\d+)", lambda found: names[i + int(found[1])], str(error))  # noqa: B023
-                ) from None
+                found = re.match(r"Caption (\d+)", str(error))
+                if not found:
+                    raise
+                name = names[captions.index(batch[int(found[1])])]
+                raise ValueError(name + str(error)[found.end() :]) from None
             bar.update(len(batch))
-        return _finite(torch.cat(rows), names)
+        bar.update(len(captions) - len(different))
+        return _storable(torch.cat(rows)[torch.tensor([number[text] for text in captions], dtype=torch.long)], names)
 
     def _autocast(self):
         return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
@@ -99,6 +109,12 @@ class Feed:
             total=self.source.total(table, todo), desc=f"{table} with {self.backbone.name}", unit="",
             shows=self.progress and todo,
         )  # fmt: skip
+
+
+def text_ids(texts):
+    """(N,) int64, the first 63 bits of each text's SHA-256: equal where texts are, anywhere and for good."""
+    known = {text: int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in set(texts)}
+    return torch.tensor([known[text] for text in texts], dtype=torch.int64)
 
 
 class Pictures(torch.utils.data.Dataset):
@@ -119,7 +135,7 @@ def _stack(items):
     return wrong[0] if wrong else torch.stack(items) if items else torch.zeros(0)
 
 
-def _finite(rows, names):
+def _storable(rows, names):
     """The rows, if all can be stored."""
     bad = (~torch.isfinite(rows).all(1)).nonzero().flatten().tolist()
     if bad:

@@ -5,8 +5,19 @@ import dataclasses
 import numpy as np
 import torch
 
-from labclip_lib.diagnosis import Measure, pairwise_outcomes, recall_outcomes
+from labclip_lib.diagnosis import Measure
 from labclip_lib.distributed import ALONE
+from labclip_lib.outcomes import (
+    UNIT_ROWS,
+    among_first,
+    columns_of,
+    first_choice,
+    guessed_first_choice,
+    guessed_recall,
+    recall,
+    similarities,
+    standing,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +27,9 @@ class Pairs:
     images (N, D), texts (M, D), negatives (M, K, D) or None, image (M,) int64: the row of each caption's image.
     (M, D) negatives are taken for K = 1; image left out means that caption i belongs with image i. Whatever floats
     they were, they are kept as float32.
-    Raises ValueError when shapes do not fit, a value is NaN or infinite, a length is not one, or a negative is its
+    text_ids (M,), negative_ids (M, K) int64: which texts are the same, equal numbers, as of `feed.text_ids`. Left out,
+    every row is a text of its own, whatever its embedding: what a model cannot tell apart are still two texts.
+    Raises ValueError when shapes do not fit, a row has no direction or another length than one, or a negative is its
     own caption.
     """
 
@@ -24,10 +37,14 @@ class Pairs:
     texts: torch.Tensor
     negatives: torch.Tensor = None
     image: torch.Tensor = None
+    text_ids: torch.Tensor = None
+    negative_ids: torch.Tensor = None
 
     def __post_init__(self):
-        if self.negatives is not None and self.negatives.ndim == 2:
-            object.__setattr__(self, "negatives", self.negatives[:, None])
+        for name, width in (("negatives", 2), ("negative_ids", 1)):
+            table = getattr(self, name)
+            if table is not None and table.ndim == width:
+                object.__setattr__(self, name, table[:, None])
         if self.image is None:
             if len(self.images) != len(self.texts):
                 raise ValueError(
@@ -41,8 +58,8 @@ class Pairs:
             if table is not None:
                 _look_over(name, table.detach().flatten(0, -2))
                 object.__setattr__(self, name, table.detach().float())
-        if self.negatives is not None:
-            same = (self.negatives == self.texts[:, None]).all(-1).any(1)
+        if self.text_ids is not None and self.negative_ids is not None:
+            same = (self.negative_ids == self.text_ids[:, None]).any(1)
             if bool(same.any()):
                 first = int(same.nonzero()[0])
                 raise ValueError(
@@ -60,6 +77,12 @@ class Pairs:
             ok = self.negatives.ndim == 3 and self.negatives.shape[::2] == self.texts.shape and self.negatives.shape[1]
         if not ok:
             raise ValueError(f"Expected images (N, D), texts (M, D), negatives (M, K, D) and image (M,), got {seen}.")
+        for name, of in (("text_ids", self.texts), ("negative_ids", self.negatives)):
+            ids = getattr(self, name)
+            if ids is not None and (of is None or ids.shape != of.shape[:-1] or ids.is_floating_point()):
+                raise ValueError(
+                    f"Expected text_ids (M,) and negative_ids (M, K), integers, for {seen}; got {name} of {ids.dtype}."
+                )
         if int(self.image.min()) < 0 or int(self.image.max()) >= len(self.images):
             raise ValueError(
                 f"image must hold rows of the {len(self.images)} images, got {int(self.image.min())} to "
@@ -71,82 +94,127 @@ class Pairs:
 
     def __getitem__(self, rows):
         """The captions at a slice, mask or list of rows, with the images they need."""
-        image = self.image[rows]
-        used, image = image.unique(return_inverse=True)
-        negatives = None if self.negatives is None else self.negatives[rows]
-        return Pairs(self.images[used], self.texts[rows], negatives, image)
+        used, image = self.image[rows].unique(return_inverse=True)
+        of_captions = (self.texts, self.negatives, self.text_ids, self.negative_ids)
+        texts, negatives, *ids = (None if table is None else table[rows] for table in of_captions)
+        return Pairs(self.images[used], texts, negatives, image, *ids)
+
+    def without_negatives(self):
+        return dataclasses.replace(self, negatives=None, negative_ids=None)
 
     def to(self, device):
         return Pairs(*(None if table is None else table.to(device) for table in vars(self).values()))
 
 
-def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE):
+def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, rival_ids=None):
     """Does each image choose its caption among all captions, its own hard negatives and the rivals? (N,) float64.
 
-    1 when one of its own captions is strictly closest, 0.5 when another ties with it, else 0; images without a
-    caption are left out. labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it
-    harder. here: with several processes, this one's share of the images.
+    1 when one of its own captions is closest, 0 when another text is; where texts tie for the first place, the share
+    of them that are its own. Images without a caption are left out. A text counts once: a negative of the image's that
+    is a caption, too, is that caption, and a caption said of two images is right for both. Which texts are the same
+    the ids say; where they are not known, each row is one.
+
+    labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
+    text_ids of `Pairs`. here: with several processes, this one's share of the images.
     """
-    images = pairs.images
-    captions = pairs.texts if rivals is None else torch.cat([pairs.texts, rivals])
-    texts, group = captions.unique(dim=0, return_inverse=True)  # a caption said of two images is no rival
-    group = group[: len(pairs)]
     image, own_image = pairs.image.unique(return_inverse=True)
-    first, end = here.part(len(image))
+    texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
+    start, end = here.part(len(image))
     with torch.no_grad():
-        if labclip:
-            images, texts = labclip.align_images(images), labclip.align_texts(texts)
-        hardest = _hardest(pairs, labclip, images, own_image, len(image))
-        out = []
-        for start in range(first, end, chunk):
-            stop = min(start + chunk, end)
-            similarity = images[image[start:stop]] @ texts.T
-            mine = (own_image >= start) & (own_image < stop)
-            own = torch.zeros_like(similarity, dtype=torch.bool)
-            own[own_image[mine] - start, group[mine]] = True
-            best = similarity.masked_fill(~own, -torch.inf).amax(1)
-            rival = torch.maximum(similarity.masked_fill(own, -torch.inf).amax(1), hardest[start:stop])
-            out.append((best > rival).double() + 0.5 * (best == rival).double())
-    return torch.cat(out).cpu() if out else torch.zeros(0, dtype=torch.float64)
+        images = labclip.align_images(pairs.images) if labclip else pairs.images
+        texts = labclip.align_texts(texts) if labclip else texts
+        out = [torch.zeros(0, dtype=torch.float64)]
+        for rows in _blocks(torch.arange(start, end, device=images.device), chunk):
+            similarity = similarities(images[image[rows]], texts)
+            mine = similarity.gather(1, own[rows].clamp(min=0)).masked_fill(own[rows] < 0, -torch.inf)
+            best = mine.amax(1, keepdim=True)
+            above, tied = standing(similarity, best, UNIT_ROWS)
+            seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
+            for part in _blocks(seen, 65_536):
+                at = foil_image[part] - rows[0]
+                negatives = pairs.negatives.flatten(0, 1)[foil[part]]
+                negatives = labclip.align_texts(negatives) if labclip else negatives
+                closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
+                for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
+                    count.index_add_(0, at, more)
+            out.append(torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1)))
+    return torch.cat(out)
+
+
+def _blocks(rows, size):
+    return rows.split(size) if len(rows) else ()
+
+
+def _candidates(pairs, own_image, n, rivals, rival_ids):
+    """What n images choose from, each text once: those that all of them see, and hard negatives beyond those.
+
+    Returns texts (T, D); own (n, C), the columns that are right for an image, -1 for none; foil (F,) into the flattened
+    negatives, and the number (F,) of the image that sees it.
+    """
+    flat = torch.zeros(0) if pairs.negatives is None else pairs.negatives.flatten(0, 1)
+    rivals = pairs.texts[:0] if rivals is None else rivals
+    tables, ids = (pairs.texts, rivals, flat), (pairs.text_ids, rival_ids, pairs.negative_ids)
+    number = _numbers([len(table) for table in tables], ids, pairs.texts.device)
+    everyone = torch.cat(number[:2])
+    first, column = _first(everyone)
+    own = columns_of(own_image, column[: len(pairs)], n)
+    if not len(flat):
+        return torch.cat([pairs.texts, rivals])[first], own, number[2], number[2]
+    image = own_image.repeat_interleave(len(flat) // len(pairs))
+    beyond = (~torch.isin(number[2], everyone)).nonzero()[:, 0]
+    once, _ = _first(image[beyond] * (int(number[2].max()) + 1) + number[2][beyond])
+    foil = beyond[once]
+    return torch.cat([pairs.texts, rivals])[first], own, foil, image[foil]
+
+
+def _numbers(lengths, ids, device):
+    """Numbers of the rows of several tables, equal where ids are; rows without any are all different."""
+    known = [part.flatten() for part in ids if part is not None]
+    numbers = torch.cat(known).unique(return_inverse=True)[1] if known else torch.zeros(0, dtype=torch.long)
+    given, fresh, out = iter(numbers.split([len(part) for part in known])), len(numbers), []
+    for length, part in zip(lengths, ids, strict=True):
+        out.append(torch.arange(fresh, fresh + length, device=device) if part is None else next(given))
+        fresh += length
+    return out
+
+
+def _first(numbers):
+    """Where each different number stands first, and which of these each one is."""
+    different, which = numbers.unique(return_inverse=True)
+    here = torch.arange(len(numbers), device=numbers.device)
+    return torch.full_like(different, len(numbers)).scatter_reduce_(0, which, here, "amin"), which
 
 
 def examine_pairs(pairs, labclip=None):
     """Retrieval both ways, and captions against their own hard negatives: {name: Measure}, clustered by image.
 
+    A caption said of two images is one text, and both images are right for it. Chance is that of so many right ones.
     A test of thousands of images is meant: the whole similarity matrix is held.
     """
     with torch.no_grad():
         images = labclip.align_images(pairs.images) if labclip else pairs.images
         texts = labclip.align_texts(pairs.texts) if labclip else pairs.texts
-    alone = dataclasses.replace(pairs, negatives=None)
-    m, clusters = len(pairs), pairs.image.cpu().numpy()
-    there = choice_outcomes(alone, labclip).numpy()
-    back = recall_outcomes(texts @ images.T, 1, pairs.image)
+    (said,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
+    different, said = said.unique(return_inverse=True)
+    n, m, clusters = len(different), len(images), pairs.image.cpu().numpy()
+    asking, asked = pairs.image.unique(return_inverse=True)
+    right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
+    among = zip(right, (n, m), strict=True)
+    guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
+    there = choice_outcomes(pairs.without_negatives(), labclip).numpy()
+    back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
     out = {
-        f"image to text, recall@1 among {m:,}": Measure(there, pairs.image.unique().cpu().numpy(), 1 / m),
-        f"text to image, recall@1 among {len(images):,}": Measure(back, clusters, 1 / len(images)),
+        f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
+        f"text to image, recall@1 among {m:,}": Measure(back, clusters, guess[1]),
     }
     if pairs.negatives is not None:
         with torch.no_grad():
             negatives = labclip.align_texts(pairs.negatives) if labclip else pairs.negatives
-        true = (images[pairs.image] * texts).sum(-1)
-        k = negatives.shape[1]
-        foil = torch.einsum("md,mkd->mk", images[pairs.image], negatives)
-        won = pairwise_outcomes(true.repeat_interleave(k), foil.flatten())
-        out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), 0.5)
-    return out
-
-
-def _hardest(pairs, labclip, images, own_image, n):
-    """(n,) similarity of each image with the closest hard negative of its captions; -inf where there is none."""
-    out = torch.full((n,), -torch.inf, device=images.device)
-    if pairs.negatives is None:
-        return out
-    for rows in torch.arange(len(pairs), device=images.device).split(65_536):
-        negatives = pairs.negatives[rows]
-        negatives = labclip.align_texts(negatives) if labclip else negatives
-        closest = torch.einsum("md,mkd->mk", images[pairs.image[rows]], negatives).amax(1)
-        out.scatter_reduce_(0, own_image[rows], closest, "amax")
+        image, k = images[pairs.image], negatives.shape[1]
+        true = (image * texts).sum(-1).repeat_interleave(k)[:, None]
+        foil = (image[:, None] * negatives).sum(-1).flatten()[:, None]
+        won, half = first_choice(true, foil, UNIT_ROWS), guessed_first_choice(1, 1)
+        out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), float(half))
     return out
 
 

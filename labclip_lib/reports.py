@@ -7,6 +7,7 @@ import torch
 from labclip_lib.binding_task import binding_task, examine, fit_task
 from labclip_lib.diagnosis import Measure, diagnose_embeddings, recall_outcomes, twin_errors
 from labclip_lib.embed import embed_images, embed_texts
+from labclip_lib.outcomes import similarities
 from labclip_lib.pairs import Pairs, examine_pairs
 from labclip_lib.probes import probe_attributes, weight_cosine
 from labclip_lib.protocols import bag_of_words_ceiling, chance, control_labels, pair_clusters, split_by_combination
@@ -61,7 +62,7 @@ def diagnose_tables(tables):
     for row, scene in enumerate(scenes):
         number.setdefault(_unordered(scene), (len(number), row))
     own = torch.tensor([number[_unordered(scene)][0] for scene in scenes])
-    similarity = images @ captions[[row for _, row in number.values()]].T
+    similarity = similarities(images, captions[[row for _, row in number.values()]])
     n, clusters = len(number), cluster.cpu().numpy()
     for k in (1, 5, 10):
         if k < n:
@@ -102,22 +103,20 @@ def train_on_tables(tables, seed=0, **how):
     """The same on embeddings that `shards.load_shards` read; a tenth of the images chooses, another tenth tests."""
     if tables.images is None or tables.captions is None:
         raise ValueError("LABCLIP needs images with captions; embed a .csv of pairs or WebDataset shards.")
-    negatives, keep, told = tables.negatives, slice(None), ""
-    if negatives is not None:
-        keep = (negatives != tables.captions[:, None]).any(-1).all(1)
+    keep, told = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device), ""
+    if tables.negative_ids is not None:
+        keep = (tables.negative_ids != tables.text_ids[:, None]).all(1)
         dropped = int((~keep).sum())
         told = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
-        negatives = negatives[keep]
-    image = torch.arange(len(tables.images), device=tables.images.device) if tables.image is None else tables.image
+    image = torch.arange(len(tables.images), device=keep.device) if tables.image is None else tables.image
     n = len(image[keep].unique())
     if n < 3:
         raise ValueError(f"LABCLIP needs 3 or more images with captions, to fit, to choose and to test, got {n}.")
-    pairs = Pairs(tables.images, tables.captions[keep], negatives, image[keep])
+    of_captions = (tables.captions, tables.negatives, image, tables.text_ids, tables.negative_ids)
+    pairs = Pairs(tables.images, *(None if table is None else table[keep] for table in of_captions))
     rest, test = hold_out(pairs, seed=seed + 1)
     train, validation = hold_out(rest, seed)
-    labclip = fit_labclip(
-        train.images, train.texts, train.negatives, image=train.image, validation=validation, seed=seed, **how
-    )
+    labclip = fit_labclip(**vars(train), validation=validation, seed=seed, **how)
     measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
     told += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
     return labclip, measures, f"{told} {_told(labclip)}"

@@ -2,9 +2,11 @@
 
     manifest.json               which model, which source, how many rows
     images-00000.safetensors    images (n, D)
-    captions-00000.safetensors  captions (n, D); of pairs also image (n,) and, if there are any, negatives (n, K, D)
+    captions-00000.safetensors  captions (n, D), text_ids (n,); of pairs also image (n,) and, if there are any,
+                                negatives (n, K, D) and negative_ids (n, K)
 
-A shard's metadata say what it was made from, and the SHA-256 of its tensors.
+Which texts are the same is kept as numbers (`feed.text_ids`), and never told from embeddings. A shard's
+metadata say what it was made from, and the SHA-256 of its tensors.
 """
 
 import contextlib
@@ -27,7 +29,8 @@ from labclip_lib.embed import write_atomically
 from labclip_lib.feed import Feed, memory_errors
 from labclip_lib.sources import open_source
 
-FORMAT = 1
+FORMAT = 2
+IDS = ("text_ids", "negative_ids")
 PRECISIONS = ("float32", "bfloat16")
 SETTINGS = ("precision", "shard_size")
 
@@ -38,6 +41,7 @@ class EmbeddedTables:
 
     images: (M, D). captions: (N, D). negatives: (N, K, D), of each caption. image: (N,) int64, the row in
     `images` of each caption's image; None too when row i goes with row i. manifest: the dict of manifest.json.
+    text_ids (N,), negative_ids (N, K): int64, equal where the texts are; equal texts have equal rows. None if unknown.
     """
 
     images: torch.Tensor | None
@@ -45,6 +49,8 @@ class EmbeddedTables:
     negatives: torch.Tensor | None
     image: torch.Tensor | None
     manifest: dict
+    text_ids: torch.Tensor | None = None
+    negative_ids: torch.Tensor | None = None
 
 
 def embed_source(
@@ -122,11 +128,32 @@ def load_shards(folder, backbone=None, device="cpu"):
                 raise ValueError(f"The shard {path} is damaged; `{command}` makes it anew.")
             shards.append(shard[0])
         for name in shards[0]:
-            found[name] = torch.cat([tensors[name] for tensors in shards]).to(device)
-    rows = {name: len(table) for name, table in found.items()}
+            found[name] = torch.cat([tensors[name] for tensors in shards])
+    rows = {name: len(table) for name, table in found.items() if name not in IDS}
     if rows != manifest["rows"]:
         raise ValueError(f"{folder} holds {rows} rows, its manifest says {manifest['rows']}; embed into a new folder.")
-    return EmbeddedTables(*map(found.get, ("images", "captions", "negatives", "image")), manifest)
+    _one_row_a_text(found)
+    tables = {name: table.to(device) for name, table in found.items()}
+    return EmbeddedTables(
+        *map(tables.get, ("images", "captions", "negatives", "image")), manifest, *map(tables.get, IDS)
+    )
+
+
+def _one_row_a_text(found):
+    """Give a text that was embedded in several shards the row that it has in the first."""
+    if "text_ids" not in found:
+        return
+    tables = [found[name].flatten(0, -2) for name in ("captions", "negatives") if name in found]  # views
+    ids = torch.cat([found[name].flatten() for name in IDS if name in found])
+    here, n = torch.arange(len(ids)), len(tables[0])
+    different, number = ids.unique(return_inverse=True)
+    first = torch.full((len(different),), len(ids)).scatter_reduce_(0, number, here, "amin")[number]
+    for table, start in zip(tables, (0, n), strict=False):
+        for source, begin in zip(tables, (0, n), strict=False):
+            rows = here[start : start + len(table)]
+            comes = first[rows]
+            rows = rows[(comes != rows) & (comes >= begin) & (comes < begin + len(source))]
+            table[rows - start] = source[first[rows] - begin]
 
 
 def _command(folder, manifest):
@@ -210,11 +237,13 @@ def _read(path, manifest):
         with safe_open(path, "pt") as file:
             note = json.loads(file.metadata()["shard"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tables = [table for name, table in tensors.items() if name != "image"]
+        tables = [table for name, table in tensors.items() if name != "image" and name not in IDS]
+        known = {IDS[of == "negatives"]: tensors[of].shape[:-1] for of in ("captions", "negatives") if of in tensors}
         sound = (
             note == _note(path, tensors, note["truncated"], manifest)
             and all(table.shape[-1] == manifest["dim"] and bool(torch.isfinite(table).all()) for table in tables)
             and len({len(table) for table in tensors.values()}) == 1
+            and known == {name: tensors[name].shape for name in IDS if name in tensors}
         )
     except (OSError, SafetensorError, ValueError, LookupError, TypeError):
         return None
@@ -250,6 +279,8 @@ def _count(paths, kept, manifest, here):
                     raise OSError(f"{path} was written and reads otherwise; check the disk and run the command again.")
                 time.sleep(0.2)
             for name, tensor in shard[0].items():
+                if name in IDS:
+                    continue
                 rows[name] = rows.get(name, 0) + len(tensor)
                 items += 0 if path in kept or name == "image" else tensor.shape[:-1].numel()
             truncated += shard[1]

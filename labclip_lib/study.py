@@ -11,6 +11,7 @@ from labclip_lib.alignment import LABCLIP
 from labclip_lib.benchmarks import aro, clevr, coco, cola, pug, sugarcrepe, valse
 from labclip_lib.benchmarks.evaluate import embed_records, evaluate
 from labclip_lib.benchmarks.records import Record
+from labclip_lib.feed import text_ids
 from labclip_lib.pairs import Pairs
 from labclip_lib.progress import track
 from labclip_lib.protocols import split_by_combination
@@ -71,7 +72,9 @@ class Study:
         scenes, tables = self.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
         swappable = scenes.swappable()
-        parts = (Pairs(*(tables.unit(n)[rows & swappable] for n in ("images", "captions", "swapped")))
+        of_rows = [tables.unit(name) for name in ("images", "captions", "swapped")]
+        of_rows += [None, text_ids(scenes.captions()), text_ids(scenes.swapped())]
+        parts = (Pairs(*(table if table is None else table[rows & swappable] for table in of_rows))
                  for rows in (split.train, split.validation))  # fmt: skip
         return self._fit(name, method, *parts)
 
@@ -86,7 +89,8 @@ class Study:
             said = [(images.row[r.image], texts.row[c], texts.row[n])
                     for r in records for c, n in zip(r.captions, r.negatives, strict=True)]  # fmt: skip
             image, caption, negative = torch.tensor(said).T
-            self._kept["COCO"] = Pairs(images.table, texts.table[caption], texts.table[negative], image)
+            embedded = images.table, texts.table[caption], texts.table[negative]
+            self._kept["COCO"] = Pairs(*embedded, image, caption, negative)
         return self._kept["COCO"]
 
     def methods(self):
@@ -105,8 +109,9 @@ class Study:
         recipe = RECIPE[name] if authors else "default"
         digest = hashlib.sha256(repr((name, mode, recipe, labclip_lib.__version__, self.backbone.fingerprint)).encode())
         for part in (pairs, validation) if validation else (pairs,):
-            for table in (part.images, part.texts, part.negatives, part.image):
-                digest.update(f"{tuple(table.shape)}".encode() + table.cpu().numpy().tobytes())
+            for table in vars(part).values():
+                said = b"none" if table is None else table.cpu().numpy().tobytes()
+                digest.update(f"{None if table is None else tuple(table.shape)}".encode() + said)
         path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"
         if not path.is_file():
             device = self.backbone.device
@@ -115,8 +120,8 @@ class Study:
             small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
             checkpoint = path.with_suffix(".checkpoint")
             labclip = fit_labclip(
-                pairs.images, pairs.texts, pairs.negatives, image=pairs.image, mode=mode, recipe=recipe,
-                validation=validation, checkpoint=checkpoint, progress=self.progress, **small,
+                **vars(pairs), mode=mode, recipe=recipe, validation=validation, checkpoint=checkpoint,
+                progress=self.progress, **small,
             )  # fmt: skip
             labclip.save(path)
             checkpoint.unlink(missing_ok=True)

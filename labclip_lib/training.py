@@ -55,11 +55,13 @@ RECIPES = {
 
 def fit_labclip(
     images, texts, negatives=None, *, image=None, mode="HNB", recipe="default", validation=None, side="text",
-    rank=None, seed=0, chunk=None, precision="float32", checkpoint=None, progress=False, here=ALONE, **changes,
+    rank=None, seed=0, chunk=None, precision="float32", checkpoint=None, progress=False, here=ALONE, text_ids=None,
+    negative_ids=None, **changes,
 ):  # fmt: skip
     """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, one dict an epoch, and `.epoch`.
 
-    images, texts, negatives, image: as in `pairs.Pairs`; they stay on the device they are on, and so does the map.
+    images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`; they stay on the device they are on,
+        and so does the map.
     mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
     recipe: a name out of RECIPES or a Recipe; changes: fields of it to replace, such as epochs=10.
     validation: `Pairs` for choosing the epoch and the closed form's strength: each of their images must choose its
@@ -80,11 +82,13 @@ def fit_labclip(
     recipe = dataclasses.replace(_named(recipe), **changes)
     if recipe.start not in STARTS:
         raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
-    train = Pairs(images, texts, negatives if mode == "HNB" else None, image)
+    train = Pairs(images, texts, negatives, image, text_ids, negative_ids)
+    if mode == "SB":
+        train = train.without_negatives()
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
     if validation is not None and mode == "SB":
-        validation = dataclasses.replace(validation, negatives=None)
+        validation = validation.without_negatives()
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
     if recipe.epochs and not 2 <= recipe.batch_size <= len(train):
@@ -138,7 +142,7 @@ class _Fit:
             "precision": precision, "pairs": _digest(train), "validation": validation and _digest(validation),
         }  # fmt: skip
         self.generator = torch.Generator().manual_seed(seed)
-        self.rivals = None if validation is None else _some(train.texts, seed)
+        self.rivals = {} if validation is None else _some(train, seed)
         self.labclip = LABCLIP(train.texts.shape[1], side, rank).to(self.device)
         self.epoch, self.history, self.best, self.seconds = 0, [], None, 0.0
         self.optimizer = None
@@ -151,7 +155,7 @@ class _Fit:
             foils = "negatives" if self.mode == "HNB" else "random"
             side, rank = self.settings["side"], self.settings["rank"]
             start, scores = fit_closed_form(
-                self.train, self.validation, foils=foils, rivals=self.rivals, side=side, rank=rank, here=self.here
+                self.train, self.validation, foils=foils, side=side, rank=rank, here=self.here, **self.rivals
             )
             strength = max(scores, key=scores.get)
             weight = start.linear.weight.detach()
@@ -209,7 +213,7 @@ class _Fit:
         """Write down how it stands, and keep the map if it is the best so far, or the last where that is wanted."""
         if self.validation is not None:
             row["validation"] = mean_over_ranks(
-                choice_outcomes(self.validation, self.labclip, self.rivals, here=self.here), self.here
+                choice_outcomes(self.validation, self.labclip, here=self.here, **self.rivals), self.here
             )
         row |= {"logit_scale": float(self.labclip.logit_scale.detach()), "seconds": self.seconds}
         self.history.append(row)
@@ -279,10 +283,10 @@ def _read(path):
     return kept
 
 
-def _some(texts, seed, most=20_000):
-    """Up to so many different captions, drawn at random."""
-    order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(seed))[:most]
-    return texts[order.to(texts.device)].unique(dim=0)
+def _some(train, seed, most=20_000):
+    """Up to so many captions, drawn at random, as arguments of `choice_outcomes`."""
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:most].to(train.texts.device)
+    return {"rivals": train.texts[order], "rival_ids": None if train.text_ids is None else train.text_ids[order]}
 
 
 def _digest(pairs):

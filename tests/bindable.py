@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from labclip_lib.diagnosis import pairwise_outcomes
+from labclip_lib.feed import text_ids
 from labclip_lib.pairs import Pairs
 
 COLORS, SHAPES = 5, 4
@@ -45,7 +46,9 @@ def bound(part, times=2, noise=0.1, device="cpu"):
     seed = ("train", "validation", "test").index(part)
     images = images + noise * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
     turn = torch.linalg.qr(unit(9, images.shape[1], images.shape[1])).Q
-    return Pairs(*(normalize(rows @ turn, dim=-1) for rows in (images, texts, negatives))).to(device)
+    tables = (normalize(rows @ turn, dim=-1) for rows in (images, texts, negatives))
+    ids = (text_ids([str(sorted(scene)) for scene in said] * times) for said in (scenes, twins))
+    return Pairs(*tables, None, *ids).to(device)
 
 
 @torch.no_grad()
@@ -69,4 +72,4 @@ def small(seed=0, images=30, captions=41, negatives=1, dim=8):
 
 def tables(pairs):
     """A Pairs as the arguments of `fit_labclip`."""
-    return {"images": pairs.images, "texts": pairs.texts, "negatives": pairs.negatives, "image": pairs.image}
+    return dict(vars(pairs))

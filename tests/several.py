@@ -82,7 +82,8 @@ def maps(here=ALONE):
 
 
 def choices(here=ALONE):
-    return choice_outcomes(bound("test"), LABCLIP(bound("test").texts.shape[1]), bound("train").texts, 7, here)
+    pairs, train = bound("test"), bound("train")
+    return choice_outcomes(pairs, LABCLIP(pairs.texts.shape[1]), train.texts, 7, here, rival_ids=train.text_ids)
 
 
 def fit(name, here=ALONE, **how):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from bindable import unit
 from PIL import Image
 
 from labclip_lib.alignment import LABCLIP
@@ -55,17 +56,21 @@ def by_hand(backbone, pictures, texts):
 def known(monkeypatch):
     """Ask about records whose images and texts have these embeddings: {name of a picture or text: vector}."""
 
-    def ask(records, vectors):
+    def ask(records, vectors, labclip=None, chance=False):
         things = [{k: v for k, v in vectors.items() if isinstance(k, kind)} for kind in (Picture, str)]
         tables = [room._Table(part, torch.tensor(list(part.values()))) for part in things]
         monkeypatch.setattr(room, "embed_records", lambda *args, **how: (*tables, 0))
-        found = evaluate(type("Backbone", (), {"name": "known", "device": "cpu"}), records)
-        return {question: answers.outcomes.tolist() for question, answers in found.answers.items()}
+        found = evaluate(type("Backbone", (), {"name": "known", "device": "cpu"}), records, labclip)
+        outcomes, guessed = (
+            {question: getattr(answers, what).tolist() for question, answers in found.answers.items()}
+            for what in ("outcomes", "chance")
+        )
+        return (outcomes, guessed) if chance else outcomes
 
     return ask
 
 
-A, B = Picture("a.jpg"), Picture("b.jpg")
+A, B, C = Picture("a.jpg"), Picture("b.jpg"), Picture("c.jpg")
 
 
 class TestChoices:
@@ -285,3 +290,50 @@ def test_the_golden_softmax_comes_from_the_same_code(real_data):
     real = load_real_clip()
     logits = 100 * cosines(real.golden_image, real.golden_text, torch.tensor([[0, 1, 2]]))
     assert [round(float(share), 4) for share in logits.softmax(1)[0]] == [0.9928, 0.0042, 0.0030]
+
+
+# What cannot be told apart
+
+
+@pytest.mark.parametrize(
+    ("captions", "negatives", "question", "chance"),
+    [(1, 4, CHOICE, 1 / 5), (2, 1, CHOICE, 1 / 3), (2, 1, PARAPHRASE, 1 / 3), (1, 1, CHOICE, 1 / 2)],
+)
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_text_tower_that_is_blind_to_order_gets_chance(known, captions, negatives, question, chance, mapped):
+    """On many records, as on COCO-Order and SugarCrepe++."""
+    rows, vectors, records = unit(0, 1000, 512).tolist(), {}, []
+    for n in range(500):
+        picture, said = Picture(f"{n}.png"), tuple(f"{n}, order {i}" for i in range(captions + negatives))
+        vectors |= {picture: rows[n]} | dict.fromkeys(said, rows[500 + n])
+        records.append(Record(str(n), picture, said[:captions], said[captions:]))
+    labclip = LABCLIP(512)
+    labclip.set_matrix(unit(3, 512, 512))
+    found = known(records, vectors, labclip if mapped else None)
+    assert np.mean(found[question]) == pytest.approx(chance)
+
+
+def test_captions_that_a_text_tower_cannot_tell_apart_are_found_by_luck(known):
+    rows, texts = unit(0, 24, 512).tolist(), [f"text {i}" for i in range(24)]
+    pictures = [Picture(f"{i}.png") for i in range(24)]
+    records = [Record(str(i), p, (t,)) for i, (p, t) in enumerate(zip(pictures, texts, strict=True))]
+    found = known(records, dict(zip(pictures, rows, strict=True)) | dict.fromkeys(texts, rows[0]))
+    for k in (1, 5, 10):
+        assert found[f"image to text, recall@{k}"] == pytest.approx([k / 24] * 24)
+
+
+def test_a_caption_said_of_two_pictures_is_one_caption(known):
+    """By its words: another text of the same embedding is another."""
+    vectors = {A: (1.0, 0.0), B: (0.0, 1.0), "said of both": (0.6, 0.8), "only of A": (1.0, 0.0), "C": (0.6, 0.8)}
+    records = [Record("0", A, ("said of both", "only of A")), Record("1", B, ("said of both",)), Record("2", C, ("C",))]
+    found = known(records, vectors | {C: (-1.0, 0.0)})
+    assert found["image to text, recall@1"] == [1, 0.5, 0.5]
+    assert found["text to image, recall@1"] == [1, 1, 1, 0]
+
+
+def test_a_text_that_is_there_twice_counts_once(known):
+    """Twice among the negatives; and by a mistake of the data among the right ones and the wrong."""
+    vectors = {A: (1.0, 0.0), **dict.fromkeys(("true", "false", "other"), (0.0, 1.0))}
+    assert known([Record("0", A, ("true",), ("false", "false", "other"))], vectors)[CHOICE] == pytest.approx([1 / 3])
+    found, chance = known([Record("0", A, ("true", "other"), ("other",))], vectors | {"true": (1.0, 0.0)}, chance=True)
+    assert found[CHOICE] == [0.5] and chance[CHOICE] == [0.25]

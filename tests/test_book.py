@@ -27,7 +27,7 @@ ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
     "text_files", "csv_tables", "pictures", "listing",
     "pretrained", "backbones", "distributed", "losses", "pinned", "data", "hard_negatives", "embed", "sources", "feed",
-    "shards", "pretrain", "protocols", "probes", "diagnosis", "identifiability", "coverage", "tables", "alignment",
+    "shards", "pretrain", "protocols", "probes", "outcomes", "diagnosis", "identifiability", "coverage", "tables", "alignment",
     "pairs", "closed_form", "training", "binding_task", "reports", "acceptance",
     "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",

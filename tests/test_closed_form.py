@@ -135,7 +135,7 @@ def test_the_strength_is_the_best_on_validation_and_the_weaker_of_equals(monkeyp
     by_strength = {0: 0.1, 5: 0.7, 10: 0.7, 20: 0.2, math.inf: 0.6}
     asked = []
 
-    def outcomes(pairs, labclip, rivals, here):
+    def outcomes(pairs, labclip, rivals, **how):
         asked.append(labclip.linear.weight.detach().clone())
         return torch.tensor([by_strength[sorted(by_strength)[len(asked) - 1]]], dtype=torch.float64)
 

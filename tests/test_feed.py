@@ -9,7 +9,7 @@ from embeddable import Ruled, captions, pairs, pictures, png, samples, tar
 from PIL import Image
 
 from labclip_lib.backbones import load_backbone
-from labclip_lib.feed import Feed, Pictures, memory_errors
+from labclip_lib.feed import Feed, Pictures, memory_errors, text_ids
 from labclip_lib.sources import open_source
 
 
@@ -41,6 +41,28 @@ def test_captions_and_negatives_are_those_of_the_backbone(tiny, tmp_path):
     assert table["negatives"].shape == (7, 2, 16) and table["image"].dtype == torch.int64
     for row in range(7):
         assert torch.allclose(table["negatives"][row], tiny.encode_texts(wrong[row]).cpu(), atol=1e-6)
+
+
+def test_each_different_text_of_a_shard_is_embedded_once(tmp_path):
+    """Whether it is a caption or a negative; a mistake in it is named where it stands first."""
+    (tmp_path / "0.png").write_bytes(png(0))
+    rows = ["a,b,c", "a,c,d", "b,a,a", "e,a,b"]
+    (tmp_path / "p.csv").write_text("\n".join(["image,caption,negative1,negative2", *(f"0.png,{row}" for row in rows)]))
+    ruled = Ruled()
+    ((_, tensors, _),) = feed(ruled, tmp_path / "p.csv", 9, batch_size=3).captions([0])
+    assert ruled.calls == [3, 2]
+    said = [row.split(",") for row in rows]
+    assert torch.equal(tensors["text_ids"], text_ids([caption for caption, *_ in said]))
+    assert torch.equal(tensors["negative_ids"], torch.stack([text_ids(wrong) for _, *wrong in said]))
+
+
+def test_numbers_of_texts_are_those_of_the_texts():
+    texts = ["a cat", "a dog", "a cat", "a cat ", "A cat", "", "é"]
+    ids = text_ids(texts)
+    assert ids.dtype == torch.int64 and int(ids.min()) >= 0
+    assert [ids.tolist().index(number) for number in ids.tolist()] == [0, 1, 0, 3, 4, 5, 6]
+    assert torch.equal(text_ids(texts[::-1]), ids.flip(0)) and text_ids(["a cat"]).tolist() == [2950477471038028993]
+    assert len(text_ids([])) == 0
 
 
 def test_batches_never_reach_into_another_shard(tmp_path):

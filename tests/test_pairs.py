@@ -86,12 +86,32 @@ def test_integers_are_no_embeddings(name, raises_saying):
 
 
 def test_negatives_that_are_their_own_captions(raises_saying):
-    texts, negatives = unit(1, 5, 4), unit(2, 5, 3, 4)
-    negatives[2, 1], negatives[4, 0], negatives[4, 2] = texts[2], texts[4], texts[4]
+    """As texts; one that merely has the caption's embedding is a negative like any other."""
+    texts, negatives, ids = unit(1, 5, 4), unit(2, 5, 3, 4), torch.arange(20)
+    other = ids[5:].view(5, 3).clone()
+    other[2, 1], other[4, 0], other[4, 2] = 2, 4, 4
     with raises_saying(ValueError, "2 of 5 captions", "first caption 2"):
-        Pairs(unit(0, 5, 4), texts, negatives)
-    negatives[2, 1], negatives[4, 0], negatives[4, 2] = texts[3], texts[3], texts[3]
-    assert len(Pairs(unit(0, 5, 4), texts, negatives)) == 5  # another's caption may be one
+        Pairs(unit(0, 5, 4), texts, negatives, None, ids[:5], other)
+    other[2, 1], other[4, 0], other[4, 2] = 3, 3, 3
+    assert len(Pairs(unit(0, 5, 4), texts, negatives, None, ids[:5], other)) == 5  # another's caption may be one
+    assert (
+        len(Pairs(unit(0, 5, 4), texts, texts))
+        == len(Pairs(unit(0, 5, 4), texts, texts, None, ids[:5], other[:, 0]))
+        == 5
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "seen"),
+    [
+        ({"text_ids": torch.arange(4)}, "text_ids (4,)"),
+        ({"text_ids": torch.arange(5.0)}, "text_ids of torch.float32"),
+        ({"negative_ids": torch.arange(5)}, "negative_ids (5, 1)"),
+    ],
+)
+def test_ids_that_do_not_fit(ids, seen, raises_saying):
+    with raises_saying(ValueError, "text_ids (M,)", seen):
+        Pairs(unit(0, 5, 4), unit(1, 5, 4), unit(2, 5, 2, 4), **ids)
 
 
 def rows():
@@ -122,27 +142,32 @@ def test_without_negatives_there_are_none_among_some():
 # Does each image choose its caption?
 
 
-def slowly(pairs, labclip=None, rivals=()):
-    """The same, one image and one caption at a time, in float64."""
-    images, texts = pairs.images, pairs.texts
+def slowly(pairs, labclip=None, rivals=(), rival_ids=None):
+    """The same, one image and one text at a time, in float64."""
     align = {"images": lambda rows: rows, "texts": lambda rows: rows}
     if labclip:
         align = {"images": labclip.align_images, "texts": labclip.align_texts}
-    images = align["images"](images).detach().double()
+    images = align["images"](pairs.images).detach().double()
 
     def similarity(i, text):
         return round(float(images[i] @ align["texts"](text[None])[0].detach().double()), 6)
 
+    def named(kind, table, ids):
+        return [(kind, row) if ids is None else int(ids[row]) for row in range(len(table))]
+
+    said = dict(zip(named("rival", rivals, rival_ids), rivals, strict=True))
+    mine = named("caption", pairs.texts, pairs.text_ids)
+    said |= dict(zip(mine, pairs.texts, strict=True))
+    foils = [] if pairs.negatives is None else pairs.negatives.flatten(0, 1)
+    wrong = named("negative", foils, None if pairs.negative_ids is None else pairs.negative_ids.flatten())
     out = []
     for i in sorted(set(pairs.image.tolist())):
-        own = [row for row in range(len(texts)) if pairs.image[row] == i]
-        said = [texts[row] for row in own]
-        best = max(similarity(i, text) for text in said)
-        others = [text for text in [*texts, *rivals] if not any(torch.equal(text, mine) for mine in said)]
-        if pairs.negatives is not None:
-            others += [negative for row in own for negative in pairs.negatives[row]]
-        rival = max((similarity(i, text) for text in others), default=-9)
-        out.append(1.0 if best > rival else 0.5 if best == rival else 0.0)
+        own = {mine[row] for row in range(len(mine)) if pairs.image[row] == i}
+        heard = {wrong[j]: foil for j, foil in enumerate(foils) if pairs.image[j * len(mine) // len(foils)] == i}
+        value = {name: similarity(i, text) for name, text in (heard | said).items()}
+        best = max(value[name] for name in own)
+        level = [name for name in value if value[name] == best]
+        out.append(0.0 if max(value.values()) > best else len(own & set(level)) / len(level))
     return out
 
 
@@ -151,26 +176,67 @@ def corners(seed, *shape):
     return torch.randint(0, 2, (*shape, 4), generator=torch.Generator().manual_seed(seed)).float() - 0.5
 
 
-def tied(seed, negatives=True):
-    texts = corners(seed, 12)
-    foils = corners(seed + 50, 12, 2)
-    foils = torch.where((foils == texts[:, None]).all(-1, keepdim=True), -foils, foils)
-    return Pairs(corners(seed + 100, 6), texts, foils if negatives else None, torch.arange(12) % 5)
+def tied(seed, negatives=True, known=True):
+    """Many texts have one embedding; where their ids are known, some are there twice, negatives and captions alike."""
+    ids = torch.randint(0, 20, (36,), generator=torch.Generator().manual_seed(seed + 200))
+    ids[12:][ids[12:] == ids[:12].repeat_interleave(2)] = 20  # a caption is not its own negative
+    rows = corners(seed, 21)[ids]
+    texts, foils = rows[:12], rows[12:].view(12, 2, 4)
+    numbers = [ids[:12], ids[12:].view(12, 2)] if known else [None, None]
+    pairs = Pairs(corners(seed + 100, 6), texts, foils, torch.arange(12) % 5, *numbers)
+    return pairs if negatives else pairs.without_negatives()
 
 
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("negatives", [True, False])
 @pytest.mark.parametrize("seed", range(6))
-def test_choices_with_many_ties_and_duplicates_are_those_of_a_slow_loop(seed, negatives, device):
-    pairs, rivals = tied(seed, negatives), corners(seed + 150, 3)
-    for others in (None, rivals, pairs.texts):
-        moved = None if others is None else others.to(device)
-        ours = choice_outcomes(pairs.to(device), rivals=moved, chunk=2)
+def test_choices_with_many_ties_and_duplicates_are_those_of_a_slow_loop(seed, negatives, known, device):
+    pairs = tied(seed, negatives, known)
+    others = (None, None), (corners(seed + 150, 3), None), (pairs.texts, pairs.text_ids)
+    for rivals, ids in others:
+        how = (
+            {}
+            if rivals is None
+            else {"rivals": rivals.to(device), "rival_ids": None if ids is None else ids.to(device)}
+        )
+        ours = choice_outcomes(pairs.to(device), chunk=2, **how)
         assert ours.dtype == torch.float64 and ours.device.type == "cpu"
-        assert ours.tolist() == slowly(pairs, rivals=[] if others is None else others)
+        assert ours.tolist() == pytest.approx(slowly(pairs, None, [] if rivals is None else rivals, ids))
 
 
 def test_there_are_wins_ties_and_losses_among_them():
-    assert {value for seed in range(6) for value in choice_outcomes(tied(seed)).tolist()} == {0, 0.5, 1}
+    assert {0, 0.5, 1} <= {round(value, 3) for seed in range(30) for value in choice_outcomes(tied(seed)).tolist()}
+
+
+def test_captions_that_a_tower_cannot_tell_apart_are_found_by_luck():
+    """One embedding for all six captions of a test: chance, and not all right."""
+    images, one = unit(0, 6, 8), unit(1, 1, 8).expand(6, 8)
+    for ids in (None, torch.arange(6)):
+        found = examine_pairs(Pairs(images, one, text_ids=ids))
+        for name in ("image to text, recall@1 among 6", "text to image, recall@1 among 6"):
+            assert found[name].chance == pytest.approx(1 / 6)
+        assert found["image to text, recall@1 among 6"].values == pytest.approx([1 / 6] * 6)
+
+
+def test_negatives_that_a_tower_cannot_tell_from_their_captions_tie():
+    """150 of 200, so that no more than .625 can be had."""
+    texts = unit(1, 200, 8)
+    negatives = torch.cat([texts[:150], -texts[150:]])
+    found = examine_pairs(Pairs(texts, texts, negatives))
+    assert found["caption against its hard negative"].values.mean() == 0.625
+    assert choice_outcomes(Pairs(texts, texts, negatives)).mean() == 0.625
+
+
+def test_one_text_in_rows_that_differ_in_the_last_bits():
+    """300 pairs with 21 different captions: as many to choose from."""
+    kinds, which = unit(1, 21, 64), torch.arange(300) % 21
+    texts = normalize(kinds[which] + 1e-7 * unit(2, 300, 64), dim=-1)
+    found = examine_pairs(Pairs(kinds[which], texts, text_ids=which))
+    assert list(found) == ["image to text, recall@1 among 21", "text to image, recall@1 among 300"]
+    for measure, chance in zip(
+        found.values(), (1 / 21, np.mean([(which == k).sum() / 300 for k in which])), strict=True
+    ):
+        assert measure.values == pytest.approx(1) and measure.chance == pytest.approx(chance)
 
 
 @pytest.mark.parametrize("side", ["text", "image"])
@@ -202,11 +268,15 @@ def test_a_map_that_merges_the_twins_leaves_one_half():
 
 
 def test_a_caption_that_two_images_share_is_no_rival():
-    images = torch.eye(3)
+    images, ids = torch.eye(3), torch.tensor([7, 7, 9])
     texts = torch.stack([images[0], images[0], images[2]])
-    assert choice_outcomes(Pairs(images, texts)).tolist() == [1, 0.5, 1]  # to the second image all are alike
-    assert choice_outcomes(Pairs(images, texts), rivals=images[:1]).tolist() == [1, 0.5, 1]
-    assert choice_outcomes(Pairs(images, texts), rivals=images[1:2]).tolist() == [1, 0, 1]
+    pairs = Pairs(images, texts, text_ids=ids)
+    assert choice_outcomes(pairs).tolist() == [1, 0.5, 1]  # to the second image all are alike
+    assert choice_outcomes(pairs, rivals=images[:1], rival_ids=ids[:1]).tolist() == [1, 0.5, 1]
+    assert choice_outcomes(pairs, rivals=images[1:2], rival_ids=ids[1:2] + 1).tolist() == [1, 0, 1]
+    # Two texts of one embedding are two texts; and so are rows of which nobody says more.
+    assert choice_outcomes(Pairs(images, texts)).tolist() == pytest.approx([0.5, 1 / 3, 1])
+    assert choice_outcomes(pairs, rivals=images[:1]).tolist() == pytest.approx([0.5, 1 / 3, 1])
 
 
 def test_one_caption_of_several_is_enough_but_no_negative_of_any_may_be_closer():
@@ -256,7 +326,8 @@ def test_the_examination_of_pairs(negatives, device):
     assert foils.values.tolist() == won.double().flatten().tolist()
     assert there.clusters.tolist() == list(range(30)) and back.clusters.tolist() == pairs.image.tolist()
     assert np.array_equal(foils.clusters, np.repeat(pairs.image.numpy(), negatives))
-    assert [there.chance, back.chance, foils.chance] == [1 / 41, 1 / 30, 0.5]
+    several = np.bincount(pairs.image.numpy())  # captions of an image
+    assert [there.chance, back.chance, foils.chance] == pytest.approx([several.mean() / 41, 1 / 30, 0.5])
 
 
 def test_the_examination_of_clip_itself():

@@ -240,9 +240,11 @@ def embedded(images=40, captions=70, negatives=2, dim=16, seed=0, image=True):
     if not image:
         captions = images
         foils = foils[:images]
+    ids = torch.arange(captions * (1 + negatives))
     return EmbeddedTables(
-        unit(seed, images, dim), unit(seed + 1, captions, dim), foils, rows if image else None, {"rows": {}}
-    )
+        unit(seed, images, dim), unit(seed + 1, captions, dim), foils, rows if image else None, {"rows": {}},
+        ids[:captions], ids[captions:].view(captions, negatives) if negatives else None,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -252,10 +254,11 @@ def parts(monkeypatch):
     def run(tables, **how):
         seen, fit, examine = {}, reports.fit_labclip, reports.examine_pairs
 
-        def fitted(images, texts, negatives, *, image, validation, **more):
-            seen["train"] = reports.Pairs(images, texts, negatives, image)
+        def fitted(validation, **more):
+            fields = [field.name for field in dataclasses.fields(reports.Pairs)]
+            seen["train"] = reports.Pairs(*(more[name] for name in fields))
             seen["validation"] = validation
-            return fit(images, texts, negatives, image=image, validation=validation, **more)
+            return fit(validation=validation, **more)
 
         def examined(pairs, labclip=None):
             assert seen.setdefault("test", pairs) is pairs
@@ -312,7 +315,8 @@ def test_another_seed_makes_other_parts(parts):
 def test_a_labclip_of_tables_binds():
     """Taught on hand-made pairs that a cosine is blind to, of which it must find the combinations anew."""
     pairs = bound("train", times=4)
-    tables = EmbeddedTables(pairs.images, pairs.texts, pairs.negatives, pairs.image, {})
+    ids = pairs.text_ids, pairs.negative_ids
+    tables = EmbeddedTables(pairs.images, pairs.texts, pairs.negatives, pairs.image, {}, *ids)
     labclip, measures, _ = train_on_tables(tables, batch_size=64)
     name = "caption against its hard negative"
     assert list(measures) == ["CLIP", "LABCLIP"] and list(measures["CLIP"]) == list(measures["LABCLIP"])
@@ -321,10 +325,12 @@ def test_a_labclip_of_tables_binds():
 
 
 def test_captions_that_have_themselves_as_negatives_are_left_out(parts):
+    """By their words, and not by their embeddings."""
     tables = embedded()
-    tables.negatives[[3, 8, 60], [0, 1, 0]] = tables.captions[[3, 8, 60]]
-    tables.negatives[3, 1] = tables.captions[3]
-    tables.negatives[20, 0] = tables.captions[21]  # another's caption may be one
+    tables.negative_ids[[3, 8, 60], [0, 1, 0]] = tables.text_ids[[3, 8, 60]]
+    tables.negative_ids[3, 1] = tables.text_ids[3]
+    tables.negative_ids[20, 0] = tables.text_ids[21]  # another's caption may be one
+    tables.negatives[[5, 40], [0, 1]] = tables.captions[[5, 40]]  # the tower cannot tell these
     seen, _, _, told = parts(tables)
     assert told.startswith("3 captions that have themselves among their negatives were left out. ")
     kept = sorted(row for pairs in seen.values() for row in rows_of(tables.captions, pairs.texts).tolist())
@@ -359,7 +365,9 @@ def test_too_few_images_to_split(images, raises_saying):
 def test_nothing_left_of_the_captions(raises_saying):
     tables = embedded()
     with raises_saying(ValueError, "3 or more images", "got 0"):
-        train_on_tables(dataclasses.replace(tables, negatives=tables.captions[:, None]))
+        train_on_tables(
+            dataclasses.replace(tables, negatives=tables.captions[:, None], negative_ids=tables.text_ids[:, None])
+        )
 
 
 @pytest.mark.parametrize("recipe", ["default", "paper"])
@@ -371,8 +379,8 @@ def test_the_epoch_that_is_told_is_the_one_that_is_kept(parts, recipe):
     assert liked.index(max(liked)) < 6
     kept = 6 if recipe == "paper" else liked.index(max(liked))
     assert told.endswith(f", kept after epoch {kept}.")
-    rivals = seen["train"].texts.unique(dim=0)
-    assert float(choice_outcomes(seen["validation"], labclip, rivals).mean()) == liked[kept]
+    rivals = {"rivals": seen["train"].texts, "rival_ids": seen["train"].text_ids}
+    assert float(choice_outcomes(seen["validation"], labclip, **rivals).mean()) == liked[kept]
 
 
 def test_tables_to_train_on_may_be_on_the_device(device):

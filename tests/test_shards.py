@@ -16,9 +16,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from labclip_lib import shards, sources
+from labclip_lib.feed import text_ids
 from labclip_lib.shards import embed_source, load_shards
 
-TABLES = ("images", "captions", "negatives", "image")
+TABLES = ("images", "captions", "negatives", "image", "text_ids", "negative_ids")
 # A process that embeds, and stops for ever in the middle of writing the shard of this name.
 CHILD = """
 import sys, time
@@ -112,6 +113,42 @@ def test_file_of_pairs(tiny, tmp_path, negatives):
         assert tables.negatives is None
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 256])
+@pytest.mark.parametrize("shard_size", [40, 8192])
+def test_equal_captions_get_equal_rows_whatever_the_batches(tiny, tmp_path, batch_size, shard_size):
+    """300 pairs with 21 different captions, and 35 rows whose negative is their caption."""
+    said = [captions(21)[i * i % 21] for i in range(300)]
+    wrong = [text if i % 9 == 0 else captions(21)[(i + 3) % 21] for i, text in enumerate(said)]
+    (tmp_path / "0.png").write_bytes(png(0))
+    lines = [f"0.png,{text},{other}" for text, other in zip(said, wrong, strict=True)]
+    (tmp_path / "p.csv").write_text("\n".join(["image,caption,negative", *lines]))
+    options = {"batch_size": batch_size, "shard_size": shard_size}
+    tables = load_shards(embed(tiny, tmp_path / "p.csv", tmp_path / "out", **options))
+    texts = [*said, *wrong]
+    rows = torch.cat([tables.captions, tables.negatives[:, 0]])
+    ids = torch.cat([tables.text_ids, tables.negative_ids[:, 0]]).tolist()
+    assert len(rows.unique(dim=0)) == len(set(texts)) == len(set(ids)) == len(set(zip(ids, texts, strict=True)))
+    assert torch.equal(torch.tensor(ids), text_ids(texts))
+    for text in set(texts):
+        assert len(rows[[i for i, other in enumerate(texts) if other == text]].unique(dim=0)) == 1
+
+
+@pytest.mark.parametrize("name", ["text_ids", "negative_ids"])
+def test_shards_that_do_not_say_which_texts_are_the_same_are_refused(tiny, tmp_path, name, raises_saying):
+    path, *_ = pairs(tmp_path, 3)
+    out = embed(tiny, path, tmp_path / "out")
+    shard = out / "captions-00000.safetensors"
+    tensors, manifest = load_file(shard), load_shards(out).manifest
+    shards._write(shard, {key: table for key, table in tensors.items() if key != name}, 0, manifest)
+    with raises_saying(ValueError, f"The shard {shard} is damaged"):
+        load_shards(out)
+    shards._write(
+        shard, tensors | {name: tensors[name].flatten()[:1]}, 0, json.loads((out / "manifest.json").read_text())
+    )
+    with raises_saying(ValueError, f"The shard {shard} is damaged"):
+        load_shards(out)
+
+
 def test_tars(tiny, tmp_path):
     for i in range(3):
         tar(tmp_path / f"{i}.tar", samples(3 * i, 3))
@@ -136,7 +173,7 @@ def test_manifest_says_what_was_made_from_what(tmp_path):
     manifest = load_shards(tmp_path / "out").manifest
     assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["model"] == "ruled" and manifest["fingerprint"] == "f" * 64 and manifest["dim"] == 4
-    assert manifest["precision"] == "bfloat16" and manifest["shard_size"] == 2 and manifest["format"] == 1
+    assert manifest["precision"] == "bfloat16" and manifest["shard_size"] == 2 and manifest["format"] == 2
     assert manifest["source"]["kind"] == "pairs" and len(manifest["source"]["sha256"]) == 64
     assert manifest["rows"] == {"images": 4, "captions": 7, "negatives": 7, "image": 7}
     texts = captions(21)
@@ -482,8 +519,8 @@ def test_shards_of_another_model_are_not_kept_without_their_manifest(folder):
 def test_manifest_of_another_time(folder, raises_saying):
     embed(Ruled(), *folder)
     path = folder[1] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
-    with raises_saying(ValueError, str(path), "format 2, not 1"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    with raises_saying(ValueError, str(path), "format 1, not 2"):
         load_shards(folder[1])
 
 

@@ -7,9 +7,17 @@ import tempfile
 
 import numpy as np
 import torch
-from scipy.special import comb
 
 from labclip_lib.benchmarks.results import Answers, Results
+from labclip_lib.outcomes import (
+    UNIT_ROWS,
+    columns_of,
+    first_choice,
+    guessed_first_choice,
+    guessed_recall,
+    recall,
+    similarities,
+)
 from labclip_lib.shards import embed_source, load_shards
 from labclip_lib.sources import Listed, Texts, contents
 
@@ -80,42 +88,39 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
 
 
 class _Rows:
-    """The records' rows in the tables: image, other (N,), captions (N, C), negatives (N, K); -1 where there is none."""
+    """The records' rows in the tables: image, other (N,), captions (N, C), negatives (N, K); -1 where there is none.
+
+    A text that a record holds twice stands there once.
+    """
 
     def __init__(self, records, images, texts):
         self.records = records
         self.image = torch.tensor([images.row[record.image] for record in records])
         self.other = torch.tensor([images.row.get(record.other_image, -1) for record in records])
-        self.captions = _padded([[texts.row[text] for text in record.captions] for record in records])
-        self.negatives = _padded([[texts.row[text] for text in record.negatives] for record in records])
+        self.captions = _padded([[texts.row[text] for text in dict.fromkeys(record.captions)] for record in records])
+        self.negatives = _padded([[texts.row[text] for text in dict.fromkeys(record.negatives)] for record in records])
+
+    def guessed(self):
+        """Numbers (N,) of each record's captions, of its negatives, and of texts that it counts among both."""
+        both = [len(set(record.captions) & set(record.negatives)) for record in self.records]
+        return (*((where >= 0).sum(1).numpy() for where in (self.captions, self.negatives)), np.array(both))
 
     def same_words(self):
         """(N, K): 1 where a negative holds the same words as a caption, else 0; -inf where there is none."""
         out = torch.full(self.negatives.shape, -torch.inf)
         for row, record in zip(out, self.records, strict=True):
-            bags = [bag(caption) for caption in record.captions]
-            row[: len(record.negatives)] = torch.tensor([float(bag(text) in bags) for text in record.negatives])
+            bags, negatives = [bag(caption) for caption in record.captions], dict.fromkeys(record.negatives)
+            row[: len(negatives)] = torch.tensor([float(bag(text) in bags) for text in negatives])
         return out
 
     def labels(self):
         return (np.array([str(getattr(r, name)) for r in self.records]) for name in ("key", "group", "cluster"))
 
 
-def first_choice(right, wrong):
-    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64; ties by the luck of the draw.
-
-    Of what is not there: inf among the right, -inf among the wrong.
-    """
-    lowest, highest = right.amin(1, keepdim=True), wrong.amax(1, keepdim=True)
-    level = torch.maximum(lowest, highest)
-    a, b = (right == lowest).sum(1).cpu().numpy(), (wrong == level).sum(1).cpu().numpy()
-    won, tied = ((lowest > highest)[:, 0].cpu().numpy(), (lowest == highest)[:, 0].cpu().numpy())
-    return np.where(won, 1.0, np.where(tied, 1 / comb(a + b, a), 0.0))
-
-
 def cosines(anchor, texts, where, absent=-torch.inf):
     """(N, C) cosines of each anchor (N, D) with its texts: rows `where` (N, C) of a table, `absent` where it is -1."""
-    out = torch.einsum("bd,bcd->bc", anchor, texts[where.clamp(min=0)])
+    rows = zip(anchor.split(1024), where.clamp(min=0).split(1024), strict=True)
+    out = torch.cat([(one[:, None] * texts[among]).sum(-1) for one, among in rows])
     return out.masked_fill((where < 0).to(out.device), absent)
 
 
@@ -128,16 +133,18 @@ def _choices(rows, images, texts):
     anchor = images[rows.image]
     captions = cosines(anchor, texts, rows.captions, torch.inf)
     negatives = cosines(anchor, texts, rows.negatives)
-    n, k = ((where >= 0).sum(1).numpy() for where in (rows.captions, rows.negatives))
+    n, k, both = rows.guessed()
     sure = torch.where(rows.captions >= 0, 1.0, torch.inf)
     bag_of_words = first_choice(sure, rows.same_words())
-    out = {CHOICE: Answers(*rows.labels(), first_choice(captions, negatives), 1 / comb(n + k, n), bag_of_words)}
+    guess = guessed_first_choice(n, k, both)
+    out = {CHOICE: Answers(*rows.labels(), first_choice(captions, negatives, UNIT_ROWS), guess, bag_of_words)}
     if (n == 2).all():
         first, second = texts[rows.captions[:, 0]], texts[rows.captions[:, 1]]
         own = (first * second).sum(1, keepdim=True)
         rivals = torch.cat([cosines(one, texts, rows.negatives) for one in (first, second)], 1)
         unknown = np.full(len(n), np.nan)
-        out[PARAPHRASE] = Answers(*rows.labels(), first_choice(own, rivals), 1 / (1 + 2 * k), unknown)
+        guess = np.where(both > 0, 0.0, guessed_first_choice(1, 2 * k))  # no two texts are closer than one to itself
+        out[PARAPHRASE] = Answers(*rows.labels(), first_choice(own, rivals, UNIT_ROWS), guess, unknown)
     return out
 
 
@@ -152,17 +159,18 @@ def _pairs(rows, images, texts):
     words = torch.stack([torch.ones_like(same), same, same, torch.ones_like(same)], 1)
 
     def four(s):
-        return first_choice(s[:, [0, 3]], s[:, [1, 2]])
+        return first_choice(s[:, [0, 3]], s[:, [1, 2]], UNIT_ROWS)
 
     def both(s, order):
-        return first_choice(s[:, [0]], s[:, [order[0]]]) * first_choice(s[:, [3]], s[:, [order[1]]])
+        first, last = (s[:, [own]] for own in (0, 3))
+        return first_choice(first, s[:, [order[0]]], UNIT_ROWS) * first_choice(last, s[:, [order[1]]], UNIT_ROWS)
 
     labels = [*rows.labels()]
-    n = len(s)
+    one, both_ways = (np.full(len(s), guessed_first_choice(n, n)) for n in (1, 2))
     return {
-        BOTH_IMAGES: Answers(*labels, both(s, [1, 2]), np.full(n, 1 / 4), both(words, [1, 2])),
-        BOTH_CAPTIONS: Answers(*labels, both(s, [2, 1]), np.full(n, 1 / 4), both(words, [2, 1])),
-        ALL_FOUR: Answers(*labels, four(s), np.full(n, 1 / 6), four(words)),
+        BOTH_IMAGES: Answers(*labels, both(s, [1, 2]), one**2, both(words, [1, 2])),
+        BOTH_CAPTIONS: Answers(*labels, both(s, [2, 1]), one**2, both(words, [2, 1])),
+        ALL_FOUR: Answers(*labels, four(s), both_ways, four(words)),
     }
 
 
@@ -171,44 +179,30 @@ def _retrieval(rows, images, texts, chunk=1024):
     keys, groups, clusters = rows.labels()
     own = [where[where >= 0] for where in rows.captions]
     owner = torch.repeat_interleave(torch.arange(len(own)), torch.tensor([len(where) for where in own]))
-    captions, image = torch.cat(own), rows.image
-    pool = images[image], texts[captions]
-    ks = [k for k in RECALL if k < min(len(image), len(captions))]
+    # A picture, or a text, of several records is one thing to choose, and right whatever record says so.
+    picture, image = rows.image.unique(return_inverse=True)
+    text, caption = torch.cat(own).unique(return_inverse=True)
+    ks = [k for k in RECALL if k < min(len(picture), len(text))]
     if not ks:
-        raise ValueError(f"Retrieval needs 2 or more records, got {len(image)}.")
+        raise ValueError(f"Retrieval needs 2 or more images and captions, got {len(picture)} and {len(text)}.")
     number = np.concatenate([np.arange(len(where)) for where in own])
     of_caption = [labels[owner.numpy()] for labels in (keys, groups, clusters)]
     of_caption[0] = np.array([f"{key}/{i}" for key, i in zip(of_caption[0], number, strict=True)])
-    place = torch.arange(len(captions)).split([len(where) for where in own])  # in the pool, of each image's captions
+    images, texts = images[picture], texts[text]
     ways = (
-        ("image to text", pool, _padded([part.tolist() for part in place]), (keys, groups, clusters)),
-        ("text to image", pool[::-1], owner[:, None], of_caption),
-    )
+        ("image to text", images[image], texts, columns_of(image[owner], caption, len(picture))[image],
+         (keys, groups, clusters)),
+        ("text to image", texts[caption], images, columns_of(caption, image[owner], len(text))[caption], of_caption),
+    )  # fmt: skip
     out = {}
-    for name, (asking, among), right, labels in ways:
+    for name, asking, among, right, labels in ways:
         found = {k: [] for k in ks}
         for part in torch.arange(len(right)).split(chunk):
-            for k, values in _recall(asking[part] @ among.T, right[part], ks).items():
+            for k, values in recall(similarities(asking[part], among), right[part], ks, UNIT_ROWS).items():
                 found[k].append(values)
-        n, m = len(among), (right >= 0).sum(1).numpy()  # m of them are right
         for k in ks:
-            guess = 1 - comb(n - m, k) / comb(n, k)
-            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(found[k]), guess, np.full(len(m), np.nan))
-    return out
-
-
-def _recall(similarity, right, ks):
-    """Is one of a row's right columns (N, C), -1 for none, among the k most similar? {k: (N,)}; ties by luck."""
-    right = right.to(similarity.device)
-    own = similarity.gather(1, right.clamp(min=0)).masked_fill(right < 0, -torch.inf)
-    best = own.amax(1, keepdim=True)
-    above = (similarity > best).sum(1).cpu().numpy()  # none of them is right
-    level, ours = ((part == best).sum(1).cpu().numpy() for part in (similarity, own))
-    out = {}
-    for k in ks:
-        room = np.clip(k - above, 0, None)
-        missed = comb(level - ours, room) / np.maximum(comb(level, room), 1)  # none of the right ones is drawn
-        out[k] = np.where(room == 0, 0.0, np.where(room >= level, 1.0, 1 - missed))
+            guess = guessed_recall((right >= 0).sum(1).numpy(), len(among), k)
+            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(found[k]), guess, np.full(len(guess), np.nan))
     return out
 
 

@@ -1,0 +1,167 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from bindable import unit
+
+from labclip_lib.alignment import LABCLIP
+from labclip_lib.benchmarks.evaluate import cosines
+from labclip_lib.diagnosis import pairwise_accuracy, recall_at_k, twin_errors
+from labclip_lib.outcomes import (
+    UNIT_ROWS,
+    columns_of,
+    first_choice,
+    guessed_first_choice,
+    guessed_recall,
+    recall,
+    similarities,
+    tie_width,
+)
+
+DIMS = (1, 2, 16, 64, 512, 768, 1024)
+
+
+def alike(seed, n, dim):
+    """(N, D) rows that have much in common, as CLIP's have."""
+    return torch.nn.functional.normalize(unit(seed, n, dim) + unit(99, 1, dim), dim=-1)
+
+
+# What ties
+
+
+def test_a_text_tower_that_is_blind_to_word_order_gets_chance():
+    """The same vector, scored alone and among four."""
+    images, texts = unit(0, 2000, 512), unit(1, 2000, 512)
+    one = torch.arange(2000)[:, None]
+    right, wrong = cosines(images, texts, one, torch.inf), cosines(images, texts, one.expand(-1, 4))
+    assert first_choice(right, wrong).mean() == pytest.approx(0.2)
+    assert first_choice(right, wrong, UNIT_ROWS).mean() == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("make", [unit, alike])
+@pytest.mark.parametrize("dim", DIMS)
+def test_equal_rows_tie_whatever_the_shape(dim, make, device):
+    """Columns of a matrix of any height and width, and of sums of gathered rows."""
+    images, texts = make(0, 300, dim).to(device), make(1, 300, dim).to(device)
+    alone = (images * texts).sum(-1)
+    for size in (1, 3, 31, 300):
+        parts = zip(images.split(size), texts.split(size), strict=True)
+        block = torch.cat([similarities(image, text.repeat(3, 1)).diagonal() for image, text in parts])
+        assert pairwise_accuracy(alone[: len(block)], block) == 0.5
+        assert first_choice(alone[:, None], block[:, None], UNIT_ROWS).mean() == 0.5
+
+
+@pytest.mark.parametrize("dim", DIMS[2:])
+def test_equal_columns_tie_in_a_big_matrix(dim):
+    """Two texts of one embedding, far from each other in the dictionary: the right one is first by luck."""
+    images, texts = alike(0, 700, dim), alike(1, 701, dim)
+    texts = torch.cat([texts, texts[:700]])
+    best = (images @ texts.T).argmax(1) % 701
+    kept = best < 700  # the last has no double
+    for matrix in (images @ texts.T, similarities(images, texts)):
+        assert recall_at_k(matrix[kept], 1, best[kept]) == pytest.approx(0.5, abs=0.001)  # some other may tie by chance
+        assert recall_at_k(matrix[kept], 2, best[kept]) == pytest.approx(1, abs=0.002)
+        errors, rows = twin_errors(matrix[kept], torch.zeros(int(kept.sum()), dtype=torch.long), best[kept] + 701)
+        assert errors.mean() == pytest.approx(0.5, abs=0.001) and len(rows) == int((best[kept] != 0).sum())
+
+
+@pytest.mark.parametrize("dim", DIMS[2:])
+def test_what_a_map_makes_equal_ties(dim):
+    """Two texts that differ only in directions which the map takes away."""
+    images, texts = alike(0, 2000, dim), alike(1, 2000, dim)
+    gone = torch.linalg.qr(unit(2, dim, dim // 2)).Q
+    others = torch.nn.functional.normalize(texts + unit(3, 2000, dim // 2) @ gone.T, dim=-1)
+    labclip = LABCLIP(dim)
+    labclip.set_matrix(torch.eye(dim) - gone @ gone.T)
+    with torch.no_grad():
+        true, foil = ((images * labclip(rows)).sum(-1)[:, None] for rows in (texts, others))
+    assert first_choice(true, foil, UNIT_ROWS).mean() == 0.5
+
+
+@pytest.mark.parametrize("make", [unit, alike])
+@pytest.mark.parametrize("dim", [16, 512])
+def test_nothing_else_ties(dim, make):
+    """The outcomes are those of float64, where nothing is rounded."""
+    images, texts = make(0, 400, dim), make(1, 400, dim)
+    exact = images.double() @ texts.double().T
+    for k in (1, 5):
+        want = [float(i in row.topk(k).indices.tolist()) for i, row in enumerate(exact)]
+        assert recall(similarities(images, texts), torch.arange(400)[:, None], (k,), UNIT_ROWS)[k].tolist() == want
+    won = exact.diagonal()[:, None] > exact[torch.arange(400), torch.arange(400) - 1][:, None]
+    matrix = similarities(images, texts)
+    found = first_choice(matrix.diagonal()[:, None], matrix[torch.arange(400), torch.arange(400) - 1][:, None])
+    assert found.tolist() == won[:, 0].double().tolist()
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-3, 100.0, 1e20])
+def test_the_unit_of_the_similarities_does_not_matter(scale):
+    true, foil = torch.tensor([0.3, 0.2, 0.1, 0.001]) * scale, torch.tensor([0.2, 0.3, 0.1, 0.002]) * scale
+    assert pairwise_accuracy(true, foil) == 0.375
+    assert pairwise_accuracy(true.double(), foil.double()) == 0.375
+    assert pairwise_accuracy(true, foil.double()) == 0.375
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once(dtype):
+    values = torch.linspace(0.2, 0.3, 2000)
+    halves = values.to(dtype)
+    step = torch.finfo(dtype).eps * 0.3
+    apart = torch.tensor([0.25], dtype=dtype)
+    assert pairwise_accuracy(apart + 2 * step, apart) == 1
+    assert pairwise_accuracy(halves, values) == 0.5
+
+
+def test_integers_tie_when_they_are_equal():
+    level = torch.tensor([[1_000_000_007]])
+    assert tie_width(level).tolist() == [[0]]
+    assert pairwise_accuracy(level[0], level[0] - 1) == 1 and pairwise_accuracy(level[0], level[0]) == 0.5
+
+
+# What a tie is worth
+
+
+def draws(similarity):
+    """All orders, best first, of columns with these few levels, each as likely as the others."""
+    levels = sorted(set(similarity), reverse=True)
+    parts = [itertools.permutations([j for j, s in enumerate(similarity) if s == level]) for level in levels]
+    return [list(itertools.chain(*order)) for order in itertools.product(*map(list, parts))]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_outcome_is_the_share_of_all_draws(seed):
+    rng = np.random.default_rng(seed)
+    similarity = rng.integers(0, 3, 6).tolist()
+    right = rng.permutation(6)[: rng.integers(1, 4)].tolist()
+    wrong = [j for j in range(6) if j not in right]
+    orders = draws(similarity)
+    values = torch.tensor([similarity], dtype=torch.float)
+    for k in (1, 2, 5):
+        want = np.mean([any(j in right for j in order[:k]) for order in orders])
+        assert recall(values, torch.tensor([[*right, -1]]), (k,))[k] == pytest.approx(want)
+    want = np.mean([set(order[: len(right)]) == set(right) for order in orders])
+    assert first_choice(values[:, right], values[:, wrong]) == pytest.approx(want)
+
+
+def test_columns_belong_to_rows():
+    rows, columns = torch.tensor([2, 0, 2, 2, 0]), torch.tensor([5, 1, 3, 5, 0])
+    assert columns_of(rows, columns, 4).tolist() == [[0, 1], [-1, -1], [3, 5], [-1, -1]]
+
+
+# What guessing gets
+
+
+@pytest.mark.parametrize(("right", "wrong", "both"), [(1, 1, 0), (1, 4, 0), (2, 1, 0), (3, 2, 0), (1, 1, 1), (2, 1, 1),
+                                                      (1, 4, 1), (2, 3, 1), (2, 2, 2)])  # fmt: skip
+def test_guessing_at_a_first_choice(right, wrong, both):
+    rng = np.random.default_rng(0)
+    score = torch.from_numpy(rng.normal(size=(20_000, right + wrong - both)))
+    found = first_choice(score[:, :right], score[:, right - both :])
+    assert guessed_first_choice(right, wrong, both) == pytest.approx(found.mean(), abs=4 * found.std() / 140 + 1e-9)
+
+
+@pytest.mark.parametrize(("right", "n", "k"), [(1, 7, 1), (1, 7, 5), (3, 7, 1), (3, 7, 4), (3, 7, 5)])
+def test_guessing_at_a_recall(right, n, k):
+    score = torch.from_numpy(np.random.default_rng(0).normal(size=(20_000, n)))
+    found = recall(score, torch.arange(right).expand(20_000, -1), (k,))[k]
+    assert guessed_recall(right, n, k) == pytest.approx(found.mean(), abs=4 * found.std() / 140 + 1e-9)
