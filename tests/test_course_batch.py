@@ -61,7 +61,7 @@ def test_what_changed_is_graded_again_and_nothing_else(course, monkeypatch):
     assert {name for name, when in times(course).items() if when != before[name]} == {"bob"}
     monkeypatch.setattr(batch, "_work", lambda *_: ())  # what comes now is what need not be graded again
     assert grade(course, "toy", shows=False, **LIMITS) == again
-    assert grade(course, "toy", shows=False, seconds=21) == {}
+    assert grade(course, "toy", shows=False, **LIMITS | {"seconds": 21}) == {}
     with monkeypatch.context() as patch:
         patch.setattr("labclip_lib.__version__", "another")
         assert grade(course, "toy", shows=False, **LIMITS) == {}
@@ -107,8 +107,8 @@ def test_killed_midway_it_goes_on(course, tmp_path, root):
 def test_a_grader_that_crashes_harms_nobody_and_is_tried_again(course, monkeypatch):
     hand_in(course, "ada", last="import time; time.sleep(2)")
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "SLACK_SECONDS", -5)  # with a test for each of three parts, no time is left
-        first = grade(course, "toy", shows=False, **LIMITS)["ada"]
+        patch.setattr(batch, "SLACK_SECONDS", -20)  # with a test for each of three parts, no time is left
+        first = grade(course, "toy", shows=False, **LIMITS, step_seconds=10, test_seconds=10)["ada"]
     assert first["status"] == "failed" and "took longer than 0 s" in first["reason"]
     hand_in(course, "bob")
     hand_in(course, LONG)

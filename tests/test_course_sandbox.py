@@ -246,7 +246,7 @@ def test_loops_are_stopped_and_the_rest_counts():
          "        except Exception: pass"], "x", ("f", []), "x", step_seconds=0.3,
     )  # fmt: skip
     assert outcome.cells == ["took longer than 0.3 s", None]
-    assert outcome.answers == [(1, None), (None, "took longer than 0.3 s"), (1, None)]
+    assert outcome.answers == [(1, None), (None, "took longer than 0.3 s (cell 2)"), (1, None)]
     stubborn = (
         "import signal\ndef f():\n    signal.pthread_sigmask(signal.SIG_BLOCK, [14])\n    while True: pass\ng = 1"
     )

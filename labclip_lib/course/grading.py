@@ -14,19 +14,17 @@ import math
 import random
 import re
 import signal
-import time
 
 import numpy as np
 import torch
 
 from labclip_lib.course import products
 from labclip_lib.course.plain import NotPlain
-from labclip_lib.course.sandbox import GUARDS, Sandbox, on_one_line
+from labclip_lib.course.running import Notebook
+from labclip_lib.course.sandbox import GUARDS, on_one_line
 from labclip_lib.course.submission import without_magics
 
 SETUP_TAG = "setup-imports"
-# What one call or one cell may take, and all of them together; a notebook that imports torch needs 1 GB.
-LIMITS = {"seconds": 300, "step_seconds": 60, "cpu_seconds": 300, "memory_mb": 3072, "processes": 32}
 RAISED = re.compile(r"raised (\w+): ?(.*)", re.DOTALL)
 
 
@@ -45,24 +43,23 @@ def is_test(grading):
 def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS, **limits):
     """Run and mark one Submission against the instructor's notebook `source`.
 
-    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which the sandbox explains.
-    An answer that ends its process costs its own test alone: the notebook is run again for the others.
+    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which `running.Notebook` and the
+    sandbox explain; in all a submission takes no longer than `most_seconds` and the comparing.
+    What loops, crashes or ends its process costs its own tests alone: the notebook is run again for the others.
     Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for a written answer that
     waits for its reader; cells, a list of [number, reason] of the student's cells that did not end well; leaderboard,
     {name: float}, what test cells put into a variable of that name; untouched, whether every answer is as it was
     released, so that it may be the wrong file. The same submission gives the same marks.
     Raises ValueError and RuntimeError like the sandbox, and what the set-up cells raise.
     """
-    tests, limits = {}, LIMITS | limits
+    tests = {}
     setup = [without_magics(cell.source) for cell in source.cells if SETUP_TAG in cell.metadata.get("tags", [])]
     for cell in source.cells:
         if is_test(grading := products.grading_of(cell)):
             tests[grading["grade_id"]] = cell.source
     numbers, code = submission.code(skip=tests)
-    marks, leaderboard, end = [], {}, time.monotonic() + limits["seconds"]
-    with contextlib.ExitStack() as boxes:
-        box = boxes.enter_context(Sandbox(code, require=require, **limits))
-        cells, runs_through = box.cells, not box.over
+    marks, leaderboard = [], {}
+    with Notebook(numbers, code, len(tests), require=require, **limits) as box:
         base = _quietly(lambda: _run_setup(setup))
         for cell in source.cells:
             grading = products.grading_of(cell)
@@ -70,17 +67,16 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
                 continue
             points, name = float(grading["points"]), grading["grade_id"]
             if name in tests:
-                left = end - time.monotonic()
-                if box.over and runs_through and left > 0:
-                    boxes.close()
-                    box = boxes.enter_context(Sandbox(code, require=require, **limits | {"seconds": left}))
+                box.begin()
                 with _at_most(comparing_seconds):
-                    score, reason, found = _quietly(lambda s=cell.source, p=points, b=box: _run_test(s, p, base, b))
+                    score, reason, found = _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
                 leaderboard |= found
+                if box.spent and score < points:
+                    score, reason = None, f"no time was left to run it: {reason}"
             else:
                 score, reason = _read(cell, submission.text(name))
             marks.append({"grade_id": name, "points": points, "score": score, "reason": on_one_line(reason)})
-    ended = [[n, reason] for n, reason in zip(numbers, cells, strict=True) if reason and not _is_stub(reason)]
+    ended = [[n, reason] for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)]
     return {"marks": marks, "cells": ended, "leaderboard": leaderboard, "untouched": _untouched(source, submission)}
 
 
