@@ -97,15 +97,58 @@ def _(notebook):
         cell["metadata"] = {}
 
 
-@edits("a check of one's own", None, "one grade_id", "rejected")
+@edits("a check of one's own", None, "two copies of one graded cell", "rejected")
 def _(notebook):
     own = grading(tests_of(notebook)[0]) | {"grade_id": grading(answers_of(notebook)[0])["grade_id"]}
     notebook["cells"].append(code("assert True", nbgrader=own))
 
 
-@edits("two of one id", None, "one id", "rejected")
+@edits("two of one id")
 def _(notebook):
     notebook["cells"].append(notebook["cells"][2] | {"metadata": {}})
+
+
+@edits("all of one id")
+def _(notebook):
+    for cell in notebook["cells"]:
+        cell["id"] = "x"
+
+
+@edits("cells copied")
+def _(notebook):
+    notebook["cells"] += [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+@edits("code became text")
+def _(notebook):
+    for number, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        cell["cell_type"] = ("markdown", "raw")[number % 2]
+
+
+@edits("text became code")
+def _(notebook):
+    for cell in notebook["cells"]:
+        cell["cell_type"] = "code"
+
+
+@edits("answers lost their metadata")
+def _(notebook):
+    for cell in notebook["cells"]:
+        if grading(cell).get("solution"):
+            cell["metadata"] = {}
+            del cell["id"]
+
+
+@edits("a written answer below")
+def _(notebook):
+    answer = notebook["cells"][-1]
+    notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": answer["source"]})
+    answer["source"] = "YOUR ANSWER HERE"
+
+
+@edits("a written answer moved")
+def _(notebook):
+    notebook["cells"].insert(0, notebook["cells"].pop())
 
 
 @edits("many cells", None, "cells", "rejected")

@@ -177,3 +177,22 @@ def test_an_untouched_notebook_is_told_from_a_wrong_one():
 def test_released_tests_do_not_run_as_the_students_code():
     result = toy_marked(course_toy.ANSWERS | {"mean": "def mean(x): return 0"})
     assert result["marks"][0]["reason"].endswith("did you divide by n - 1?") and result["cells"] == []
+
+
+def test_code_that_became_text_is_marked_and_what_cannot_be_goes_to_a_person():
+    notebook = filled(json.loads(products.as_bytes(products.student(course_toy.toy()))), course_toy.ANSWERS)
+    cells = [_cell(cell) for cell in notebook["cells"]]
+    for cell in cells[1:5]:
+        cell["type"] = "raw"
+    result = mark(course_toy.toy(), Submission(cells), seconds=30)
+    assert [it["score"] for it in result["marks"]] == [6.0, 4.0, None] and not result["cells"]
+    assert [number for number, _ in result["notes"]] == [2, 3, 4, 5]
+
+    cells[2]["source"] = "My answer:\ndef mean(x): return sum(x) / len(x)"
+    marks = mark(course_toy.toy(), Submission(cells), seconds=30)["marks"]
+    assert [it["score"] for it in marks] == [None, 4.0, None] and "cell 3 (My answer:" in marks[0]["reason"]
+
+    lost = _cell({"cell_type": "markdown", "source": "def mean(x): return sum(x) / len(x)"})
+    marks = mark(course_toy.toy(), Submission([*cells[:2], *cells[3:], lost]), seconds=30)["marks"]
+    assert [it["score"] for it in marks] == [None, 4.0, None]
+    assert marks[0]["reason"].endswith("(def mean(x): return sum(x) / len(x)), which is Markdown in place of code")

@@ -53,7 +53,10 @@ def test_decorated_functions_and_methods_are_told_by_what_was_called():
         ("import os\nwhile True: os.fork()", "raised BlockingIOError"),
         ("import sys; sys.exit()", "raised SystemExit"),
         ("x = [0] * 10 ** 10", "raised MemoryError"),
-        ("import mmap\nm = mmap.mmap(-1, 10 ** 10)\nwhile True: m.write(bytes(10 ** 8))", "took more than 512 MB of memory"),
+        (
+            "import mmap\nm = mmap.mmap(-1, 10 ** 10)\nwhile True: m.write(bytes(10 ** 8))",
+            "took more than 512 MB of memory",
+        ),
         ("while True: print('x' * 10000)", "took longer than 0.5 s"),
     ],
 )

@@ -52,5 +52,8 @@ def _told(result):
     by_hand = [mark["points"] for mark in marks if mark["score"] is None]
     score = sum(mark["score"] or 0 for mark in marks)
     waiting = f", and {sum(by_hand):g} to be marked by hand" if by_hand else ""
+    doubt = [f"{mark['grade_id']}: {mark['reason']}" for mark in marks if mark["score"] is None and mark["reason"]]
+    doubt += [f"cell {number} {what}" for number, what in result.get("notes", [])]
+    look = f"; look at {'; '.join(doubt)}" if doubt else ""
     empty = "; nothing in it is answered: is it the right file?" if result.get("untouched") else ""
-    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}{empty}"
+    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}{look}{empty}"

@@ -11,7 +11,6 @@ import time
 
 from labclip_lib.course.sandbox import Answer, Sandbox
 
-
 # All cells together, one cell or call, and all calls of one test; a notebook that imports torch needs 1 GB.
 LIMITS = {"seconds": 300, "step_seconds": 60, "test_seconds": 120, "memory_mb": 3072, "processes": 32}
 

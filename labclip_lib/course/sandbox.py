@@ -130,8 +130,9 @@ class Sandbox:
                 late = self._ended("was not finished before the process ended", self.aside)
                 self.cells[index:] = [late] * (len(self.cells) - index)
                 self.over, self.ended_in = True, index
-                number = self._job["numbers"][index]
-                self.lines |= {index: at for cell, at, name in self._talk.stack if (cell, name) == (number, "<module>")}
+                here = (self._job["numbers"][index], "<module>")
+                if ended := next((line for cell, line, name in self._talk.stack if (cell, name) == here), None):
+                    self.lines[index] = ended
                 break
             if "reason" in line:
                 self.cells[index] = self._learned(line, "raised an error", self.aside)

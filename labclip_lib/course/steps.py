@@ -118,6 +118,7 @@ class Steps:
             return  # another function by now, or none
         if name not in self._namespace:
             return
+
         def not_again(*_, **__):
             raise _NotAgain(f"was not called again: {why}")
 

@@ -7,7 +7,6 @@ import re
 import stat
 import warnings
 import zipfile
-from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -36,10 +35,6 @@ class Submission(NamedTuple):
             (i, c["source"]) for i, c in enumerate(self.cells, 1) if c["type"] == "code" and c["grade_id"] not in skip
         ]
         return [number for number, _ in kept], [without_magics(source) for _, source in kept]
-
-    def text(self, grade_id):
-        """The source of the cell `grade_id`, or None where it was deleted."""
-        return next((cell["source"] for cell in self.cells if cell["grade_id"] == grade_id), None)
 
 
 def find(folder, name):
@@ -85,11 +80,15 @@ def read(path, name, known):
             f"The cells of {path.name} hold {written / 2**20:,.0f} MB of text, and {LARGEST_SOURCE_MB} are the most; "
             f"take out what nobody wrote."
         )
-    for key, what in (("id", "id"), ("grade_id", "grade_id")):
-        names = Counter(cell[key] for cell in cells if cell[key] is not None)
-        if twice := sorted(value for value, times in names.items() if times > 1):
+    answers = {}
+    for number, cell in enumerate(cells, 1):
+        if cell["type"] != "code" or cell["grade_id"] is None:
+            continue
+        first, before = answers.setdefault(cell["grade_id"], (number, cell["source"]))
+        if before.strip() != cell["source"].strip():
             raise Rejected(
-                f"Two cells have one {what}, {twice[0][:60]!r}; delete the copy, and keep the cell you want marked."
+                f"{path.name} has two copies of one graded cell, {described(first, before)} and "
+                f"{described(number, cell['source'])}; delete the one that should not be marked."
             )
     if not any(cell["grade_id"] in known for cell in cells):
         raise Rejected(
@@ -97,6 +96,12 @@ def read(path, name, known):
             f"released, and hand that in."
         )
     return Submission(cells)
+
+
+def described(number, source):
+    """A cell in words that one can look for: its number, counted from 1, and how it begins."""
+    start = " ".join(source.split())
+    return f"cell {number} ({start[:40]}{'...' * (len(start) > 40)})" if start else f"cell {number}"
 
 
 def _bounded(path):
