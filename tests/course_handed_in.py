@@ -195,6 +195,51 @@ def _(folder, name, data):
     (folder / "home.zip").write_bytes(buffer.getvalue().replace(b"home/", b"home\\"))
 
 
+@writes("other capitals")
+def _(folder, name, data):
+    (folder / f"{name.upper()} .IPYNB").write_bytes(data)
+
+
+@writes("zip in other capitals")
+def _(folder, name, data):
+    zipped(folder, name, (f"{name}/{name.title()}.IPYNB", data))
+    (folder / f"{name}.zip").rename(folder / f"{name.upper()}.ZIP")
+
+
+@writes("zip beside it")
+def _(folder, name, data):
+    (folder / f"{name}.ipynb").write_bytes(data)
+    zipped(folder, name, (f"{name}.ipynb", b"old"))
+
+
+@writes("zip in a zip", "but 'inner.zip'; hand in a zip file with one notebook")
+def _(folder, name, data):
+    zipped(folder, name, ("inner.zip", data))
+
+
+@writes("in a folder of its own", "lies too deep, at")
+def _(folder, name, data):
+    (folder / "home").mkdir()
+    (folder / "home" / f"{name}.ipynb").write_bytes(data)
+
+
+@writes("in two capitals", "2 files called")
+def _(folder, name, data):
+    for file in (f"{name.upper()}.ipynb", f"{name}.IPYNB"):
+        (folder / file).write_bytes(data)
+
+
+@writes("another kind of file", "the file that ends in .ipynb")
+def _(folder, name, data):
+    for ending in ("py", "html", "docx"):
+        (folder / f"{name}.{ending}").write_bytes(data)
+
+
+@writes("text file", ".ipynb.txt' in place of")
+def _(folder, name, data):
+    (folder / f"{name}.ipynb.txt").write_bytes(data)
+
+
 @writes("zip with a way out", "leads out")
 def _(folder, name, data):
     zipped(folder, name, (f"../../{name}.ipynb", data))

@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import stat
+import unicodedata
 import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -37,16 +38,29 @@ class Submission(NamedTuple):
         return [number for number, _ in kept], [without_magics(source) for _, source in kept]
 
 
+def same_name(one, other):
+    """Whether two names of files differ at most in case, in spaces around them, or in how accents are written."""
+    return _plain(one) == _plain(other)
+
+
 def find(folder, name):
     """The submitted file in a student's folder: NAME.ipynb, or one .zip that holds it. Raises Rejected."""
     files = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
-    wanted = [path for path in files if path.name == f"{name}.ipynb"] or [
-        path for path in files if path.suffix == ".zip"
-    ]
+    notebooks = [path for path in files if same_name(path.name, f"{name}.ipynb")]
+    notebooks = [path for path in notebooks if path.name == f"{name}.ipynb"] or notebooks
+    wanted = notebooks or [path for path in files if _is_zip(path)]
     if not wanted:
+        deeper = [path for path in sorted(Path(folder).rglob("*")) if same_name(path.name, f"{name}.ipynb")]
+        if deeper:
+            raise Rejected(f"{name}.ipynb lies too deep, at {str(deeper[0].relative_to(folder))[:200]!r}; move it up.")
         seen = ", ".join(repr(path.name)[:80] for path in files[:5]) or "nothing"
-        raise Rejected(f"There is {seen} in place of {name}.ipynb; give the file this name again.")
+        how = "give the file this name again"
+        if files and not any(".ipynb" in _plain(path.name) for path in files):
+            how = "hand in the notebook itself, the file that ends in .ipynb"
+        raise Rejected(f"There is {seen} in place of {name}.ipynb; {how}.")
     if len(wanted) > 1:
+        if notebooks:
+            raise Rejected(f"There are {len(wanted)} files called {name}.ipynb in other capitals; hand in one file.")
         raise Rejected(f"There are {len(wanted)} zip files and no {name}.ipynb; hand in one file.")
     if not stat.S_ISREG(wanted[0].lstat().st_mode):
         raise Rejected(f"{wanted[0].name} is a link or no plain file; hand in the notebook itself.")
@@ -60,7 +74,7 @@ def read(path, name, known):
     """
     path = Path(path)
     try:
-        data = _unzipped(path, name) if path.suffix == ".zip" else _bounded(path).read_bytes()
+        data = _unzipped(path, name) if _is_zip(path) else _bounded(path).read_bytes()
     except OSError as error:
         raise Rejected(f"{path.name} cannot be read ({error.strerror}); hand it in again.") from None
     try:
@@ -104,6 +118,14 @@ def described(number, source):
     return f"cell {number} ({start[:40]}{'...' * (len(start) > 40)})" if start else f"cell {number}"
 
 
+def _plain(name):
+    return unicodedata.normalize("NFC", "".join(name.split())).casefold()
+
+
+def _is_zip(path):
+    return _plain(path.suffix) == ".zip"
+
+
 def _bounded(path):
     size = path.stat().st_size
     if size > LARGEST_MB * 2**20:
@@ -123,10 +145,13 @@ def _unzipped(path, name):
                     raise Rejected(
                         f"{path.name} holds the path {member.filename[:80]!r}, which leads out of it; zip it again."
                     )
-            found = [m for m in members if PurePosixPath(m.filename.replace("\\", "/")).name == f"{name}.ipynb"]
+            names = [PurePosixPath(m.filename.replace("\\", "/")).name for m in members]
+            found = [m for m, it in zip(members, names, strict=True) if same_name(it, f"{name}.ipynb")]
             if len(found) != 1:
+                others = f", but {', '.join(repr(it)[:80] for it in names[:5])}" if names and not found else ""
                 raise Rejected(
-                    f"{path.name} holds {len(found)} files called {name}.ipynb and should hold one; zip it again."
+                    f"{path.name} holds {len(found)} files called {name}.ipynb{others}; hand in a zip file with one "
+                    f"notebook of this name, or the notebook itself."
                 )
             if found[0].flag_bits & 1:
                 raise Rejected(f"{path.name} has a password; hand it in without one.")
