@@ -35,14 +35,9 @@ def refuse_namespaces():
     program += [(LOAD, 0, 0, 16), (ANY, 0, 1, NEW_NAMESPACES), (GIVE, 0, 0, REFUSED), (GIVE, 0, 0, ALLOWED)]
     steps = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     filters = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(steps)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    zero = ctypes.c_ulong(0)
-    for arguments in (
-        (NO_NEW_PRIVILEGES, ctypes.c_ulong(1), zero, zero, zero),
-        (SECCOMP, ctypes.c_ulong(FILTER), filters),
-    ):
-        if libc.prctl(*arguments):
-            raise OSError(ctypes.get_errno(), "the kernel takes no filter of calls")
+    prctl, zero = ctypes.CDLL(None, use_errno=True).prctl, ctypes.c_ulong(0)
+    if prctl(NO_NEW_PRIVILEGES, ctypes.c_ulong(1), zero, zero, zero) or prctl(SECCOMP, ctypes.c_ulong(FILTER), filters):
+        raise OSError(ctypes.get_errno(), "the kernel takes no filter of calls")
 
 
 if __name__ == "__main__":
