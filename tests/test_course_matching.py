@@ -19,7 +19,7 @@ def notebook(answers=course_toy.ANSWERS):
 
 
 def matched(cells):
-    return match(RELEASED, Submission([_cell(cell) for cell in cells]))
+    return match(course_toy.toy(), Submission([_cell(cell) for cell in cells]))
 
 
 def text(source, kind="markdown", **more):
@@ -27,7 +27,7 @@ def text(source, kind="markdown", **more):
 
 
 def why(cells):
-    return written(RELEASED, matched(cells), WHY)
+    return written(matched(cells), WHY)
 
 
 def test_cells_are_found_by_grade_id_then_id_then_text():
@@ -58,19 +58,19 @@ def test_code_that_became_text_is_code_again(kind):
     assert [cell["type"] for cell in found.cells[:3]] == ["markdown", "code", "code"]
     assert [number for number, _ in found.notes] == [2, 3]
     assert "in place of code, and was run as the code" in found.notes[0][1]
-    assert definitions(RELEASED, found, set()) == {} and definitions(RELEASED, found, {3}) == {"mean": 3}
+    assert definitions(found, set()) == {} and definitions(found, {3}) == {"mean": 3}
 
 
 def test_text_that_became_code_is_text_again():
     cells = notebook()
     cells[WHY]["cell_type"] = "code"
     found = matched(cells)
-    assert found.cells[WHY]["type"] == "markdown" and written(RELEASED, found, WHY) == (True, "")
+    assert found.cells[WHY]["type"] == "markdown" and written(found, WHY) == (True, "")
 
 
 def test_code_in_a_text_of_ones_own_is_told_by_what_it_defines():
     cells = [*notebook(), text("My answer:\n\ndef mean(x):\n    total = sum(x)"), text("class Best: pass", "raw")]
-    assert definitions(RELEASED, matched(cells), set()) == {"mean": 8, "total": 8, "Best": 9}
+    assert definitions(matched(cells), set()) == {"mean": 8, "total": 8, "Best": 9}
 
 
 def test_an_answer_in_its_place_needs_no_reason():
@@ -105,9 +105,10 @@ def test_an_answer_elsewhere_goes_to_a_person(kind, stub, place):
 
 def test_an_answer_that_was_merged_split_or_copied_goes_to_a_person():
     question = nbformat.v4.new_markdown_cell("Why?", id="question")
-    released = [*RELEASED[:WHY], question, RELEASED[WHY]]
+    source = course_toy.toy()
+    source.cells.insert(WHY, question)
     merged = [_cell(cell) for cell in [*notebook()[:WHY], text("Why?\n\nOutliers.", id="question")]]
-    waits, reason = written(released, match(released, Submission(merged)), WHY + 1)
+    waits, reason = written(match(source, Submission(merged)), WHY + 1)
     assert waits and reason.endswith("but perhaps the answer stands in cell 7 (Why? Outliers.)")
     split = [*notebook({"why": "Because"}), text("of outliers."), text("And more.")]
     assert why(split) == (True, "it stands in cell 7 (Because) and cell 8 (of outliers.) and cell 9 (And more.);"
@@ -116,7 +117,17 @@ def test_an_answer_that_was_merged_split_or_copied_goes_to_a_person():
     assert why(copied) == (True, "it stands in cell 7 (One.) and cell 8 (Two.); read all of them")
 
 
+def test_what_the_instructor_wrote_is_no_answer():
+    scheme = text("Two points for the outlier.")
+    assert why([*notebook(), scheme]) == (True, "") and why([*notebook({}), scheme]) == (False, "not answered")
+
+
+def test_what_colab_adds_is_no_answer():
+    cells = json.loads(products.as_bytes(products.colab(course_toy.toy(), "https://host/owner/name")))["cells"]
+    assert why(cells) == (False, "not answered") and untouched(matched(cells))
+
+
 def test_untouched_has_no_answer_and_nothing_that_might_be_one():
-    assert untouched(RELEASED, matched(notebook({}))) and untouched(RELEASED, matched(notebook({})[:WHY]))
-    assert not untouched(RELEASED, matched(notebook({"why": "So."})))
-    assert not untouched(RELEASED, matched([*notebook({}), text("So.")]))
+    assert untouched(matched(notebook({}))) and untouched(matched(notebook({})[:WHY]))
+    assert not untouched(matched(notebook({"why": "So."})))
+    assert not untouched(matched([*notebook({}), text("So.")]))

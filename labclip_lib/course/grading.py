@@ -59,15 +59,14 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
     for cell in source.cells:
         if is_test(grading := products.grading_of(cell)):
             tests[grading["grade_id"]] = cell.source
-    released = products.student(source).cells
-    matched = match(released, submission)
-    places = {products.grading_of(cell).get("grade_id"): place for place, cell in enumerate(released)}
+    matched = match(source, submission)
+    places = {products.grading_of(cell).get("grade_id"): place for place, cell in enumerate(matched.released)}
     numbers, code = Submission(matched.cells).code(skip=tests)
     marks, leaderboard = [], {}
     with Notebook(numbers, code, len(tests), require=require, **limits) as box:
         base = _quietly(lambda: _run_setup(setup))
         failed = {n for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)}
-        elsewhere = definitions(released, matched, failed)
+        elsewhere = definitions(matched, failed)
         for cell in source.cells:
             grading = products.grading_of(cell)
             if not grading.get("grade"):
@@ -84,11 +83,11 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
                 if names and score is not None and score < points:
                     score, reason = None, f"{reason}; but {_elsewhere(names, elsewhere, matched)}"
             else:
-                waits, reason = written(released, matched, places[name])
+                waits, reason = written(matched, places[name])
                 score = None if waits else 0.0
             marks.append({"grade_id": name, "points": points, "score": score, "reason": on_one_line(reason)})
     ended = [[n, reason] for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)]
-    about = {"cells": ended, "notes": matched.notes, "untouched": untouched(released, matched)}
+    about = {"cells": ended, "notes": matched.notes, "untouched": untouched(matched)}
     return {"marks": marks, "leaderboard": leaderboard} | about
 
 

@@ -21,10 +21,13 @@ NEAR = 2  # cells of the release: so far from its place an answer is looked for 
 class Matched(NamedTuple):
     """A submission beside the release.
 
-    original: the submission's cells. cells: the same of the type in which they were released. places: per cell its
-    place in the release, or None for the student's own. notes: [number, what was put right].
+    released: the cells of the release. known: lines that no student wrote. original: the submission's cells. cells: the
+    same, of the type in which they were released. places: per cell its place in the release, or None for the student's
+    own. notes: [number, what was put right].
     """
 
+    released: list
+    known: set
     original: list
     cells: list
     places: list
@@ -53,8 +56,11 @@ def places(released, cells):
     return found
 
 
-def match(released, submission):
-    """The Matched of a Submission and the cells of the notebook that was released."""
+def match(source, submission):
+    """The Matched of a Submission and the instructor's notebook."""
+    released = products.student(source).cells
+    ours = [cell for cell in source.cells if "instructor" in cell.metadata.get("tags", [])]
+    colab = {line.strip() for line in products.COLAB.split("\n")}
     at, cells, notes = places(released, submission.cells), [], []
     for number, (cell, place) in enumerate(zip(submission.cells, at, strict=True), 1):
         kind = cell["type"] if place is None else released[place].cell_type
@@ -63,12 +69,12 @@ def match(released, submission):
             notes.append([number, f"is {KINDS[cell['type']]} in place of {KINDS[kind]}, and {done}"])
             cell = cell | {"type": kind}
         cells.append(cell)
-    return Matched(submission.cells, cells, at, notes)
+    return Matched(released, _lines([*released, *ours]) | colab, submission.cells, cells, at, notes)
 
 
-def definitions(released, matched, failed):
+def definitions(matched, failed):
     """{name: number of the cell}: what cells seem to define that are text, or were (then of the numbers `failed`)."""
-    known, found = _lines(cell for cell in released if cell.cell_type != "code"), {}
+    known, found = _lines(cell for cell in matched.released if cell.cell_type != "code"), {}
     for number, (before, cell) in enumerate(zip(matched.original, matched.cells, strict=True), 1):
         if before["type"] == "code" or (cell["type"] == "code" and number not in failed):
             continue
@@ -77,24 +83,24 @@ def definitions(released, matched, failed):
     return found
 
 
-def written(released, matched, place):
+def written(matched, place):
     """Of a written answer, before anybody has read it, whether a person has to look at it, and why.
 
-    place: of its cell in `released`.
+    place: of its cell in the release.
     """
-    name = products.grading_of(released[place])["grade_id"]
+    name = products.grading_of(matched.released[place])["grade_id"]
     at = [i for i, cell in enumerate(matched.cells) if matched.places[i] == place or cell["grade_id"] == name]
     full = [i for i in at if not _is_stub(matched.cells[i]["source"])]
-    own = [i for i in _texts(released, matched) if matched.places[i] is None and i not in at]
+    own = [i for i in _texts(matched) if matched.places[i] is None and i not in at]
     if full:
         behind = [i for i in own if i - 1 in full or (i - 2 in full and i - 1 in own)]
         if len(full) + len(behind) == 1:
             return True, ""
         return True, f"it stands in {listed(matched, full + behind)}; read all of them"
-    near = [i for i in _texts(released, matched) if matched.places[i] is not None and i not in at]
+    near = [i for i in _texts(matched) if matched.places[i] is not None and i not in at]
     near = [i for i in near if abs(matched.places[i] - place) <= NEAR]
     if not at:  # it may have been merged into another answer
-        near += [i for i, cell in enumerate(matched.cells) if _is_written(released, matched, i) and i not in near]
+        near += [i for i, cell in enumerate(matched.cells) if _is_written(matched, i) and i not in near]
     gone = "not answered" if at else "the cell is not there any more"
     if not (maybe := own + near):
         return False, gone
@@ -102,12 +108,12 @@ def written(released, matched, place):
     return True, f"{gone}, but perhaps the answer stands in {listed(matched, sorted(maybe))}"
 
 
-def untouched(released, matched):
+def untouched(matched):
     """Whether every answer is as it was released, and nothing else could be one."""
-    answers = [place for place, cell in enumerate(released) if products.grading_of(cell).get("solution")]
+    answers = [place for place, cell in enumerate(matched.released) if products.grading_of(cell).get("solution")]
     theirs = {place: cell["source"].strip() for place, cell in zip(matched.places, matched.cells, strict=True)}
-    same = all(theirs.get(at, "") in ("", _source(released, at)) for at in answers)
-    return bool(answers) and same and not any(matched.places[i] is None for i in _texts(released, matched))
+    same = all(theirs.get(at, "") in ("", _source(matched.released, at)) for at in answers)
+    return bool(answers) and same and not any(matched.places[i] is None for i in _texts(matched))
 
 
 def _is_stub(text):
@@ -119,24 +125,23 @@ def listed(matched, indices):
     return " and ".join(described(i + 1, matched.cells[i]["source"]) for i in indices)
 
 
-def _texts(released, matched):
+def _texts(matched):
     """Where there is text that was not released, outside of the answers: of cells of text, and of comments alone."""
-    known = _lines(released)
     for i, cell in enumerate(matched.cells):
         place = matched.places[i]
-        if place is not None and products.grading_of(released[place]).get("solution"):
+        if place is not None and products.grading_of(matched.released[place]).get("solution"):
             continue
         if cell["type"] == "code" and (place is not None or not _is_comment(cell["source"])):
             continue
-        if any(line.strip() not in known for line in cell["source"].split("\n")):
+        if any(line.strip() not in matched.known for line in cell["source"].split("\n")):
             yield i
 
 
-def _is_written(released, matched, index):
+def _is_written(matched, index):
     place = matched.places[index]
-    if place is None or released[place].cell_type == "code" or _is_stub(matched.cells[index]["source"]):
+    if place is None or matched.released[place].cell_type == "code" or _is_stub(matched.cells[index]["source"]):
         return False
-    return bool(products.grading_of(released[place]).get("solution"))
+    return bool(products.grading_of(matched.released[place]).get("solution"))
 
 
 def _is_comment(source):
