@@ -113,7 +113,12 @@ def main(argv=None):
         each.add_argument("--course", type=Path, default=Path("."), help="the course folder (default: this one)")
         if step == "grade":
             each.add_argument("--jobs", type=int, default=1, help="submissions at once (default: 1)")
-            each.add_argument("--seconds", type=float, default=300, help="of one submission (default: 300)")
+            each.add_argument(
+                "--seconds",
+                type=float,
+                default=300,
+                help="for all cells of a submission (default: 300)",
+            )
         each.set_defaults(run=lambda args, step=step: _course(f"run_{step}", args))
     args = parser.parse_args(argv)
     try:

@@ -97,15 +97,58 @@ def _(notebook):
         cell["metadata"] = {}
 
 
-@edits("a check of one's own", None, "one grade_id", "rejected")
+@edits("a check of one's own", None, "two copies of one graded cell", "rejected")
 def _(notebook):
     own = grading(tests_of(notebook)[0]) | {"grade_id": grading(answers_of(notebook)[0])["grade_id"]}
     notebook["cells"].append(code("assert True", nbgrader=own))
 
 
-@edits("two of one id", None, "one id", "rejected")
+@edits("two of one id")
 def _(notebook):
     notebook["cells"].append(notebook["cells"][2] | {"metadata": {}})
+
+
+@edits("all of one id")
+def _(notebook):
+    for cell in notebook["cells"]:
+        cell["id"] = "x"
+
+
+@edits("cells copied")
+def _(notebook):
+    notebook["cells"] += [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+@edits("code became text")
+def _(notebook):
+    for number, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        cell["cell_type"] = ("markdown", "raw")[number % 2]
+
+
+@edits("text became code")
+def _(notebook):
+    for cell in notebook["cells"]:
+        cell["cell_type"] = "code"
+
+
+@edits("answers lost their metadata")
+def _(notebook):
+    for cell in notebook["cells"]:
+        if grading(cell).get("solution"):
+            cell["metadata"] = {}
+            del cell["id"]
+
+
+@edits("a written answer below")
+def _(notebook):
+    answer = notebook["cells"][-1]
+    notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": answer["source"]})
+    answer["source"] = "YOUR ANSWER HERE"
+
+
+@edits("a written answer moved")
+def _(notebook):
+    notebook["cells"].insert(0, notebook["cells"].pop())
 
 
 @edits("many cells", None, "cells", "rejected")
@@ -150,6 +193,51 @@ def _(folder, name, data):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(f"home/{name}.ipynb", data)
     (folder / "home.zip").write_bytes(buffer.getvalue().replace(b"home/", b"home\\"))
+
+
+@writes("other capitals")
+def _(folder, name, data):
+    (folder / f"{name.upper()} .IPYNB").write_bytes(data)
+
+
+@writes("zip in other capitals")
+def _(folder, name, data):
+    zipped(folder, name, (f"{name}/{name.title()}.IPYNB", data))
+    (folder / f"{name}.zip").rename(folder / f"{name.upper()}.ZIP")
+
+
+@writes("zip beside it")
+def _(folder, name, data):
+    (folder / f"{name}.ipynb").write_bytes(data)
+    zipped(folder, name, (f"{name}.ipynb", b"old"))
+
+
+@writes("zip in a zip", "but 'inner.zip'; hand in a zip file with one notebook")
+def _(folder, name, data):
+    zipped(folder, name, ("inner.zip", data))
+
+
+@writes("in a folder of its own", "lies too deep, at")
+def _(folder, name, data):
+    (folder / "home").mkdir()
+    (folder / "home" / f"{name}.ipynb").write_bytes(data)
+
+
+@writes("in two capitals", "2 files called")
+def _(folder, name, data):
+    for file in (f"{name.upper()}.ipynb", f"{name}.IPYNB"):
+        (folder / file).write_bytes(data)
+
+
+@writes("another kind of file", "the file that ends in .ipynb")
+def _(folder, name, data):
+    for ending in ("py", "html", "docx"):
+        (folder / f"{name}.{ending}").write_bytes(data)
+
+
+@writes("text file", ".ipynb.txt' in place of")
+def _(folder, name, data):
+    (folder / f"{name}.ipynb.txt").write_bytes(data)
 
 
 @writes("zip with a way out", "leads out")

@@ -55,6 +55,14 @@ def test_notebook_is_the_release_with_the_students_answers_and_our_marks(toy):
     assert not [line for line in (SECRET, HIDDEN, MODEL, "HIDDEN TESTS", "SOLUTION") if line in json.dumps(notebook)]
 
 
+def test_what_is_in_doubt_says_why(toy):
+    reasons = ("total may stand in cell 9", "", "")
+    hand_in(toy, "eve", **graded(None, 5, None, reasons=reasons))
+    cells = {cell.id: cell for cell in made(toy, "eve").cells}
+    said = "Up to 10 points, marked by hand: total may stand in cell 9\n"
+    assert outputs(cells["total-test"]) == [("stdout", said)]
+
+
 def test_cells_of_colab_are_found_without_ids(tmp_path):
     it = course(tmp_path)
     hand_in(it, "ada", {"total": "total = sum"}, **graded(0, 0, None))

@@ -54,10 +54,10 @@ def test_students_and_what_they_handed_in(course, raises_saying):
     assert course.submitted("toy") == {name: course.root / f"submitted/{name}/toy" for name in ("ada", "bob jones")}
     (course.root / "submitted/eve").mkdir()
     (course.root / "submitted/eve/toy").symlink_to(course.source("toy").parent)
-    loose = [course.root / "submitted" / name for name in ("bob jones/toy.zip", "eve/toy", "toy.ipynb")]
-    for path in (loose[0], loose[2], course.root / "submitted/notes.txt"):
+    loose = [course.root / "submitted" / name for name in ("bob jones/toy.zip", "eve/toy", "notes.txt", "toy.ipynb")]
+    for path in (loose[0], *loose[2:]):
         path.touch()
-    assert "eve" not in course.submitted("toy") and course.misplaced("toy") == loose
+    assert "eve" not in course.submitted("toy") and list(course.left_out("toy")) == loose
     assert course.result("toy", "ada") == course.root / "graded" / "toy" / "ada.json"
     (course.root / "students.csv").write_text("name\nada\n")
     with raises_saying(ValueError, "no column id"):
@@ -117,6 +117,37 @@ def test_a_folder_is_a_student_s_in_any_spelling(course, raises_saying):
     (course.root / "students.csv").write_text("id,last_name\n")
     shutil.rmtree(course.root / "submitted/ada")
     assert course.unknown("toy") == [] and set(course.submitted("toy")) == {"Zoe\u0308  Ng", "ADA ", "eve"}
+
+
+@pytest.mark.parametrize("name", ["TOY", "Toy", "toy ", " toy"])
+def test_a_folder_in_other_capitals_or_with_spaces_is_found(course, name):
+    (course.root / "submitted/ada" / name).mkdir(parents=True)
+    (course.root / "submitted/ada" / name / "toy.ipynb").touch()
+    assert course.submitted("toy") == {"ada": course.root / "submitted/ada" / name} and not course.left_out("toy")
+    (course.root / "submitted/ada/toy").mkdir()
+    assert course.submitted("toy") == {"ada": course.root / "submitted/ada/toy"}
+    assert list(course.left_out("toy")) == [course.root / "submitted/ada" / name / "toy.ipynb"]
+
+
+def test_all_that_was_handed_in_is_graded_or_named(course):
+    (course.root / "source/other").mkdir()
+    (course.root / "source/other/other.ipynb").touch()
+    graded = ["ada/toy/toy.ipynb", "bob/other/other.ipynb", "ada/other/x.py"]
+    junk = ["ada/.DS_Store", "ada/toy/._toy.ipynb", "ada/toy/.ipynb_checkpoints/toy-checkpoint.ipynb",
+            "ada/toy/timestamp.txt", "ada/__MACOSX/toy.ipynb", "ada/mine/__MACOSX/toy.ipynb"]  # fmt: skip
+    rest = ["toy.zip", "essay.docx", "ada/toy.html", "ada/toy.py", "ada/tooy/toy.ipynb", "ada/Assignment 1/toy.ipynb",
+            "ada/Assignment 1/data/x.csv", "ada/toy/toy.zip", "ada/toy/data/y.csv", "toy/ada/toy.ipynb"]  # fmt: skip
+    for name in graded + junk + rest:
+        path = course.root / "submitted" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    out = {str(path.relative_to(course.root / "submitted")): why for path, why in course.left_out("toy").items()}
+    assert set(out) == set(rest)
+    assert out["ada/tooy/toy.ipynb"].endswith("submitted/STUDENT/toy/ (did you mean toy?)")
+    assert out["ada/toy/toy.zip"] == "toy.ipynb beside it is graded" and "did you" not in out["toy.zip"]
+    for number in range(30):
+        (course.root / "submitted/ada/Assignment 1" / str(number)).touch()
+    assert course.root / "submitted/ada/Assignment 1" in course.left_out("toy")
 
 
 def test_release_gives_the_students_notebook(course):

@@ -92,6 +92,15 @@ def test_scores_arrive_and_nobody_has_a_0_for_nothing(toy):
         assert HIDDEN in book.find_source_cell("total-test", "A", "A").source  # for `nbgrader autograde`
 
 
+def test_doubt_waits_for_a_person_and_says_what_to_look_at(toy):
+    reasons = ("total may stand in cell 9", "", "not answered, but perhaps the answer stands in cell 8")
+    hand_in(toy, "ada", **graded(None, 5, None, reasons=reasons) | {"notes": [[5, "is Markdown in place of code"]]})
+    found = fill_all(toy)["ada"]
+    assert found.waiting == ["total-test", "why"] and found.scores["twice-test"] == 5
+    assert found.comments["why"] == f"Not marked yet.\n\nTo be marked by hand: `{reasons[2]}`"
+    assert found.comments["twice"] == "This cell `is Markdown in place of code`"
+
+
 def test_the_same_again_changes_nothing(toy):
     hand_in(toy, "ada", **graded(10, 5, None))
     hand_in(toy, "bob", **graded(0, 5, 0))

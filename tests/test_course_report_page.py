@@ -85,6 +85,14 @@ def test_page_tells_the_instructor_who_and_why():
     assert "Nothing in it is answered; ask whether it is the right file." in page("A", found, marks, PARTS, [], {})
 
 
+def test_page_says_what_is_in_doubt():
+    found, marks = classroom()
+    found["ada"].result["marks"][2]["reason"] = "it stands in cell 7 and cell 8"
+    found["ada"].result["notes"] = [[3, "is Markdown in place of code"]]
+    text = page("A", found, marks, PARTS, [], {})
+    assert "why: it stands in cell 7 and cell 8" in text and "Cell 3 is Markdown in place of code." in text
+
+
 def test_page_before_anybody_has_submitted():
     assert "Nothing is graded yet." in page("A", {"cy": Entry("not submitted")}, {}, PARTS, [], {})
 

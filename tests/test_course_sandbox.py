@@ -1,6 +1,4 @@
-import base64
 import os
-import pickle
 import shutil
 import socket
 import subprocess
@@ -13,11 +11,10 @@ import pytest
 import torch
 
 from labclip_lib.course import sandbox
-from labclip_lib.course.plain import NotPlain, decode, encode
 from labclip_lib.course.sandbox import GUARDS, Sandbox, guards
 
 unshare = shutil.which("unshare")
-walls = unshare and subprocess.run([unshare, "-Urnpmf", "true"], capture_output=True).returncode == 0
+walls = unshare and subprocess.run([unshare, "-Urnpmf", "--mount-proc", "true"], capture_output=True).returncode == 0
 pytestmark = pytest.mark.skipif(not walls, reason="no namespaces can be made here")
 
 
@@ -142,46 +139,6 @@ def test_a_flood_of_answers_is_stopped():
     assert outcome.stopped == "handed back more than 64 MB" == outcome.answers[0].reason
 
 
-def npy(header, data=b""):
-    header = header.encode()
-    return {"npy": base64.b64encode(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data).decode()}
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}\n", bytes(8)),
-        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -1)}\n", bytes(8)),
-        npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}\n", pickle.dumps(print)),
-        npy("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': ()}\n", bytes(8)),
-        npy("{((((\n"),
-        {"npy": "gASVAAA="},
-        {"dict": [[2**70, 1]]},
-        *({"dict": [[[], 1]]}, {"dict": [1]}, {"float": "1"}, "\ud800", float("inf"), 1 << 5000),
-    ],
-)
-def test_forged_claims_become_reasons(claim):
-    answer = sandbox._answer(claim)
-    assert answer.value is None and answer.reason
-
-
-def test_a_header_is_not_believed():
-    with pytest.raises(NotPlain, match="another size"):
-        decode(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000,)}\n", bytes(8)))
-
-
-def test_plain_data_comes_back_the_same():
-    value = [None, True, -(2**80), 0.1, "a\U0001f600\0", (1, [2]), {1: {"tuple": 2}, "float": "nan"}, float("-inf")]
-    back = decode(encode(value, 100))
-    assert back == value and [type(item) for item in back] == [type(item) for item in value]
-    with pytest.raises(NotPlain, match="larger than"):
-        encode(np.zeros(100), 100)
-    loop = []
-    loop.append(loop)
-    with pytest.raises(NotPlain, match="nested deeper"):
-        encode(loop, 100)
-
-
 def test_odd_values():
     outcome = ask(
         "import os, pickle, numpy as np\nn = [float('nan'), float('inf'), -0.0]\nu = '\\u00fc\\U0001f600'\n"
@@ -246,7 +203,7 @@ def test_loops_are_stopped_and_the_rest_counts():
          "        except Exception: pass"], "x", ("f", []), "x", step_seconds=0.3,
     )  # fmt: skip
     assert outcome.cells == ["took longer than 0.3 s", None]
-    assert outcome.answers == [(1, None), (None, "took longer than 0.3 s"), (1, None)]
+    assert outcome.answers == [(1, None), (None, "took longer than 0.3 s (cell 2)"), (1, None)]
     stubborn = (
         "import signal\ndef f():\n    signal.pthread_sigmask(signal.SIG_BLOCK, [14])\n    while True: pass\ng = 1"
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import labclip_lib
 from labclip_lib.course import products
+from labclip_lib.course.running import most_seconds
 from labclip_lib.course.sandbox import GUARDS, guards, on_one_line
 from labclip_lib.course.submission import LARGEST_MB, Rejected, find, read
 from labclip_lib.course.talk import shown
@@ -56,7 +57,7 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
         else:
             todo.append((folder, path, {"student": student, "assignment": assignment, "digest": digest}))
     with track(total=len(todo), desc=assignment, shows=shows) as bar:
-        most = limits.get("seconds", 300) + SLACK_SECONDS * (tests + 1)
+        most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
         for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
             done[result["student"]] = result
             bar.update()

@@ -1,6 +1,7 @@
 """What `python -m labclip_lib course ...` does with its arguments; `labclip_lib/__main__.py` says what they are."""
 
 from labclip_lib.course.folder import Course, new, release
+from labclip_lib.course.sandbox import on_one_line
 
 
 def run_new(args):
@@ -21,15 +22,16 @@ def run_grade(args):
     from labclip_lib.course.batch import grade  # torch, which the other verbs do without
 
     course = Course(args.course)
-    results = grade(course, args.assignment, args.jobs, seconds=args.seconds)
-    for path in course.misplaced(args.assignment):
-        print(f"Not graded: {path}; put the notebook into submitted/STUDENT/{args.assignment}/.")
-    if not results:
+    course.source(args.assignment)
+    for path, why in course.left_out(args.assignment).items():
+        print(f"Not graded: {on_one_line(str(path))}; {why}.")
+    if not course.submitted(args.assignment):
         where = course.root / "submitted" / "STUDENT" / args.assignment / f"{args.assignment}.ipynb"
         raise ValueError(f"Nothing was handed in for {args.assignment}; put each student's notebook at {where}.")
+    results = grade(course, args.assignment, args.jobs, seconds=args.seconds)
     width = max(map(len, results))
     for student, result in results.items():
-        print(f"{student:{width}}  {result['status']:8}  {_told(result)}")
+        print(f"{on_one_line(student):{width}}  {result['status']:8}  {_told(result)}")
     counts = [sum(result["status"] == status for result in results.values()) for status in KINDS]
     _tell_unknown(course, args.assignment)
     print(f"\n{', '.join(f'{count} {status}' for count, status in zip(counts, KINDS, strict=True))}.")
@@ -60,5 +62,8 @@ def _told(result):
     by_hand = [mark["points"] for mark in marks if mark["score"] is None]
     score = sum(mark["score"] or 0 for mark in marks)
     waiting = f", and {sum(by_hand):g} to be marked by hand" if by_hand else ""
+    doubt = [f"{mark['grade_id']}: {mark['reason']}" for mark in marks if mark["score"] is None and mark["reason"]]
+    doubt += [f"cell {number} {what}" for number, what in result.get("notes", [])]
+    look = f"; look at {'; '.join(doubt)}" if doubt else ""
     empty = "; nothing in it is answered: is it the right file?" if result.get("untouched") else ""
-    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}{empty}"
+    return f"{score:g} of {sum(mark['points'] for mark in marks) - sum(by_hand):g} points{waiting}{look}{empty}"

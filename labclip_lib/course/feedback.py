@@ -18,6 +18,7 @@ import nbformat
 
 from labclip_lib.course import products
 from labclip_lib.course.gradebook import search_path
+from labclip_lib.course.matching import places
 from labclip_lib.embed import write_atomically
 
 LONGEST = 20_000  # characters of one cell; a page of text has 3,000
@@ -36,17 +37,14 @@ def marked(source, entry):
     student's outputs and nothing of theirs that a browser would run.
     """
     notebook = products.student(source)
-    keys = {key: at for at, cell in enumerate(notebook.cells) for key in _keys(cell)}
+    where = places(notebook.cells, entry.submission.cells)
     ended, own, at = dict(map(tuple, entry.result["cells"])), {}, -1
-    for number, theirs in enumerate(entry.submission.cells, 1):
-        released = (("grade_id", theirs["grade_id"]), ("id", theirs["id"]), ("text", theirs["type"], theirs["source"]))
-        place = next((keys[key] for key in released if key in keys), None)
+    for number, (theirs, place) in enumerate(zip(entry.submission.cells, where, strict=True), 1):
         if place is None:
             cell = _own_cell(number, theirs)
             own.setdefault(at, []).append(cell)
         else:
             at, cell = place, notebook.cells[place]
-            keys = {key: where for key, where in keys.items() if where != place}
             if cell.metadata.get("editable", True) and cell.source != theirs["source"]:
                 cell.source = (_text if cell.cell_type == "code" else harmless)(theirs["source"])
         if number in ended and cell.cell_type == "code":
@@ -162,12 +160,6 @@ def put(path, data):
     write_atomically(path, lambda part: Path(part).write_bytes(data))
 
 
-def _keys(cell):
-    """What a cell of the release is known by in a submission; Colab keeps no ids in their place."""
-    name = products.grading_of(cell).get("grade_id")
-    return [*([("grade_id", name)] if name else []), ("id", cell.id), ("text", cell.cell_type, cell.source)]
-
-
 def _own_cell(number, theirs):
     if theirs["type"] == "code":
         return nbformat.v4.new_code_cell(_text(theirs["source"]), id=f"own-{number}")
@@ -182,7 +174,7 @@ def _answers(notebook):
 
 def _told(mark):
     if mark["score"] is None:
-        return f"Up to {mark['points']:g} points, marked by hand."
+        return f"Up to {mark['points']:g} points, marked by hand{': ' if mark['reason'] else '.'}{mark['reason']}"
     said = f"{mark['score']:g} of {mark['points']:g} points"
     return f"{said}: {mark['reason']}" if mark["reason"] else f"{said}."
 

@@ -1,11 +1,13 @@
 """A course on disk, in nbgrader's layout: making it, releasing an assignment, finding what was handed in."""
 
+import difflib
 import shutil
 import unicodedata
 from pathlib import Path
 
 import labclip_lib
 from labclip_lib.course import products
+from labclip_lib.course.submission import Rejected, find, same_name
 from labclip_lib.csv_tables import read_table
 from labclip_lib.embed import write_atomically
 from labclip_lib.text_files import folded, trimmed
@@ -17,6 +19,9 @@ c = get_config()
 c.CourseDirectory.root = "."
 c.CourseDirectory.course_id = {name!r}
 """
+# What systems and nbgrader leave in folders.
+JUNK = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", ".ipynb_checkpoints", ".gitkeep", "timestamp.txt"}
+MOST_NAMED = 20  # files of one folder
 ROSTER = "id,first_name,last_name,email\n"
 IGNORE = """\
 # All but release/ is for the instructor alone: never put it where students can see it.
@@ -74,9 +79,16 @@ class Course:
         return found
 
     def submitted(self, assignment):
-        """{student: folder} of what was handed in. Raises ValueError like `students`, and for two folders of one."""
-        folders = sorted(self.root.glob(f"submitted/*/{assignment}"))
-        return self._by_student(path for path in folders if path.is_dir() and not path.is_symlink())
+        """{student: folder} of what was handed in; a folder's name may differ in case and spaces.
+
+        Raises ValueError like `students`, and for two folders of one student.
+        """
+        found = {}
+        for path in sorted(self.root.glob("submitted/*/*")):
+            is_one = path.is_dir() and not path.is_symlink() and same_name(path.name, assignment)
+            if is_one and (path.parent not in found or path.name == assignment):
+                found[path.parent] = path
+        return self._by_student(found.values())
 
     def _by_student(self, folders):
         """{student: folder}: of students.csv, if it has them in any case and spelling, else as the folder is called."""
@@ -97,15 +109,49 @@ class Course:
         students = self.students()
         return [student for student in self.submitted(assignment) if students and student not in students]
 
-    def misplaced(self, assignment):
-        """Files and links that look handed in for it, and lie where nothing is graded."""
-        found = [p for p in self.root.glob(f"submitted/*/{assignment}") if p.is_symlink() or not p.is_dir()]
-        loose = [*self.root.glob("submitted/*"), *self.root.glob("submitted/*/*")]
-        return sorted(found + [p for p in loose if p.suffix in (".ipynb", ".zip") and not p.is_dir()])
+    def left_out(self, assignment):
+        """{path: why} of all that lies in submitted/ and is graded as no assignment, or beside what is graded as it."""
+        names = {path.parent.name for path in self.root.glob("source/*/*.ipynb")} | {assignment}
+        graded, out = set(self.submitted(assignment).values()), {}
+        where = f"put the notebook into submitted/STUDENT/{assignment}/"
+        for path in sorted([*self.root.glob("submitted/*"), *self.root.glob("submitted/*/*")]):
+            depth = len(path.relative_to(self.root / "submitted").parts)
+            if _is_junk(path) or (depth == 1 and path.is_dir()):
+                continue
+            alike = [name for name in names if depth == 2 and same_name(path.name, name)]
+            if path in graded:
+                out |= _beside(path, assignment)
+            elif alike in ([], [assignment]) or not path.is_dir() or path.is_symlink():
+                close = difflib.get_close_matches(path.stem.casefold(), sorted(names), 1)
+                meant = f" (did you mean {close[0]}?)" if close and depth == 2 and path.is_dir() else ""
+                out |= dict.fromkeys(_files(path), where + meant)
+        return out
 
     def result(self, assignment, student):
         """The file of one student's marks."""
         return self.root / "graded" / assignment / f"{student}.json"
+
+
+def _beside(folder, assignment):
+    """{path: why} of what lies beside the file that is graded; what is rejected names itself."""
+    try:
+        taken = find(folder, assignment)
+    except Rejected:
+        return {}
+    others = [path for path in sorted(folder.iterdir()) if path != taken and not _is_junk(path)]
+    return {path: f"{taken.name} beside it is graded" for other in others for path in _files(other)}
+
+
+def _files(path):
+    """The files in a folder, or the folder where they are many; any other path itself."""
+    if path.is_symlink() or not path.is_dir():
+        return [path]
+    files = [it for it in sorted(path.rglob("*")) if not it.is_dir() and not any(map(_is_junk, [it, *it.parents]))]
+    return files if len(files) <= MOST_NAMED else [path]
+
+
+def _is_junk(path):
+    return path.name in JUNK or path.name.startswith("._")
 
 
 def new(root, sources=SOURCES):

@@ -122,9 +122,15 @@ def remarks(entry):
     for number, reason in entry.result["cells"]:
         if name := entry.submission.cells[number - 1]["grade_id"]:
             out[name] = f"This cell did not end well: {_verbatim(reason)}"
+    for number, what in entry.result.get("notes", []):
+        if name := entry.submission.cells[number - 1]["grade_id"]:
+            out[name] = "\n\n".join([*filter(None, [out.get(name)]), f"This cell {_verbatim(what)}"])
     for mark in entry.result["marks"]:
         if mark["reason"]:
-            said = f"{mark['score'] or 0:g} of {mark['points']:g} points: {_verbatim(mark['reason'])}"
+            score = (
+                "To be marked by hand" if mark["score"] is None else f"{mark['score']:g} of {mark['points']:g} points"
+            )
+            said = f"{score}: {_verbatim(mark['reason'])}"
             out[mark["grade_id"]] = "\n\n".join([*filter(None, [out.get(mark["grade_id"])]), said])
     return out
 
@@ -192,4 +198,5 @@ def _fill_one(notebook, entry, changed, source):
     unread = {grade.name for grade in notebook.grades if grade.auto_score is None and grade.manual_score is None}
     for comment in notebook.comments:
         # A page of nbgrader's shows 0 points for what nobody has marked yet.
-        comment.auto_comment = "Not marked yet." if comment.name in unread else said.get(comment.name)
+        lines = [*(["Not marked yet."] if comment.name in unread else []), *filter(None, [said.get(comment.name)])]
+        comment.auto_comment = "\n\n".join(lines) or None

@@ -14,19 +14,18 @@ import math
 import random
 import re
 import signal
-import time
 
 import numpy as np
 import torch
 
 from labclip_lib.course import products
+from labclip_lib.course.matching import KINDS, definitions, listed, match, untouched, written
 from labclip_lib.course.plain import NotPlain
-from labclip_lib.course.sandbox import GUARDS, Sandbox, on_one_line
-from labclip_lib.course.submission import without_magics
+from labclip_lib.course.running import Notebook
+from labclip_lib.course.sandbox import GUARDS, on_one_line
+from labclip_lib.course.submission import Submission, without_magics
 
 SETUP_TAG = "setup-imports"
-# What one call or one cell may take, and all of them together; a notebook that imports torch needs 1 GB.
-LIMITS = {"seconds": 300, "step_seconds": 60, "cpu_seconds": 300, "memory_mb": 3072, "processes": 32}
 RAISED = re.compile(r"raised (\w+): ?(.*)", re.DOTALL)
 
 
@@ -45,43 +44,51 @@ def is_test(grading):
 def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS, **limits):
     """Run and mark one Submission against the instructor's notebook `source`.
 
-    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which the sandbox explains.
-    An answer that ends its process costs its own test alone: the notebook is run again for the others.
-    Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for a written answer that
-    waits for its reader; cells, a list of [number, reason] of the student's cells that did not end well; leaderboard,
-    {name: float}, what test cells put into a variable of that name; untouched, whether every answer is as it was
-    released, so that it may be the wrong file. The same submission gives the same marks.
+    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which `running.Notebook` and the
+    sandbox explain; in all a submission takes no longer than `most_seconds` and the comparing.
+    What loops, crashes or ends its process costs its own tests alone: the notebook is run again for the others.
+    Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for what waits for a person,
+    as written answers do, and all that is in doubt; cells, a list of [number, reason] of the student's cells that did
+    not end well; notes, a list of [number, what was put right] of others; leaderboard, {name: float}, what test cells
+    put into a variable of that name; untouched, whether every answer is as it was released, so that it may be the wrong
+    file. The same submission gives the same marks.
     Raises ValueError and RuntimeError like the sandbox, and what the set-up cells raise.
     """
-    tests, limits = {}, LIMITS | limits
+    tests = {}
     setup = [without_magics(cell.source) for cell in source.cells if SETUP_TAG in cell.metadata.get("tags", [])]
     for cell in source.cells:
         if is_test(grading := products.grading_of(cell)):
             tests[grading["grade_id"]] = cell.source
-    numbers, code = submission.code(skip=tests)
-    marks, leaderboard, end = [], {}, time.monotonic() + limits["seconds"]
-    with contextlib.ExitStack() as boxes:
-        box = boxes.enter_context(Sandbox(code, require=require, **limits))
-        cells, runs_through = box.cells, not box.over
+    matched = match(source, submission)
+    places = {products.grading_of(cell).get("grade_id"): place for place, cell in enumerate(matched.released)}
+    numbers, code = Submission(matched.cells).code(skip=tests)
+    marks, leaderboard = [], {}
+    with Notebook(numbers, code, len(tests), require=require, **limits) as box:
         base = _quietly(lambda: _run_setup(setup))
+        failed = {n for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)}
+        elsewhere = definitions(matched, failed)
         for cell in source.cells:
             grading = products.grading_of(cell)
             if not grading.get("grade"):
                 continue
             points, name = float(grading["points"]), grading["grade_id"]
             if name in tests:
-                left = end - time.monotonic()
-                if box.over and runs_through and left > 0:
-                    boxes.close()
-                    box = boxes.enter_context(Sandbox(code, require=require, **limits | {"seconds": left}))
+                box.begin()
                 with _at_most(comparing_seconds):
-                    score, reason, found = _quietly(lambda s=cell.source, p=points, b=box: _run_test(s, p, base, b))
+                    score, reason, found = _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
                 leaderboard |= found
+                if box.spent and score < points:
+                    score, reason = None, f"no time was left to run it: {reason}"
+                names = set(re.findall(r"\w+", f"{cell.source} {reason}")) & elsewhere.keys()
+                if names and score is not None and score < points:
+                    score, reason = None, f"{reason}; but {_elsewhere(names, elsewhere, matched)}"
             else:
-                score, reason = _read(cell, submission.text(name))
+                waits, reason = written(matched, places[name])
+                score = None if waits else 0.0
             marks.append({"grade_id": name, "points": points, "score": score, "reason": on_one_line(reason)})
-    ended = [[n, reason] for n, reason in zip(numbers, cells, strict=True) if reason and not _is_stub(reason)]
-    return {"marks": marks, "cells": ended, "leaderboard": leaderboard, "untouched": _untouched(source, submission)}
+    ended = [[n, reason] for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)]
+    about = {"cells": ended, "notes": matched.notes, "untouched": untouched(matched)}
+    return {"marks": marks, "leaderboard": leaderboard} | about
 
 
 class _TooLong(Exception):
@@ -207,20 +214,14 @@ def _reason(error, box):
     return f"a check stopped with {type(error).__name__}: {message}"
 
 
-def _untouched(source, submission):
-    answers = [cell for cell in products.student(source).cells if products.grading_of(cell).get("solution")]
-    kept = [(submission.text(products.grading_of(cell)["grade_id"]) or "").strip() for cell in answers]
-    return bool(answers) and all(text in ("", cell.source.strip()) for text, cell in zip(kept, answers, strict=True))
+def _elsewhere(names, elsewhere, matched):
+    numbers = sorted({elsewhere[name] for name in names})
+    kinds = {KINDS[cell["type"]] for number, cell in enumerate(matched.original, 1) if number in numbers}
+    return (
+        f"{' and '.join(sorted(names))} may stand in {listed(matched, [number - 1 for number in numbers])}, "
+        f"which is {' and '.join(sorted(kinds))} in place of code"
+    )
 
 
 def _is_stub(reason):
     return "raised NotImplementedError" in reason
-
-
-def _read(cell, text):
-    """Score and reason of a written answer before anybody has read it."""
-    if text is None:
-        return 0.0, "the cell is not there any more"
-    if not text.strip() or text.strip() in ("\n".join(products.TEXT_STUB), "\n".join(products.CODE_STUB)):
-        return 0.0, "not answered"
-    return None, ""

@@ -17,10 +17,12 @@ import shutil
 import signal
 import struct
 import sys
+import time
 import types
 from pathlib import Path
 
-from labclip_lib.course.plain import NotPlain, decode, dump, encode
+from labclip_lib.course.plain import NotPlain, decode
+from labclip_lib.course.steps import LATE_SIGNAL, Steps
 
 STUDENT = 61007  # a user that owns nothing
 OUT_OF_MEMORY = 213
@@ -148,42 +150,6 @@ def _limit(job):
     Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _why(error):
-    """What a cell or a call raised, as text, whatever its own `__str__` does."""
-    try:
-        return f"raised {type(error).__name__}: {error}"[:500]
-    except BaseException:
-        return "raised an error that cannot be told"
-
-
-class _TooLong(BaseException):
-    pass
-
-
-def _step(job, tell, kind, index, work):
-    """Tell the value of `work()`, or why there is none; the alarm repeats, for code that catches it."""
-
-    def alarm(*_):
-        raise _TooLong
-
-    me = os.getpid()
-    try:
-        signal.signal(signal.SIGALRM, alarm)
-        signal.setitimer(signal.ITIMER_REAL, job["step_seconds"], 0.2)
-        try:
-            line = dump({kind: index, "value": encode(work(), job["size"])}, job["size"])
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except BaseException as error:
-        reason = str(error) if type(error) in (NotPlain, _TooLong) else _why(error)
-        if type(error) is _TooLong:
-            reason = f"took longer than {job['step_seconds']:g} s"
-        line = dump({kind: index, "reason": reason}, job["size"])
-    if os.getpid() != me:  # a process that the student forked goes no further than this step
-        os._exit(0)
-    tell(line)
-
-
 def _answer(namespace, wanted):
     """The variable `wanted`, or what the function of `wanted` = [name, arguments, keywords] returns."""
     name = wanted if isinstance(wanted, str) else wanted[0]
@@ -220,13 +186,18 @@ def _student(job, pipe, questions):
     sys.modules["__main__"] = module = types.ModuleType("__main__")
     module.display = lambda *things, **options: None  # every notebook has it
     sys.path[:0], sys.argv = [""], [""]
-    for index, cell in enumerate(job["code"]):
-        name = f"<cell {index + 1}>"
-        _step(job, tell, "cell", index, lambda c=cell, n=name: exec(compile(c, n, "exec"), module.__dict__))
+    steps = Steps(module.__dict__, tell, pipe, job["size"], job["late"], job["aside"])
+    end = time.monotonic() + job["cells_seconds"]
+    for index, (number, cell) in enumerate(zip(job["numbers"], job["code"], strict=True)):
+        # Never more than half of what is left: whatever the cells before took, those behind can define their functions.
+        seconds = max(min(job["step_seconds"], (end - time.monotonic()) / 2), 1e-3)
+        steps.cell(index, number, seconds, cell)
     with open(questions, "rb") as lines:
         for line in lines:
             asked = json.loads(line)
-            _step(job, tell, "answer", asked["ask"], lambda wanted=asked["question"]: _answer(module.__dict__, wanted))
+            wanted = asked["question"]
+            name = wanted if isinstance(wanted, str) else wanted[0]
+            steps.answer(asked["ask"], job["step_seconds"], name, lambda w=wanted: _answer(module.__dict__, w))
     with contextlib.suppress(BaseException):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -251,6 +222,8 @@ def _watch(job, student):
                 if ended[0] == student:
                     return os.waitstatus_to_exitcode(ended[1]) % 256
         if job["walls"] and _memory() > job["memory"]:
+            os.kill(student, LATE_SIGNAL)
+            time.sleep(0.05)
             return OUT_OF_MEMORY
 
 

@@ -104,7 +104,12 @@ def _counts(found, marks):
         for student, entry in found.items()
         if entry.status == status
     ]
-    rows += [[student, "waiting", ", ".join(parts)] for student, parts in waiting.items()]
+    rows += [[student, "waiting", _waiting(parts, found[student])] for student, parts in waiting.items()]
+    rows += [
+        [student, "graded", f"Cell {number} {what}."]
+        for student in marks
+        for number, what in found[student].result.get("notes", [])
+    ]
     rows += [
         [student, "graded", "Nothing in it is answered; ask whether it is the right file."]
         for student, entry in found.items()
@@ -113,6 +118,12 @@ def _counts(found, marks):
     rows += [[student, entry.status, ""] for student, entry in found.items() if entry.status == "not submitted"]
     table = _table("Whom to look at, and why; only what is graded has a score", ["student", "status", "why"], rows)
     return f"<section><h2>Submissions</h2><ul>{said}</ul>{table}</section>"
+
+
+def _waiting(parts, entry):
+    """The parts that somebody has to look at, each with what makes it doubtful."""
+    why = {mark["grade_id"]: mark["reason"] for mark in entry.result["marks"] if mark["score"] is None}
+    return "; ".join(f"{part}: {why[part]}" if why.get(part) else part for part in parts)
 
 
 def _scores(assignment, marks, points):

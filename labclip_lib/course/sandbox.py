@@ -23,10 +23,12 @@ import functools
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from labclip_lib.course.plain import NotPlain, decode, encode
+from labclip_lib.course.steps import at
 from labclip_lib.course.talk import MB, Talk, is_root
 
 GUARDS = ("network", "files", "processes", "limits")
@@ -47,14 +49,18 @@ class Sandbox:
 
     folder: its content is copied into the working folder (symbolic links stay links, and lead nowhere).
     files: {relative path: bytes} written there afterwards, over what the folder brought.
-    seconds: of the clock, for all; step_seconds: for each cell and each answer, which are interrupted then;
+    seconds: of the clock, for all; cells_seconds: for all cells, of which none gets more than half of what is left;
+    step_seconds: for each cell and each answer, which are interrupted then;
     cpu_seconds: of each process; memory_mb: of all processes together; processes: threads count too;
     disk_mb: in all; output_mb: what is printed beyond is thrown away.
 
+    numbers: of the cells, for what is said of them; else they count from 1.
+    late, aside: {name: [number of its cell or None, why]} of functions not to be called, at all and by the cells.
     offered: what `guards()` found, where that is known already.
 
-    cells: per cell None, or why it did not end well. stopped: what ended everything early, or None.
-    over: whether no answer will come any more.
+    cells: per cell None, or why it did not end well. lines: {place of a cell in `code`: the line where it was
+    interrupted}. late, aside: grow by what took too long. ended_in: the place of the cell in which everything ended.
+    stopped: what ended everything early, or None. over: whether no answer will come any more.
     output: what was printed, whole only after leaving.
 
     Raises ValueError for a guard of `require` that this machine lacks and for files that go elsewhere, RuntimeError
@@ -62,8 +68,9 @@ class Sandbox:
     """
 
     def __init__(
-        self, code, folder=None, *, files=None, seconds=60, step_seconds=20, cpu_seconds=60, memory_mb=2048,
-        processes=16, output_mb=5, disk_mb=256, require=GUARDS, offered=None,
+        self, code, folder=None, *, files=None, seconds=60, cells_seconds=None, step_seconds=20, cpu_seconds=60,
+        memory_mb=2048, processes=16, output_mb=5, disk_mb=256, numbers=None, late=None, aside=None, require=GUARDS,
+        offered=None,
     ):  # fmt: skip
         offered = guards() if offered is None else offered
         if missing := sorted(set(require) - offered):
@@ -79,9 +86,12 @@ class Sandbox:
             "files": {name: base64.b64encode(data).decode() for name, data in (files or {}).items()},
             "step_seconds": step_seconds, "cpu_seconds": cpu_seconds, "memory": memory_mb * MB,
             "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB, "walls": "files" in offered,
+            "numbers": numbers or [*range(1, len(code) + 1)], "late": late or {}, "aside": aside or {},
+            "cells_seconds": seconds if cells_seconds is None else cells_seconds,
         }  # fmt: skip
         self._seconds, self._output_bytes = seconds, int(output_mb * MB)
         self.cells, self.stopped, self.output, self.over = [None] * len(self._job["code"]), None, "", False
+        self.lines, self.late, self.aside, self.ended_in = {}, dict(late or {}), dict(aside or {}), None
 
     def __enter__(self):
         self._talk = Talk(self._job, self._seconds, self._output_bytes)
@@ -112,14 +122,22 @@ class Sandbox:
         first = self._talk.line()
         if "ready" not in first:
             raise RuntimeError(f"the sandbox could not be set up: {_text(first.get('failed'), self._talk.stopped)}.")
+        end = time.monotonic() + self._job["cells_seconds"]
         for index in range(len(self.cells)):
-            line = self._talk.line("cell", index)
+            seconds = max(min(self._job["step_seconds"], (end - time.monotonic()) / 2), 1e-3)
+            line = self._talk.line("cell", index, seconds)
             if line is None:
-                late = self._talk.stopped or "was not finished before the process ended"
+                late = self._ended("was not finished before the process ended", self.aside)
                 self.cells[index:] = [late] * (len(self.cells) - index)
-                self.over = True
+                self.over, self.ended_in = True, index
+                here = (self._job["numbers"][index], "<module>")
+                if ended := next((line for cell, line, name in self._talk.stack if (cell, name) == here), None):
+                    self.lines[index] = ended
                 break
-            self.cells[index] = _text(line["reason"], "raised an error") if "reason" in line else None
+            if "reason" in line:
+                self.cells[index] = self._learned(line, "raised an error", self.aside)
+                if type(line.get("line")) is int:
+                    self.lines[index] = line["line"]
         self.stopped = self._talk.stopped
 
     def _ask(self, question):
@@ -127,10 +145,31 @@ class Sandbox:
         self.stopped = self._talk.stopped
         if line is None:
             self.over = True
-            return Answer(None, self.stopped or "was not handed back before the process ended")
+            return Answer(None, self._ended("was not handed back before the process ended", self.late, question))
         if "reason" in line:
-            return Answer(None, _text(line["reason"], "is no plain data"))
+            return Answer(None, self._learned(line, "is no plain data", self.late))
         return _answer(line.get("value"))
+
+    def _learned(self, line, other, known):
+        """The reason in a line; into `known` goes what is not called again after it."""
+        reason = _text(line["reason"], other)
+        match line.get("late"):
+            case [str(name), int() | None as cell]:
+                known[on_one_line(name)] = [cell, f"{at(on_one_line(name), cell)} {reason}"]
+        return reason
+
+    def _ended(self, other, known, question=None):
+        """Why no answer came, with the function that ran, as far as one is known."""
+        reason = self._talk.stopped or other
+        ran = next(((name, cell) for cell, _, name in reversed(self._talk.stack) if name != "<module>"), None)
+        if type(question) is list:  # what was asked is known for sure
+            ran = question[0], next((cell for cell, _, name in self._talk.stack if name == question[0]), None)
+        if not ran or not self._talk.stopped or "took" not in reason:
+            return reason
+        known[ran[0]] = [ran[1], f"{at(*ran)} {reason}"]
+        if question is None:
+            return f"{reason} in {at(*ran)}"
+        return f"{reason} (cell {ran[1]})" if ran[1] else reason
 
 
 @functools.cache
@@ -142,7 +181,8 @@ def guards():
         os.chmod(secret.name, 0o644)
         job = {
             "code": ["import os, resource, socket"], "folder": None, "files": {}, "step_seconds": 10, "cpu_seconds": 10,
-            "memory": 512 * MB, "processes": 4, "disk": MB, "size": MB,
+            "memory": 512 * MB, "processes": 4, "disk": MB, "size": MB, "numbers": [1, 2], "late": {}, "aside": {},
+            "cells_seconds": 20,
         }  # fmt: skip
         job["code"].append(
             "network = [name for _, name in socket.if_nameindex()] == ['lo']\n"

@@ -7,7 +7,6 @@ import re
 import stat
 import warnings
 import zipfile
-from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -37,21 +36,30 @@ class Submission(NamedTuple):
         ]
         return [number for number, _ in kept], [without_magics(source) for _, source in kept]
 
-    def text(self, grade_id):
-        """The source of the cell `grade_id`, or None where it was deleted."""
-        return next((cell["source"] for cell in self.cells if cell["grade_id"] == grade_id), None)
+
+def same_name(one, other):
+    """Whether two names of files differ at most in case, in spaces around them, or in how accents are written."""
+    return _plain(one) == _plain(other)
 
 
 def find(folder, name):
     """The submitted file in a student's folder: NAME.ipynb, or one .zip that holds it. Raises Rejected."""
     files = sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
-    wanted = [path for path in files if path.name == f"{name}.ipynb"] or [
-        path for path in files if path.suffix == ".zip"
-    ]
+    notebooks = [path for path in files if same_name(path.name, f"{name}.ipynb")]
+    notebooks = [path for path in notebooks if path.name == f"{name}.ipynb"] or notebooks
+    wanted = notebooks or [path for path in files if _is_zip(path)]
     if not wanted:
+        deeper = [path for path in sorted(Path(folder).rglob("*")) if same_name(path.name, f"{name}.ipynb")]
+        if deeper:
+            raise Rejected(f"{name}.ipynb lies too deep, at {str(deeper[0].relative_to(folder))[:200]!r}; move it up.")
         seen = ", ".join(repr(path.name)[:80] for path in files[:5]) or "nothing"
-        raise Rejected(f"There is {seen} in place of {name}.ipynb; give the file this name again.")
+        how = "give the file this name again"
+        if files and not any(".ipynb" in _plain(path.name) for path in files):
+            how = "hand in the notebook itself, the file that ends in .ipynb"
+        raise Rejected(f"There is {seen} in place of {name}.ipynb; {how}.")
     if len(wanted) > 1:
+        if notebooks:
+            raise Rejected(f"There are {len(wanted)} files called {name}.ipynb in other capitals; hand in one file.")
         raise Rejected(f"There are {len(wanted)} zip files and no {name}.ipynb; hand in one file.")
     if not stat.S_ISREG(wanted[0].lstat().st_mode):
         raise Rejected(f"{wanted[0].name} is a link or no plain file; hand in the notebook itself.")
@@ -65,7 +73,7 @@ def read(path, name, known):
     """
     path = Path(path)
     try:
-        data = _unzipped(path, name) if path.suffix == ".zip" else _bounded(path).read_bytes()
+        data = _unzipped(path, name) if _is_zip(path) else _bounded(path).read_bytes()
     except OSError as error:
         raise Rejected(f"{path.name} cannot be read ({error.strerror}); hand it in again.") from None
     try:
@@ -85,11 +93,15 @@ def read(path, name, known):
             f"The cells of {path.name} hold {written / 2**20:,.0f} MB of text, and {LARGEST_SOURCE_MB} are the most; "
             f"take out what nobody wrote."
         )
-    for key, what in (("id", "id"), ("grade_id", "grade_id")):
-        names = Counter(cell[key] for cell in cells if cell[key] is not None)
-        if twice := sorted(value for value, times in names.items() if times > 1):
+    answers = {}
+    for number, cell in enumerate(cells, 1):
+        if cell["type"] != "code" or cell["grade_id"] is None:
+            continue
+        first, before = answers.setdefault(cell["grade_id"], (number, cell["source"]))
+        if before.strip() != cell["source"].strip():
             raise Rejected(
-                f"Two cells have one {what}, {twice[0][:60]!r}; delete the copy, and keep the cell you want marked."
+                f"{path.name} has two copies of one graded cell, {described(first, before)} and "
+                f"{described(number, cell['source'])}; delete the one that should not be marked."
             )
     if not any(cell["grade_id"] in known for cell in cells):
         raise Rejected(
@@ -97,6 +109,20 @@ def read(path, name, known):
             f"released, and hand that in."
         )
     return Submission(cells)
+
+
+def described(number, source):
+    """A cell in words that one can look for: its number, counted from 1, and how it begins."""
+    start = " ".join(source.split())
+    return f"cell {number} ({start[:40]}{'...' * (len(start) > 40)})" if start else f"cell {number}"
+
+
+def _plain(name):
+    return folded(name).replace(" ", "")
+
+
+def _is_zip(path):
+    return _plain(path.suffix) == ".zip"
 
 
 def _bounded(path):
@@ -118,10 +144,13 @@ def _unzipped(path, name):
                     raise Rejected(
                         f"{path.name} holds the path {member.filename[:80]!r}, which leads out of it; zip it again."
                     )
-            found = [m for m in members if PurePosixPath(m.filename.replace("\\", "/")).name == f"{name}.ipynb"]
+            names = [PurePosixPath(m.filename.replace("\\", "/")).name for m in members]
+            found = [m for m, it in zip(members, names, strict=True) if same_name(it, f"{name}.ipynb")]
             if len(found) != 1:
+                others = f", but {', '.join(repr(it)[:80] for it in names[:5])}" if names and not found else ""
                 raise Rejected(
-                    f"{path.name} holds {len(found)} files called {name}.ipynb and should hold one; zip it again."
+                    f"{path.name} holds {len(found)} files called {name}.ipynb{others}; hand in a zip file with one "
+                    f"notebook of this name, or the notebook itself."
                 )
             if found[0].flag_bits & 1:
                 raise Rejected(f"{path.name} has a password; hand it in without one.")

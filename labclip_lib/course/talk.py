@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from labclip_lib.course.plain import load
 MB = 2**20
 ALL_ANSWERS_MB = 64  # of all that is written in place of one answer
 OVER = "/sys"
+# A line of what faulthandler says where a student's code is: cell, line, function.
+FRAME = re.compile(rb'  File "<cell (\d{1,6})>", line (\d{1,9}) in (\w{1,200}|<module>)')
 GRACE = 5  # seconds, on top of its time, for an answer that cannot be interrupted
 
 
@@ -69,16 +72,20 @@ class Talk:
             self._selector.register(pipe, selectors.EVENT_READ)
         os.set_blocking(self._questions, False)
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
-        self._step_seconds, self._until = job["step_seconds"], self._deadline
+        self._step_seconds, self._allowed, self._until = job["step_seconds"], seconds, self._deadline
         self._size, self._memory, self._asked = job["size"], job["memory"], 0
-        self.stopped, self.output = None, ""
+        self.stopped, self.output, self.stack = None, "", []
 
-    def line(self, kind=None, index=None):
-        """The next line that answers what was asked, a dict; None when none comes any more."""
-        text = self._texts[self._answers]
+    def line(self, kind=None, index=None, seconds=None):
+        """The next line that answers what was asked, a dict; None when none comes any more, or not in these seconds."""
+        text, self.stack = self._texts[self._answers], []
+        if seconds is not None:
+            self._allow(seconds)
         while True:
             while (end := text.find(b"\n")) >= 0:
                 line = load(bytes(text[:end]), self._size)
+                if not line and (frame := FRAME.fullmatch(text[:1000], 0, min(end, 1000))):
+                    self.stack.append((int(frame[1]), int(frame[2]), frame[3].decode()))
                 del text[: end + 1]
                 # The student can write here too: what was not asked for is as if it had not come.
                 if kind is None or (type(line.get(kind)) is int and line[kind] == index):
@@ -90,7 +97,7 @@ class Talk:
         """The line that answers a question, or None."""
         index, self._asked = self._asked, self._asked + 1
         self._room[self._answers] = ALL_ANSWERS_MB * MB
-        self._until = min(self._deadline, time.monotonic() + self._step_seconds + GRACE)
+        self._allow(self._step_seconds)
         data = memoryview((json.dumps({"ask": index, "question": question}) + "\n").encode())
         while data:
             try:
@@ -119,12 +126,16 @@ class Talk:
             os.close(self._answers)
             self._stack.close()
 
+    def _allow(self, seconds):
+        self._allowed, self._until = seconds, min(self._deadline, time.monotonic() + seconds + GRACE)
+
     def _listen(self):
         """Read what has come, or wait for it a moment; False when nothing will come any more."""
         if self._process.returncode is not None:
             return False
         if (now := time.monotonic()) > self._until:
-            self.stopped = f"took longer than {self._seconds if now > self._deadline else self._step_seconds:g} s"
+            took = self._seconds if now > self._deadline else self._allowed
+            self.stopped = f"took longer than {round(took, 1):g} s"
             self._kill()
             return False
         # WNOWAIT keeps the number of the group from another's use until it is killed.
