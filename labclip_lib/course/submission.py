@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from labclip_lib.text_files import folded
+
 LARGEST_MB = 20
 LARGEST_SOURCE_MB, MOST_CELLS = 2, 2000  # what people write is far less, and reading more takes minutes
 # %ls, !ls, ?f and f?; and files = !ls
