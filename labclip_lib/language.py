@@ -173,7 +173,8 @@ def _find_verbs(keys, kinds):
         start = next(k for k in range(first, -1, -1) if k == 0 or kinds[k - 1] not in _BEFORE_NOUNS)
         opener = keys[start - 1] if start else "."
         said = _stated_number(zip(keys[start:first], kinds[start:first], strict=True))
-        if said == "one" == number and opener in (*_CLAUSE, *_MAY_OPEN) and i == first + 1:
+        in_s = keys[i].endswith("s") and keys[i] not in _NO_VERBS and keys[i - 1] not in _COUNTS
+        if said == "one" == number and opener in (*_CLAUSE, *_MAY_OPEN) and i == first + 1 and in_s:
             kinds[i] = VERB  # "a dog barks", of which HanTa does not know that it is one
         elif said == number or (said is None and opener in _CLAUSE and VERB not in kinds[start:]):
             kinds[i] = VERB if _can_be_verb(keys[i], number) else NOUN
@@ -182,6 +183,8 @@ def _find_verbs(keys, kinds):
 _BEFORE_NOUNS = (DETERMINER, NUMBER, ADJECTIVE, ADVERB)
 _CLAUSE = ("while", "when", "because", "until", "although")  # in what they open there is a verb
 _MAY_OPEN = ("as", "and", "but", ",", ".", ";")
+_COUNTS = ("couple", "dozen")  # "a couple kites"
+_NO_VERBS = ("scissors", "pants", "shorts", "jeans", "trousers", "glasses", "sunglasses", "goggles", "headphones")
 _MARGIN = 2.5  # of log-probability; "watches" and "walks" are well within, "lights" and "sports" are not
 
 

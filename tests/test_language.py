@@ -187,6 +187,7 @@ def test_spacy_or_its_model_is_missing(spacy, monkeypatch, raises_saying):
         ("a bird flies over a boat that is red", "flies"),
         ("a man is on the phone while the crowd watches", "watches"),
         ("a girl is smiling and one boy laughs", "laughs"),
+        ("a girl is smiling and a young couple walks by", "walks"),
     ],
 )
 def test_a_verb_is_found_behind_its_subject_in_any_clause(caption, verb):
@@ -203,6 +204,10 @@ def test_a_verb_is_found_behind_its_subject_in_any_clause(caption, verb):
         ("a two story house stands on a hill", "house"),
         ("a man watches while holding sports shoes", "shoes"),
         ("a sports car stops at a red light", "car"),
+        ("a couple kites fly over the beach", "kites"),
+        ("a couple men watch", "men"),
+        ("a mother sheep is feeding her baby", "sheep"),
+        ("a metal scissors is hanging off a building", "scissors"),
     ],
 )
 def test_a_second_noun_stays_a_noun(caption, noun):
