@@ -1,6 +1,6 @@
 """English captions as words with their kinds: which are objects, attributes, relations, and how grammar joins them.
 
-Words are tagged by HanTa, or by spaCy's small English model where the reader has it. Noun phrases
+Words are tagged by HanTa, on every machine alike; `spacy_tagger` is for those who ask for another. Noun phrases
 are found by one rule over the tags. It is shallow, and now and then wrong, as every tagger is.
 """
 
@@ -121,22 +121,41 @@ def _is_capital(word):
 
 
 def tag(words):
-    """The kind of each of a list of words, by spaCy's `en_core_web_sm` if it is installed, else by HanTa."""
+    """The kind of each of a list of words, by HanTa."""
     return list(_tag(tuple(word or "." for word in words)))  # taggers cannot take an empty word
 
 
 @functools.lru_cache(50_000)  # the same caption goes through many operators
 def _tag(words):
-    nlp = _spacy()
-    if nlp is not None:
+    return _mended(words, [_kind_of(tagged) for _, _, tagged in _hanta().tag_sent(list(words))])
+
+
+def spacy_tagger(model="en_core_web_sm"):
+    """A tagger for `read` that asks a model of spaCy's. Raises ValueError when it is not installed."""
+    try:
+        import spacy
         from spacy.tokens import Doc
 
-        kinds = [_SPACY.get(token.pos_, OTHER) for token in nlp(Doc(nlp.vocab, words=list(words)))]
-    else:
-        kinds = [_kind_of(tagged) for _, _, tagged in _hanta().tag_sent(list(words))]
+        nlp = spacy.load(model, disable=["parser", "ner", "lemmatizer"])
+    except (ImportError, OSError):
+        raise ValueError(
+            f"spaCy or its model {model!r} is not installed; run `pip install spacy` and "
+            f"`python -m spacy download {model}`, or leave the tagger out."
+        ) from None
+
+    def kinds(words):
+        words = [word or "." for word in words]
+        return list(_mended(words, [_SPACY.get(token.pos_, OTHER) for token in nlp(Doc(nlp.vocab, words=words))]))
+
+    return kinds
+
+
+def _mended(words, kinds):
+    """The kinds of words after the corrections that captions need, whoever tagged them."""
     keys = [word.lower() for word in words]
     kinds = [_KNOWN.get(key, kind) if key[:1].isalnum() else OTHER for key, kind in zip(keys, kinds, strict=True)]
-    _find_verb(keys, kinds)
+    _find_verbs(keys, kinds)
+    _find_only_verb(keys, kinds)
     for i, key in enumerate(keys):
         if key in ("front", "top") and not (kinds[i - 1 : i] == [PREPOSITION] and keys[i + 1 : i + 2] == ["of"]):
             kinds[i] = NOUN  # they relate only in "in front of", "on top of"
@@ -145,7 +164,39 @@ def _tag(words):
     return tuple(kinds)
 
 
-def _find_verb(keys, kinds):
+def _find_verbs(keys, kinds):
+    """ "... while a dog watches": a verb that was taken for a second noun, though "a" allows no dog watches."""
+    for i in range(1, len(keys)):
+        if not (kinds[i - 1] == kinds[i] == NOUN and form_of(keys[i]) != (number := form_of(keys[i - 1]))):
+            continue
+        first = next(k for k in range(i - 1, -1, -1) if k == 0 or kinds[k - 1] != NOUN)
+        start = next(k for k in range(first, -1, -1) if k == 0 or kinds[k - 1] not in _BEFORE_NOUNS)
+        opener = keys[start - 1] if start else "."
+        said = _stated_number(zip(keys[start:first], kinds[start:first], strict=True))
+        in_s = keys[i].endswith("s") and keys[i] not in _NO_VERBS and keys[i - 1] not in _COUNTS
+        if said == "one" == number and opener in (*_CLAUSE, *_MAY_OPEN) and i == first + 1 and in_s:
+            kinds[i] = VERB  # "a dog barks", of which HanTa does not know that it is one
+        elif said == number or (said is None and opener in _CLAUSE and VERB not in kinds[start:]):
+            kinds[i] = VERB if _can_be_verb(keys[i], number) else NOUN
+
+
+_BEFORE_NOUNS = (DETERMINER, NUMBER, ADJECTIVE, ADVERB)
+_CLAUSE = ("while", "when", "because", "until", "although")  # in what they open there is a verb
+_MAY_OPEN = ("as", "and", "but", ",", ".", ";")
+_COUNTS = ("couple", "dozen")  # "a couple kites"
+_NO_VERBS = ("scissors", "pants", "shorts", "jeans", "trousers", "glasses", "sunglasses", "goggles", "headphones")
+_MARGIN = 2.5  # of log-probability; "watches" and "walks" are well within, "lights" and "sports" are not
+
+
+@functools.lru_cache(10_000)
+def _can_be_verb(word, number):
+    """Whether HanTa thinks that a word may be the verb of a subject that is "one" or "many"."""
+    guesses = dict(_hanta().tag_word(word, cutoff=10))
+    found = guesses.get("VVZ" if number == "one" else "VVB")
+    return found is not None and found > max(guesses.values()) - _MARGIN
+
+
+def _find_only_verb(keys, kinds):
     """ "A man arrests a woman", "the people row": a short sentence whose verb was taken for a second noun."""
     if VERB in kinds:
         return
@@ -178,16 +229,6 @@ def _hanta():
     for name in ("analyze_viterbi", "analyze_forward"):  # of one word each, and words come back
         setattr(tagger, name, functools.lru_cache(2**17)(getattr(tagger, name)))
     return tagger
-
-
-@functools.cache
-def _spacy():
-    try:
-        import spacy
-
-        return spacy.load("en_core_web_sm", disable=["parser", "ner", "lemmatizer"])
-    except (ImportError, OSError):  # no spaCy, or not its model
-        return None
 
 
 def _kind_of(tagged):
@@ -254,12 +295,18 @@ def agree(words, wanted=()):
 
 def number_of(words, phrase):
     """ "one" or "many", by the determiner or number where it says, else by the noun's form."""
-    for word in words[phrase.start : phrase.nouns]:
-        if word.key in _SINGULAR:
+    said = _stated_number((word.key, word.kind) for word in words[phrase.start : phrase.nouns])
+    return said or form_of(words[phrase.end - 1].key)
+
+
+def _stated_number(before):
+    """ "one" or "many", by what stands before a noun, (key, kind) of each word; None when that does not say."""
+    for key, kind in before:
+        if key in _SINGULAR:
             return "one"
-        if word.key in _PLURAL or (word.kind == NUMBER and word.key not in ("no", "0", "any", "all", "more")):
+        if key in _PLURAL or (kind == NUMBER and key not in ("no", "0", "any", "all", "more")):
             return "many"
-    return form_of(words[phrase.end - 1].key)
+    return None
 
 
 def _agree_verb(words, phrases, k):

@@ -2,12 +2,13 @@
 
 Each takes a caption (str), a list of words or `Scenes`, and gives a `Negative` of the same type. The operators are
 those of Chen et al. (2025); what exactly counts as an attribute, an object or a relation in a caption is this
-book's rule (`atoms.py`), and what is drawn where there is a choice depends on the seed alone.
+book's rule (`atoms.py`), and what is drawn where there is a choice depends on the seed and the caption's words.
 """
 
 import dataclasses
 import functools
 import itertools
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ def swap(source, what="attributes", seed=0, tagger=None):
     if not found:
         return Negative(None, name, f"There are no two different {what} to exchange in {_quoted(source)}.")
     found = [exchange for exchange in found if exchange.plain] or found
-    return _told(source, sentence, found[_rng(seed).integers(len(found))].mended, name)
+    return _told(source, sentence, found[_rng(seed, sentence.words).integers(len(found))].mended, name)
 
 
 def _swap_scenes(scenes, what):
@@ -111,7 +112,7 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
     sites = [site for site in sites if not any(_within(site[0], other[0]) for other in sites)]
     if not sites:
         return Negative(None, name, f"There is no {what} to replace in {_quoted(source)}.")
-    rng = _rng(seed)
+    rng = _rng(seed, sentence.words)
     span, choices = sites[rng.integers(len(sites))]
     text = choices[rng.integers(len(choices))]
     old = sentence.words[span.start : span.end]
@@ -157,7 +158,8 @@ def add(source, what="object", seed=0, tagger=None, words=None):
         raise ValueError(f"add puts in an object, an attribute or a negation, not {what!r}.")
     if isinstance(source, Scenes):
         return _checked(source, _add_scenes(source, what, seed), name)
-    sentence, rng = read(source, tagger), _rng(seed)
+    sentence = read(source, tagger)
+    rng = _rng(seed, sentence.words)
     phrases = [phrase for phrase in sentence.noun_phrases if what != "negation" or _can_be_denied(sentence, phrase)]
     have = {stem(word.key) for word in sentence.words}
     pool = words if words is not None else WORDS["attribute"][0] if what == "attribute" else WORDS["object"]
@@ -225,10 +227,10 @@ def shuffle_words(source, what="all", seed=0, tagger=None):
     sorts = {"nouns and adjectives": ("attributes", "objects")}.get(what, (what,))
     if not set(sorts) <= set(SHUFFLES):
         raise ValueError(f"shuffle_words knows {', '.join(SHUFFLES)} and nouns and adjectives, not {what!r}.")
-    rng = _rng(seed)
     if isinstance(source, Scenes):
-        return _checked(source, _shuffle_scenes(source, what, rng), name)
+        return _checked(source, _shuffle_scenes(source, what, _rng(seed)), name)
     sentence = read(source, tagger)
+    rng = _rng(seed, sentence.words)
     places = [[i for i, word in enumerate(sentence.words) if SHUFFLES[sort](word)] for sort in sorts]
     if all(len(set(canonical([sentence.words[i] for i in group]))) < 2 for group in places):
         return Negative(None, name, f"There are no two different words to shuffle in {_quoted(source)}.")
@@ -304,8 +306,14 @@ OPERATORS = {
 # Shared
 
 
-def _rng(seed):
-    return np.random.default_rng([int(part) for part in np.atleast_1d(seed)])
+def _rng(seed, words=()):
+    """Numbers to draw by, from a seed and Words; the same for the same words in another order, so SWAP undoes itself.
+
+    Without the words, one seed would bring the same new word, and the same order, into every caption.
+    """
+    bag = " ".join(sorted(map(stem, canonical(words))))
+    told = zlib.crc32(bag.encode(errors="surrogatepass"))  # unlike hash(), the same in every process
+    return np.random.default_rng([*map(int, np.atleast_1d(seed)), *([told] if words else [])])
 
 
 def _quoted(source):

@@ -23,7 +23,7 @@ from labclip_lib.language import (
     canonical,
     number_of,
     read,
-    tag,
+    spacy_tagger,
     world_tagger,
 )
 from labclip_lib.scenes import World
@@ -132,64 +132,86 @@ def test_the_worlds_words_are_known_for_certain():
 
 
 @pytest.fixture
-def fresh():
-    """Forget what was tagged, and by which tagger, before and after."""
-    caches = (language._tag, language._spacy)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
+def spacy(monkeypatch):
+    """A module in spaCy's place, whose model gives each word the part of speech that it is told."""
+    parts = {
+        "shiny": "ADJ", "glorps": "VERB", "blick": "PROPN", "upon": "ADP", "hmm": "INTJ", "the": "VERB", "pink": "NOUN",
+    }  # fmt: skip
 
+    def load(name, **options):
+        if name != "en_core_web_sm":
+            raise OSError("no such model")
+        return nlp
 
-def pretend(monkeypatch, load):
-    """Put a module in spaCy's place whose `load` is this; its Doc is the list of words."""
-    spacy, tokens = types.ModuleType("spacy"), types.ModuleType("spacy.tokens")
-    spacy.load, spacy.tokens = load, tokens
+    def nlp(words):
+        return [types.SimpleNamespace(pos_=parts.get(word, "VERB")) for word in words]
+
+    nlp.vocab = None
+    module, tokens = types.ModuleType("spacy"), types.ModuleType("spacy.tokens")
+    module.load, module.tokens = load, tokens
     tokens.Doc = lambda vocab, words: words
-    monkeypatch.setitem(sys.modules, "spacy", spacy)
+    monkeypatch.setitem(sys.modules, "spacy", module)
     monkeypatch.setitem(sys.modules, "spacy.tokens", tokens)
 
 
-def test_spacy_is_asked_where_it_is_installed(fresh, monkeypatch):
-    names = []
-    parts = {
-        "shiny": "ADJ",
-        "glorps": "VERB",
-        "blick": "PROPN",
-        "upon": "ADP",
-        "hmm": "INTJ",
-        "the": "VERB",
-        "pink": "NOUN",
-    }
-
-    def nlp(words):
-        return [types.SimpleNamespace(pos_=parts[word]) for word in words]
-
-    nlp.vocab = None
-    pretend(monkeypatch, lambda name, **options: names.append(name) or nlp)
-    assert tag(["pink", "blick"]) == [ADJECTIVE, NOUN] and tag(["blick", "pink"]) == [NOUN, NOUN]
-    assert tag(["the", "shiny", "blick", "glorps", "upon", "hmm"]) == [
-        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, OTHER,
+def test_spacy_is_asked_by_those_who_ask_for_it(spacy):
+    ask = spacy_tagger()
+    assert ask(["pink", "blick"]) == [ADJECTIVE, NOUN] and ask(["blick", "pink"]) == [NOUN, NOUN]
+    assert ask(["the", "shiny", "blick", "glorps", "upon", "hmm", ""]) == [
+        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, OTHER, OTHER,
     ]  # fmt: skip
-    assert set(names) == {"en_core_web_sm"}
+    assert [word.kind for word in read("a blick", tagger=ask).words] == [DETERMINER, NOUN]
 
 
-def test_hanta_stands_in_where_spacy_has_no_model(fresh, monkeypatch):
-    with_hanta = kinds("a white cat sits")
+def test_what_else_is_installed_changes_nothing(spacy):
+    """The stand-in would call every word of this a verb."""
     language._tag.cache_clear()
-    language._spacy.cache_clear()
-
-    def load(name, **options):
-        raise OSError("no such model")
-
-    pretend(monkeypatch, load)
-    assert kinds("a white cat sits") == with_hanta == [DETERMINER, ADJECTIVE, NOUN, VERB]
-
-
-def test_hanta_stands_in_where_there_is_no_spacy(fresh, monkeypatch):
-    monkeypatch.setitem(sys.modules, "spacy", None)  # what makes an import fail
     assert kinds("a white cat sits") == [DETERMINER, ADJECTIVE, NOUN, VERB]
+
+
+def test_spacy_or_its_model_is_missing(spacy, monkeypatch, raises_saying):
+    with raises_saying(ValueError, "'en_core_web_lg'", "spacy download en_core_web_lg"):
+        spacy_tagger("en_core_web_lg")
+    monkeypatch.setitem(sys.modules, "spacy", None)  # what makes an import fail
+    with raises_saying(ValueError, "pip install spacy"):
+        spacy_tagger()
+
+
+@pytest.mark.parametrize(
+    ("caption", "verb"),
+    [
+        ("a striped cat sleeps on a green sofa while a spotted dog watches", "watches"),
+        ("a man reads on a bench, and a dog barks", "barks"),
+        ("a cat naps as an old man walks by the sea", "walks"),
+        ("a boy eats because the chef cooks", "cooks"),
+        ("a bird flies over a boat that is red", "flies"),
+        ("a man is on the phone while the crowd watches", "watches"),
+        ("a girl is smiling and one boy laughs", "laughs"),
+        ("a girl is smiling and a young couple walks by", "walks"),
+    ],
+)
+def test_a_verb_is_found_behind_its_subject_in_any_clause(caption, verb):
+    found = {word.text: word.kind for word in read(caption).words}
+    assert found[verb] == VERB
+
+
+@pytest.mark.parametrize(
+    ("caption", "noun"),
+    [
+        ("a man is near two dog beds", "beds"),
+        ("a man stands under the street lights", "lights"),
+        ("the boy is wearing baseball pants while sitting", "pants"),
+        ("a two story house stands on a hill", "house"),
+        ("a man watches while holding sports shoes", "shoes"),
+        ("a sports car stops at a red light", "car"),
+        ("a couple kites fly over the beach", "kites"),
+        ("a couple men watch", "men"),
+        ("a mother sheep is feeding her baby", "sheep"),
+        ("a metal scissors is hanging off a building", "scissors"),
+    ],
+)
+def test_a_second_noun_stays_a_noun(caption, noun):
+    assert {word.text: word.kind for word in read(caption).words}[noun] == NOUN
 
 
 # Noun phrases

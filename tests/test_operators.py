@@ -1,5 +1,9 @@
 import functools
+import itertools
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -123,6 +127,49 @@ def test_a_seed_gives_the_same_again_and_others_something_else(name):
     again = [OPERATORS[name](STREET, seed=seed) for seed in (0, 1, 2, 3, 4, 5, 6, 7)]
     assert again == [OPERATORS[name](STREET, seed=seed) for seed in (0, 1, 2, 3, 4, 5, 6, 7)]
     assert len({negative.value for negative in again}) > 1 and None not in {negative.value for negative in again}
+
+
+CAPTIONS_ALIKE = [
+    f"a {x} stands on a {y}" for x in ("cow", "man", "bowl", "girl", "goat") for y in ("rock", "wall", "rug")
+]
+
+
+@pytest.mark.parametrize(
+    ("operator", "what", "least"),
+    [(replace, "object", 8), (replace, "relation", 4), (add, "object", 8), (add, "attribute", 6)],
+)
+@pytest.mark.parametrize("seed", [0, 1, [3, 1]])
+def test_one_seed_does_not_bring_the_same_word_into_every_caption(operator, what, least, seed):
+    new = [set(canonical(operator(c, what, seed).value)) - set(canonical(c)) for c in CAPTIONS_ALIKE]
+    assert len(set(map(frozenset, new))) >= least
+
+
+def test_one_seed_does_not_shuffle_every_caption_alike():
+    captions = [f"{a} {b} {c} {d} {a}{b} {c}{d}" for a, b, c, d in itertools.product("klm", "pqr", "uvw", "xyz")][:30]
+    orders = {tuple(c.split().index(w) for w in shuffle_words(c, seed=0).value.split()) for c in captions}
+    assert len(orders) > 20
+
+
+def test_the_verb_behind_a_replaced_noun_stays():
+    caption = "a striped cat sleeps on a green sofa while a spotted dog watches"
+    for seed in range(30):
+        assert canonical(replace(caption, "object", seed).value)[-1] == "watches"
+
+
+def test_every_process_draws_alike(root):
+    """Whatever Python's hash seed, the locale and the time zone are."""
+    program = (
+        "from labclip_lib.operators import OPERATORS;"
+        f"print(ascii([op({STREET!r}, seed=s).value for op in OPERATORS.values() for s in (0, 1)]))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": locale, "TZ": zone, "PYTHONUTF8": "0"},
+        ).stdout
+        for seed, locale, zone in (("1", "C", "UTC"), ("2", "POSIX", "Asia/Tokyo"))
+    }  # fmt: skip
+    assert len(said) == 1 and len(said.pop()) > 1000
 
 
 @pytest.mark.parametrize("name", NAMES)
