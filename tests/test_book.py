@@ -35,7 +35,8 @@ ROOMS = [
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
     "blind", "reported", "study", "reproduce", "course.plain", "course.steps", "course.inside", "course.talk",
     "course.sandbox", "course.running", "course.setup_cell", "course.products", "course.submission",
-    "course.matching", "course.grading", "course.folder", "course.batch", "course.gradebook", "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
+    "course.matching", "course.grading", "course.folder", "course.batch", "course.gradebook",
+    "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
     "blind_game", "exercises", "checks", "course.report_page", "course.commands", "doctor", "commands",
     "__main__",
 ]  # fmt: skip
