@@ -98,7 +98,7 @@ def test_stubs_fail_and_the_solution_passes(source, tmp_path):
 class Here:
     """In place of the sandbox: the same questions, put to a namespace of this process."""
 
-    cells = ()
+    numbers = code = cells = ()
 
     def __init__(self, namespace):
         self.namespace = namespace

@@ -34,9 +34,10 @@ ROOMS = [
     "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
     "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
     "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.talk",
-    "course.sandbox", "course.setup_cell", "course.products", "course.submission", "course.grading", "course.folder",
-    "course.batch", "course.gradebook", "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
+    "blind", "reported", "study", "reproduce", "course.plain", "course.steps", "course.inside", "course.talk",
+    "course.sandbox", "course.running", "course.setup_cell", "course.products", "course.submission",
+    "course.matching", "course.grading", "course.folder", "course.batch", "course.gradebook",
+    "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
     "blind_game", "exercises", "checks", "kept.results", "course.report_page", "course.commands", "doctor", "commands",
     "__main__",
 ]  # fmt: skip
@@ -191,7 +192,7 @@ def test_every_room_has_its_place_and_its_tests():
     for room in ROOMS:
         # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
         inside = {"commands": "main", "course.setup_cell": "setup_cell"}
-        inside |= dict.fromkeys(["course.plain", "course.inside", "course.talk"], "course_sandbox")
+        inside |= dict.fromkeys(["course.steps", "course.inside", "course.talk"], "course_sandbox")
         tests = inside.get(room, room.strip("_").replace(".", "_"))
         assert (ROOT / "tests" / f"test_{tests}.py").is_file(), room
 

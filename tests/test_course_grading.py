@@ -88,11 +88,18 @@ def test_what_is_missing_is_told():
     _, reasons, result = marked(
         "def stub(): raise NotImplementedError()\n1 / 0\ndef later(): pass", "later()", "stub()", "stub"
     )
-    assert reasons[0] == "later is missing; one of your cells raised ZeroDivisionError: division by zero"
+    assert reasons[0] == "later is missing; cell 1 raised ZeroDivisionError: division by zero"
     assert reasons[1] == "stub is not answered yet"
     assert result["cells"] == [[1, "raised ZeroDivisionError: division by zero"]]
     _, reasons, result = marked("raise NotImplementedError()", "later()")  # as released: it has no answer and no fault
     assert reasons == ["later is missing; is its cell still there?"] and result["cells"] == []
+
+
+def test_what_is_missing_is_blamed_on_its_own_cell():
+    sources = ["import numpy as np\nknown = [1.0, 2.0]", "1 / 0", "def f(x: return 1"]
+    cells = [_cell({"cell_type": "code", "source": source}) for source in sources]
+    reason = mark(assignment("f(1)"), Submission(cells), seconds=60)["marks"][0]["reason"]
+    assert reason.startswith("f is missing; cell 3 raised SyntaxError")
 
 
 def test_reasons_hold_no_line_of_a_test():

@@ -44,7 +44,8 @@ def test_decorated_functions_and_methods_are_told_by_what_was_called():
     decorated = "import functools\ndef same(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)\n    return g\n"
     decorated += f"@same\ndef bad():\n    {LOOP}"
     method = f"class M:\n    def go(self):\n        {LOOP}\ndef bad(): return M().go()"
-    for cell in (decorated, method):
+    library = f"import contextlib\n@contextlib.contextmanager\ndef f(): yield\n@f()\ndef bad():\n    {LOOP}"
+    for cell in (decorated, method, library):
         assert asked([cell, GOOD], "bad", "good") == (["took longer than 0.5 s (cell 11)", None], [None, None])
 
 
@@ -80,6 +81,16 @@ def test_a_cell_that_ends_the_process_costs_itself():
 def test_many_endless_cells_leave_time_for_those_behind():
     reasons, ended = asked([LOOP] * 30 + [GOOD], "good", seconds=4, step_seconds=1)
     assert reasons == [None] and ended[0] == "took longer than 1 s" and all(ended[:-1])
+
+
+@walled
+def test_what_is_made_of_the_interruption_is_no_reason():
+    cells = [f"def bad():\n    try:\n        {LOOP}\n    except BaseException as e: raise ValueError('mine')"]
+    late = "took longer than 0.5 s (cell 11)"
+    assert asked(cells, "bad", "bad")[0] == [
+        late,
+        f"was not called again: bad (cell 11) {late.removesuffix(' (cell 11)')}",
+    ]
 
 
 @walled

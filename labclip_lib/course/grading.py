@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from labclip_lib.course import products
-from labclip_lib.course.matching import KINDS, definitions, listed, match, untouched, written
+from labclip_lib.course.matching import KINDS, defined, definitions, listed, match, untouched, written
 from labclip_lib.course.plain import NotPlain
 from labclip_lib.course.running import Notebook
 from labclip_lib.course.sandbox import GUARDS, on_one_line
@@ -206,8 +206,12 @@ def _reason(error, box):
     if isinstance(error, AssertionError):
         return message or "a check failed"
     if isinstance(error, NameError) and error.name:
-        failed = next((reason for reason in box.cells if reason and not _is_stub(reason)), None)
-        after = f"; one of your cells {failed}" if failed else "; is its cell still there?"
+        cells = zip(box.numbers, box.code, box.cells, strict=True)
+        failed = [(n, code, reason) for n, code, reason in cells if reason and not _is_stub(reason)]
+        own = [it for it in failed if error.name in defined(it[1])]
+        after = "; is its cell still there?"
+        for number, _, reason in (own or failed)[:1]:
+            after = f"; cell {number} {reason}"
         return f"{error.name} is missing{after}"
     if isinstance(error, _TooLong):
         return message

@@ -79,8 +79,13 @@ def definitions(matched, failed):
         if before["type"] == "code" or (cell["type"] == "code" and number not in failed):
             continue
         lines = [line for line in cell["source"].split("\n") if cell["type"] == "code" or line.strip() not in known]
-        found |= {next(filter(None, names)): number for names in DEFINES.findall("\n".join(lines))}
+        found |= dict.fromkeys(defined("\n".join(lines)), number)
     return found
+
+
+def defined(text):
+    """The names that code in a text seems to define, whether or not it can run."""
+    return [next(filter(None, names)) for names in DEFINES.findall(text)]
 
 
 def written(matched, place):

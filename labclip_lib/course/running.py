@@ -30,7 +30,7 @@ class Notebook:
         most = most_seconds(tests, limits)
         limits = LIMITS | {"cpu_seconds": math.ceil(most)} | limits
         self._left, self._test_seconds = (limits.pop(name) for name in ("seconds", "test_seconds"))
-        self._numbers, self._code, self._limits = numbers, list(code), limits
+        self.numbers, self.code, self._code, self._limits = numbers, code, list(code), limits
         self._asking, self._left_of_test = most - self._left, self._test_seconds
         self._late, self._aside, self._needs = {}, {}, 0
         self.cells, self.spent = [None] * len(self._code), False
@@ -80,7 +80,7 @@ class Notebook:
             self._boxes.close()
             start = time.monotonic()
             box = Sandbox(
-                self._code, numbers=self._numbers, late=self._late, aside=self._aside, cells_seconds=self._left,
+                self._code, numbers=self.numbers, late=self._late, aside=self._aside, cells_seconds=self._left,
                 seconds=self._left + self._asking, **self._limits,
             )  # fmt: skip
             self._box = self._boxes.enter_context(box)

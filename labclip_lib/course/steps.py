@@ -78,7 +78,7 @@ class Steps:
                 faulthandler.cancel_dump_traceback_later()
         except BaseException as error:
             reason = str(error) if type(error) in (NotPlain, _NotAgain) else _why(error)
-            if type(error) is _TooLong:
+            if found:  # whatever the code made of it
                 reason = self._too_long(found, seconds, asked, kind == "cell")
             line = dump({kind: index, "reason": reason} | found, self._size)
         if os.getpid() != me:  # a process that the student forked goes no further than this step
@@ -89,9 +89,7 @@ class Steps:
         """Of a stack, innermost first: the function of the student's that ran all along, and the line of the cell."""
         codes, since = {}, set(map(id, held))
         for name, value in list(self._namespace.items()):
-            while type(value) is types.FunctionType and value.__code__ not in codes:
-                codes[value.__code__] = name
-                value = value.__dict__.get("__wrapped__")
+            codes |= dict.fromkeys(_codes(value), name)
         found = {"late": None, "line": None}
         for frame in stack:
             number = cell_of(frame.f_code.co_filename)
@@ -114,10 +112,8 @@ class Steps:
 
     def _put_away(self, name, cell, why):
         value = self._namespace.get(name)
-        if cell and not (type(value) is types.FunctionType and cell_of(value.__code__.co_filename) == cell):
+        if name not in self._namespace or (cell and cell not in {cell_of(code.co_filename) for code in _codes(value)}):
             return  # another function by now, or none
-        if name not in self._namespace:
-            return
 
         def not_again(*_, **__):
             raise _NotAgain(f"was not called again: {why}")
@@ -125,6 +121,15 @@ class Steps:
         if name not in self._late:
             self._kept[name] = (value, not_again)
         self._namespace[name] = not_again
+
+
+def _codes(value):
+    """The code of a function and of all that its decorators wrap."""
+    found = []
+    while type(value) is types.FunctionType and value.__code__ not in found:
+        found.append(value.__code__)
+        value = value.__dict__.get("__wrapped__")
+    return found
 
 
 def at(name, cell):
