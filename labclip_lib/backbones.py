@@ -57,6 +57,8 @@ class Backbone:
         how = v2.InterpolationMode(config["interpolation"])
         self._resize = v2.Compose([v2.Resize(size, how, antialias=True), v2.CenterCrop(self.image_size)])
         self._normalize = v2.Normalize(config["mean"], config["std"])
+        # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
+        self._nothing = None if isinstance(tokenizer, WordTokenizer) else tokenizer([""])
         self._encode_text = unpadded(model) if isinstance(tokenizer, WordTokenizer) else model.encode_text
         self.dim = self._forward(self._encode_text, self._tokens(["a"]), True).shape[1]
 
@@ -103,9 +105,8 @@ class Backbone:
         """
         captions = _checked_captions(captions)
         tokens = self._tokens(captions)
-        if captions and not isinstance(self.tokenizer, WordTokenizer):
-            # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
-            nothing = (tokens == self.tokenizer([""])).all(1).nonzero().flatten().tolist()
+        if captions and self._nothing is not None:
+            nothing = (tokens == self._nothing).all(1).nonzero().flatten().tolist()
             if nothing:
                 row = nothing[0]
                 raise ValueError(f"Caption {row} is {captions[row]!r}, of which the model reads nothing; mend it.")

@@ -25,8 +25,9 @@ class RealCLIP:
     class_names: 1,203 LVIS categories. class_embeddings: (1203, 512), of the prompts "a {name}" (the
         prompt is inferred from the published file's name).
     photos: 7 image paths. photo_embeddings: (7, 512).
-    golden_prompts: 3 str. golden_text: (3, 512). golden_image: (1, 512). golden_path: that image. Their
-        softmax at scale 100 is published: .9928, .0042, .0030.
+    golden_prompts: 3 str. golden_text: (3, 512). golden_image: (1, 512). golden_path: that image, of which
+        OpenAI saw `Image.open(golden_path).convert("RGB")`. Their softmax at scale 100 is published: .9928, .0042,
+        .0030.
     """
 
     class_names: list

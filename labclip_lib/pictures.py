@@ -71,7 +71,8 @@ def to_rgb(image, box=()):
     at which the image stands, in a file the first. box: as of a `Picture`. Raises ValueError for other values.
 
     The CLIP projects take `image.convert("RGB")`. Where a picture has one frame, 8 bits, no transparency and no turn,
-    as in the benchmarks' photos, the pixels are the same.
+    as nearly all photos of the benchmarks, the pixels are the same. To repeat a number of theirs for a transparent one
+    give that RGB image: their CLIP.png, say, has a black background, which is clear in the file.
     """
     image.load()  # some formats turn themselves upright here
     try:

@@ -181,7 +181,7 @@ def contents(paths):
             read = pool.map(sha256, paths)
             return list(track(read, desc="reading the files", total=len(paths), unit="", delay=5))
     except OSError as error:
-        raise ValueError(f"Cannot read {error.filename!r} ({error.strerror}); mend it or leave it out.") from None
+        raise ValueError(f"Cannot read {str(error.filename)!r} ({error.strerror}); mend it or leave it out.") from None
 
 
 def _captions(path, shard_size):

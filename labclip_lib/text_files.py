@@ -20,8 +20,12 @@ def is_blank(text):
 def trimmed(text):
     """A text in Unicode's composed form (NFC), without what shows nothing at either end."""
     text = unicodedata.normalize("NFC", text)
-    shown = [place for place, char in enumerate(text) if not is_blank(char)]
-    return text[shown[0] : shown[-1] + 1] if shown else ""
+    first, end = 0, len(text)
+    while first < end and is_blank(text[first]):
+        first += 1
+    while first < end and is_blank(text[end - 1]):
+        end -= 1
+    return text[first:end]
 
 
 def folded(text):

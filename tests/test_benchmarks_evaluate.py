@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -158,13 +160,17 @@ class TestChoices:
         assert not torch.equal(tables(tiny, (0, 0, 32, 32)), first)
         assert not torch.equal(tables(load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")), first)
         size = []
-        for colour in ("red", "blue"):  # two files of one size, as BMP has it
+        for colour in ("red", "blue"):  # two files of one size, as BMP has it, and of one time
             Image.new("RGB", (64, 64), colour).save(tmp_path / "a.png", "BMP")
+            os.utime(tmp_path / "a.png", (0, 0))
             size.append((tmp_path / "a.png").stat().st_size)
             other = tables(tiny)
             assert not torch.equal(other, first)
             first = other
         assert size[0] == size[1]
+        os.utime(tmp_path / "a.png", (1, 1))
+        kept = len(list((tmp_path / "cache").iterdir()))
+        assert torch.equal(tables(tiny), first) and len(list((tmp_path / "cache").iterdir())) == kept
 
     def test_kinds_are_not_mixed(self, tiny, choices, raises_saying):
         with raises_saying(ValueError, "records of one kind"):

@@ -353,12 +353,19 @@ def test_embed_writes_tables_and_says_so(pictured, tiny, tmp_path, capsys):
     more = ["--shard-size", "2", "--batch-size", "1", "--precision", "bfloat16"]
     assert main([*argv, *more]) == 0
     said = capsys.readouterr().out
-    assert re.fullmatch(rf"5 images in {re.escape(str(out))}; 5 embedded now, in \d+\.\d s \(\d+ a second\)\.\n", said)
+    first, taken = said.splitlines()
+    assert re.fullmatch(rf"5 images in {re.escape(str(out))}; 5 embedded now, in \d+\.\d s \(\d+ a second\)\.", first)
+    assert taken == "Taken: 5 .png; left out: nothing."
     tables = load_shards(out, tiny)
     assert tables.images.shape == (5, 16) and len(list(out.glob("*.safetensors"))) == 3
     assert tables.manifest["precision"] == "bfloat16"
+    (tmp_path / "in" / "._000.png").touch()
+    (tmp_path / "in" / "notes.txt").touch()
     assert main([*argv, *more]) == 0
-    assert "5 images in" in (said := capsys.readouterr().out) and "; 0 embedded now" in said
+    assert "left out: 1 .txt (first 'notes.txt'), 1 hidden (first '._000.png').\n" in capsys.readouterr().out
+    assert main([*argv, *more]) == 0
+    said = capsys.readouterr().out
+    assert "5 images in" in said and "; 0 embedded now" in said
 
 
 def test_embed_says_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsys):

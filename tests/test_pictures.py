@@ -85,6 +85,12 @@ class TestTransparency:
         assert seen.getpixel((0, 0)) == (255, 255, 255) != seen.getpixel((1, 0)) or mode == "1"
         assert seen.getpixel((0, 0)) == (255, 255, 255)
 
+    def test_who_wants_the_colours_under_it_gives_them(self):
+        """As the CLIP projects have them, whose published numbers may rest on them."""
+        clear = TALL.convert("RGBA")
+        clear.putalpha(0)
+        assert to_rgb(clear.convert("RGB")).tobytes() == TALL.tobytes() != to_rgb(clear).tobytes()
+
     def test_an_opaque_picture_keeps_its_pixels(self):
         assert to_rgb(TALL.convert("RGBA")).tobytes() == TALL.tobytes()
 
@@ -190,3 +196,8 @@ def test_an_image_that_cannot_be_loaded_is_told(tmp_path, raises_saying):
         as_rgb(Image.open(tmp_path / "a.png"))
     with raises_saying(ValueError, "no image at", "gone.png", "No such file"):
         as_rgb(tmp_path / "gone.png")
+
+
+def test_real_photos_are_as_the_clip_projects_have_them(real_data):
+    for path in (real_data / "real_clip_vitb32" / "photos").iterdir():
+        assert as_rgb(path).tobytes() == Image.open(path).convert("RGB").tobytes()

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,20 @@ def test_a_matrix_is_fitted_once(study, monkeypatch):
     assert torch.equal(first.linear.weight, again.linear.weight)
     with pytest.raises(BaseException, match="fitted again"):
         study.scene_labclip("CLEVR", "LABCLIP-SB, paper's recipe")
+
+
+def test_a_matrix_that_was_chosen_by_other_pairs_is_fitted_anew(study, monkeypatch):
+    """It is the best of its epochs on the validation pairs, so they are part of what it was made from."""
+    study.scene_labclip("CLEVR", "LABCLIP")
+    scenes, tables = study.scenes("CLEVR")
+    rows = split_by_combination(tables.attribute, tables.object).validation
+    images = tables.embeddings["images"].clone()
+    images[rows] = images[rows].flip(0)
+    other = dataclasses.replace(tables, embeddings=tables.embeddings | {"images": images})
+    monkeypatch.setitem(study._kept, "CLEVR", (scenes, other))
+    monkeypatch.setattr(room, "fit_labclip", lambda *args, **how: pytest.fail("fitted again"))
+    with pytest.raises(BaseException, match="fitted again"):
+        study.scene_labclip("CLEVR", "LABCLIP")
 
 
 def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
