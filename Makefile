@@ -1,5 +1,5 @@
 # make book    build the site, every notebook executed, warnings are errors
-# make test    unit tests, then every notebook
+# make test    unit tests and every notebook, two files at a time
 # make lint    style, stripped notebooks, spelling, nothing out of date
 # make derive  write the address in _config.yml into all that repeats it, and the assignments' products;
 #              with ADDRESS=https://github.com/YOU/YOUR-FORK that address first
@@ -31,8 +31,8 @@ book: $(READY)
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadscope
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 300 $(NOTEBOOKS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 300 tests $(NOTEBOOKS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
