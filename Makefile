@@ -1,5 +1,5 @@
 # make book    build the site, every notebook executed, warnings are errors
-# make test    unit tests, then every notebook
+# make test    unit tests and every notebook, two files at a time
 # make real    the tests that read published files, and the chapters that compute from them
 # make kept    compute anew what these chapters keep for machines without those files
 # make lint    style, stripped notebooks, spelling, nothing out of date
@@ -26,7 +26,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 NOTEBOOKS = $(wildcard chapters/*.ipynb chapters/assignments/*.ipynb)
 # The chapters that compute from published files where these are at hand.
 REAL = chapters/01_clip_basics.ipynb chapters/04_two_encoders.ipynb chapters/06_scoreboard.ipynb
-NBVAL = $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 300
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
 .PHONY: book test real kept lint derive slides serve clean
 
@@ -34,15 +35,14 @@ book: $(READY)
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadscope
-	$(NBVAL) $(NOTEBOOKS)
+	$(PYTEST) $(NBVAL) tests $(NOTEBOOKS)
 
 real: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m real_data
-	$(NBVAL) $(REAL)
+	$(PYTEST) -m real_data
+	$(PYTEST) $(NBVAL) $(REAL)
 
 kept: $(READY)
-	LABCLIP_KEPT=remake $(NBVAL) $(REAL)
+	LABCLIP_KEPT=remake $(PYTEST) $(NBVAL) $(REAL)
 
 lint: $(READY)
 	$(BIN)/ruff check .

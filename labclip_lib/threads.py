@@ -1,6 +1,7 @@
 """How many threads the numerical libraries start, and that one with nothing to do sleeps.
 
-They read it from the environment while they are loaded, so the package says it before it imports any of them.
+They read it from the environment while they are loaded, so the package says it before it imports any of them. A program
+that imports torch before this library has to set OMP_WAIT_POLICY=PASSIVE itself.
 """
 
 import math

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from conftest import FIRST
 
 from labclip_lib.backbones import load_backbone
 from labclip_lib.benchmarks import sugarcrepe
@@ -75,6 +76,10 @@ def tracked():
 
 
 # Notebooks
+
+
+def test_what_make_test_starts_with_is_there():
+    assert {path.name for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("chapters/**/*.ipynb"))} >= set(FIRST)
 
 
 def test_table_of_contents_and_chapters_agree():
