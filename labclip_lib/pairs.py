@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from labclip_lib.diagnosis import Measure
+from labclip_lib.directions import look_over
 from labclip_lib.distributed import ALONE
 from labclip_lib.outcomes import (
     UNIT_ROWS,
@@ -56,7 +57,13 @@ class Pairs:
         for name in ("images", "texts", "negatives"):
             table = getattr(self, name)
             if table is not None:
-                _look_over(name, table.detach().flatten(0, -2))
+                look_over(table, name)
+                wide = table.detach().to(torch.promote_types(table.dtype, torch.float32))
+                worst = float((wide.norm(dim=-1) - 1).abs().max())
+                if worst > 0.01:
+                    raise ValueError(
+                        f"{name} must be of unit length, one row is off by {worst:.2g}; normalise them first."
+                    )
                 object.__setattr__(self, name, table.detach().float())
         if self.text_ids is not None and self.negative_ids is not None:
             same = (self.negative_ids == self.text_ids[:, None]).any(1)
@@ -216,17 +223,3 @@ def examine_pairs(pairs, labclip=None):
         won, half = first_choice(true, foil, UNIT_ROWS), guessed_first_choice(1, 1)
         out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), float(half))
     return out
-
-
-def _look_over(name, table):
-    if not table.is_floating_point():
-        raise ValueError(f"{name} holds {table.dtype}; embeddings are floats.")
-    length = table.norm(dim=-1)
-    bad = ~length.isfinite()
-    if bool(bad.any()):
-        raise ValueError(
-            f"{int(bad.sum())} of {len(table)} rows of {name} hold a NaN or an infinity; embed them again."
-        )
-    worst = float((length - 1).abs().max()) if len(length) else 0
-    if worst > 0.01:
-        raise ValueError(f"{name} must be of unit length, one row is off by {worst:.2g}; normalise them first.")

@@ -26,18 +26,17 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Arrows point up: a room imports only rooms that stand before it.
 ROOMS = [
     "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
-    "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "sources", "feed", "shards",
-    "pretrain", "protocols", "probes", "outcomes", "diagnosis", "identifiability", "coverage", "tables", "alignment",
-    "pairs", "closed_form", "training", "binding_task", "reports", "acceptance",
-    "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
-    "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
-    "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
-    "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "course.plain", "course.inside", "course.talk",
-    "course.sandbox", "course.setup_cell", "course.products", "course.submission", "course.grading", "course.folder",
-    "course.batch", "course.gradebook", "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
-    "blind_game", "exercises", "checks", "course.report_page", "course.commands", "doctor", "commands",
-    "__main__",
+    "pretrained", "backbones", "distributed", "losses", "data", "hard_negatives", "embed", "directions", "sources",
+    "feed", "shards", "pretrain", "protocols", "probes", "outcomes", "diagnosis", "identifiability", "coverage",
+    "tables", "alignment", "pairs", "closed_form", "training", "binding_task", "reports", "acceptance", "comparison",
+    "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate", "benchmarks.pictures",
+    "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco", "benchmarks.aro",
+    "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc", "benchmarks.catalog",
+    "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting", "blind", "reported",
+    "study", "reproduce", "course.plain", "course.inside", "course.talk", "course.sandbox", "course.setup_cell",
+    "course.products", "course.submission", "course.grading", "course.folder", "course.batch", "course.gradebook",
+    "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets", "blind_game", "exercises", "checks",
+    "course.report_page", "course.commands", "doctor", "commands", "__main__",
 ]  # fmt: skip
 SETUP = """
 import numpy as np

@@ -79,6 +79,17 @@ def test_rows_that_are_not_of_unit_length(name, raises_saying):
 
 
 @pytest.mark.parametrize("name", ["images", "texts", "negatives"])
+def test_rows_without_a_direction(name, raises_saying):
+    tables = {"images": unit(0, 5, 4), "texts": unit(1, 5, 4), "negatives": unit(2, 5, 2, 4)}
+    tables[name][3] = 0
+    with raises_saying(ValueError, f"of {10 if name == 'negatives' else 5} rows of {name}", "direction"):
+        Pairs(**tables)
+    tables[name][3] = 1e25
+    with raises_saying(ValueError, name, "unit length", "normalise"):
+        Pairs(**tables)
+
+
+@pytest.mark.parametrize("name", ["images", "texts", "negatives"])
 def test_integers_are_no_embeddings(name, raises_saying):
     tables = {"images": torch.eye(4), "texts": torch.eye(4).roll(1, 0), "negatives": torch.eye(4)}
     with raises_saying(ValueError, name, "torch.int64", "floats"):
