@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from labclip_lib.directions import look_over
 from labclip_lib.embed import embed_images, embed_texts
 from labclip_lib.outcomes import first_choice, recall, similarities, tie_width
 from labclip_lib.protocols import pair_clusters
@@ -192,7 +193,10 @@ def diagnose_embeddings(images, captions, foils, clusters):
     """Which of two captions is closer to each image? {"accuracy": Measure, "margin": Measure}.
 
     images, captions, foils: (N, D) embeddings of unit length, row i of each about one image. clusters: (N,).
+    Raises ValueError for rows without a direction.
     """
+    for name, table in (("images", images), ("captions", captions), ("foils", foils)):
+        look_over(table, name)
     true, foil = (images * captions).sum(1), (images * foils).sum(1)
     clusters = torch.as_tensor(clusters).cpu().numpy()
     margin = (true - foil).cpu().double().numpy()

@@ -6,9 +6,9 @@ import re
 import warnings
 
 import torch
-from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
+from labclip_lib.directions import unit
 from labclip_lib.progress import track
 
 
@@ -79,7 +79,7 @@ class Feed:
     def _images(self, batch):
         with self._autocast():
             rows = self.backbone.model.encode_image(batch.to(self.backbone.device, non_blocking=True))
-        return normalize(rows.float(), dim=-1).cpu()
+        return unit(rows).cpu()
 
     def _texts(self, captions, names, bar):
         # Each text once: embedded again among others it would get a row that differs in the last bits.
@@ -137,10 +137,10 @@ def _stack(items):
 
 def _storable(rows, names):
     """The rows, if all can be stored."""
-    bad = (~torch.isfinite(rows).all(1)).nonzero().flatten().tolist()
+    bad = (~torch.isfinite(rows).all(1) | (rows == 0).all(1)).nonzero().flatten().tolist()
     if bad:
         raise ValueError(
-            f"{len(bad)} of {len(rows)} embeddings of a shard are NaN or infinite, the first is that of "
+            f"{len(bad)} of {len(rows)} embeddings of a shard are NaN, infinite or zero, the first is that of "
             f"{names[bad[0]]}; check the model, and with bfloat16 try float32."
         )
     return rows

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from labclip_lib.diagnosis import Measure
+from labclip_lib.directions import look_over
 from labclip_lib.distributed import ALONE
 from labclip_lib.outcomes import (
     UNIT_ROWS,
@@ -45,6 +46,8 @@ class Pairs:
             table = getattr(self, name)
             if table is not None and table.ndim == width:
                 object.__setattr__(self, name, table[:, None])
+        if self.negatives is None:
+            object.__setattr__(self, "negative_ids", None)
         if self.image is None:
             if len(self.images) != len(self.texts):
                 raise ValueError(
@@ -56,7 +59,13 @@ class Pairs:
         for name in ("images", "texts", "negatives"):
             table = getattr(self, name)
             if table is not None:
-                _look_over(name, table.detach().flatten(0, -2))
+                look_over(table, name)
+                wide = table.detach().to(torch.promote_types(table.dtype, torch.float32))
+                worst = float((wide.norm(dim=-1) - 1).abs().max())
+                if worst > 0.01:
+                    raise ValueError(
+                        f"{name} must be of unit length, one row is off by {worst:.2g}; normalise them first."
+                    )
                 object.__setattr__(self, name, table.detach().float())
         if self.text_ids is not None and self.negative_ids is not None:
             same = (self.negative_ids == self.text_ids[:, None]).any(1)
@@ -79,7 +88,7 @@ class Pairs:
             raise ValueError(f"Expected images (N, D), texts (M, D), negatives (M, K, D) and image (M,), got {seen}.")
         for name, of in (("text_ids", self.texts), ("negative_ids", self.negatives)):
             ids = getattr(self, name)
-            if ids is not None and (of is None or ids.shape != of.shape[:-1] or ids.is_floating_point()):
+            if ids is not None and (ids.shape != of.shape[:-1] or ids.is_floating_point()):
                 raise ValueError(
                     f"Expected text_ids (M,) and negative_ids (M, K), integers, for {seen}; got {name} of {ids.dtype}."
                 )
@@ -98,9 +107,6 @@ class Pairs:
         of_captions = (self.texts, self.negatives, self.text_ids, self.negative_ids)
         texts, negatives, *ids = (None if table is None else table[rows] for table in of_captions)
         return Pairs(self.images[used], texts, negatives, image, *ids)
-
-    def without_negatives(self):
-        return dataclasses.replace(self, negatives=None, negative_ids=None)
 
     def to(self, device):
         return Pairs(*(None if table is None else table.to(device) for table in vars(self).values()))
@@ -201,7 +207,7 @@ def examine_pairs(pairs, labclip=None):
     right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
     among = zip(right, (n, m), strict=True)
     guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
-    there = choice_outcomes(pairs.without_negatives(), labclip).numpy()
+    there = choice_outcomes(dataclasses.replace(pairs, negatives=None), labclip).numpy()
     back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
     out = {
         f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
@@ -216,17 +222,3 @@ def examine_pairs(pairs, labclip=None):
         won, half = first_choice(true, foil, UNIT_ROWS), guessed_first_choice(1, 1)
         out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), float(half))
     return out
-
-
-def _look_over(name, table):
-    if not table.is_floating_point():
-        raise ValueError(f"{name} holds {table.dtype}; embeddings are floats.")
-    length = table.norm(dim=-1)
-    bad = ~length.isfinite()
-    if bool(bad.any()):
-        raise ValueError(
-            f"{int(bad.sum())} of {len(table)} rows of {name} hold a NaN or an infinity; embed them again."
-        )
-    worst = float((length - 1).abs().max()) if len(length) else 0
-    if worst > 0.01:
-        raise ValueError(f"{name} must be of unit length, one row is off by {worst:.2g}; normalise them first.")

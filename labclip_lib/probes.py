@@ -12,10 +12,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, normalize, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from labclip_lib.backbones import pick_device
+from labclip_lib.directions import even_lengths, look_over, unit
 
 DECAYS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
@@ -140,6 +141,7 @@ def probe_attributes(features, attribute, object, split, *, solver="lbfgs", deca
     Raises ValueError for other shapes, non-finite features, a repeated object or an empty part of the split.
     """
     objects, target = _targets(features, attribute, object)
+    features = even_lengths(features)
     if bool((object.sort(1).values.diff(dim=1) == 0).any()):
         raise ValueError("probe_attributes needs scenes that hold no object twice; use probe_attribute_sets.")
     fit, test = _fit_scenes(features, objects, target, split, attribute, object, "one", solver, decays, tol, seed)
@@ -157,6 +159,7 @@ def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
     largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.
     """
     objects, target = _targets(features, attribute, object)
+    features = even_lengths(features)
     fit, test = _fit_scenes(features, objects, target, split, attribute, object, "set", "lbfgs", decays, 1e-2, 0)
     logits, truth = fit.logits(test.x)[test.real], test.target[test.real]
     rank = logits.argsort(-1, descending=True).argsort(-1)
@@ -170,7 +173,7 @@ def weight_cosine(first, second):
 
     The mean over attributes is taken off first: added to all of a probe's rows, it changes no answer.
     """
-    a, b = (normalize(result.weight - result.weight.mean(1, keepdim=True), dim=-1) for result in (first, second))
+    a, b = (unit(result.weight - result.weight.mean(1, keepdim=True)) for result in (first, second))
     return (a * b).sum(-1)
 
 
@@ -214,9 +217,7 @@ def _targets(features, attribute, object):
             "Probes need (N, D) features with (N, K) attributes and objects, got "
             f"{tuple(features.shape)}, {tuple(attribute.shape)} and {tuple(object.shape)}."
         )
-    if not bool(torch.isfinite(features).all()):
-        bad = int((~torch.isfinite(features)).any(1).sum())
-        raise ValueError(f"{bad} of {len(features)} embeddings hold a NaN or an infinity; check the encoder.")
+    look_over(features, "features")
     objects = int(object.max()) + 1
     target = torch.zeros(len(features), objects, int(attribute.max()) + 1, dtype=torch.bool, device=features.device)
     target[torch.arange(len(features), device=features.device)[:, None], object, attribute] = True
@@ -259,6 +260,10 @@ def _fit_lbfgs(train, held, decays, kind, max_iter=100, tol=1e-2):
     axes and stretch each axis by Boehning's bound: the Hessian of the log loss is at most half the covariance
     of the features (Boehning, 1992). No direction is then steeper than one, and few iterations suffice.
     """
+    # Squares of very large or small features leave float32.
+    size = float(train.x.abs().max())
+    shrink = 1.0 if 1e-12 < size < 1e12 or not size else 1 / size
+    train, held = (dataclasses.replace(part, x=part.x * shrink) for part in (train, held))
     weight = train.weight[..., None]
     mean = (train.x * weight).sum(1, keepdim=True)
     spread = ((train.x - mean).square() * weight).sum(1, keepdim=True).sqrt()
@@ -298,7 +303,9 @@ def _fit_lbfgs(train, held, decays, kind, max_iter=100, tol=1e-2):
         best = loss.argmin(1)
     probe = torch.arange(len(best), device=best.device)
     n_iter = solver.state[v]["n_iter"]
-    return _Fit(w[probe, :, best].mT.contiguous(), bias[probe, best], [decays[i] for i in best.tolist()], n_iter)
+    return _Fit(
+        w[probe, :, best].mT.contiguous() * shrink, bias[probe, best], [decays[i] for i in best.tolist()], n_iter
+    )
 
 
 def _loss(logits, target, kind):

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch.nn.functional import normalize
 
 from labclip_lib.csv_tables import as_table, read_lines
+from labclip_lib.directions import even_lengths, look_over, unit
 from labclip_lib.text_files import trimmed
 
 TABLES = ("images", "captions", "swapped")
@@ -29,7 +29,9 @@ TABLES = ("images", "captions", "swapped")
 class Tables:
     """What a folder held. attribute, object: (N, K) label numbers into `attributes` and `objects` (names).
 
-    embeddings: {"images" | "captions" | "swapped": (N, D) float32}, as they are in the files.
+    embeddings: {"images" | "captions" | "swapped": (N, D) float32}, as they are in the files; but a table beyond the
+    range of float32 is divided by its largest number, and a row a million times as long or as short as the median row
+    gets its length.
     """
 
     attributes: tuple
@@ -40,7 +42,7 @@ class Tables:
 
     def unit(self, name):
         """(N, D) embeddings of unit length."""
-        return normalize(self.embeddings[name], dim=-1)
+        return unit(self.embeddings[name])
 
 
 def load_tables(folder, needed=(), attributes=None, device="cpu"):
@@ -57,8 +59,7 @@ def load_tables(folder, needed=(), attributes=None, device="cpu"):
     for name in TABLES:
         table = _read_table(folder, name)
         if table is not None:
-            _look_over(table, name, len(words))
-            embeddings[name] = torch.as_tensor(table.astype(np.float32), device=device)
+            embeddings[name] = _look_over(table, name, len(words)).to(device)
     missing = [name for name in needed if name not in embeddings]
     if missing or not {"images", "captions"} & set(embeddings):
         what = missing[0] if missing else "images"
@@ -113,13 +114,17 @@ def _read_table(folder, name):
 
 
 def _look_over(table, name, lines):
+    """The (N, D) float32 tensor of an array, if each row has a direction and there is one a line."""
     if table.ndim != 2 or not table.shape[1] or not np.issubdtype(table.dtype, np.floating):
         raise ValueError(f"{name} holds {table.dtype} of shape {table.shape}; (N, D) floats are wanted.")
     if len(table) != lines:
         raise ValueError(f"{name} has {len(table)} rows, but labels.csv has {lines} lines; one row a line is wanted.")
-    bad = int((~np.isfinite(table)).any(1).sum())
-    if bad:
-        raise ValueError(f"{bad} of {len(table)} rows of {name} hold a NaN or an infinity; embed them again.")
+    kept = {2: np.float16, 4: np.float32}.get(table.dtype.itemsize, np.float64)
+    rows = torch.from_numpy(table.astype(kept))
+    look_over(rows, name)
+    rows = even_lengths(rows)
+    largest = float(rows.abs().max())
+    return (rows if 1e-30 < largest < 1e30 else rows.double() / largest).float()
 
 
 def _number(words, what, known):

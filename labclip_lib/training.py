@@ -82,13 +82,11 @@ def fit_labclip(
     recipe = dataclasses.replace(_named(recipe), **changes)
     if recipe.start not in STARTS:
         raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
-    train = Pairs(images, texts, negatives, image, text_ids, negative_ids)
-    if mode == "SB":
-        train = train.without_negatives()
+    train = Pairs(images, texts, negatives if mode == "HNB" else None, image, text_ids, negative_ids)
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
     if validation is not None and mode == "SB":
-        validation = validation.without_negatives()
+        validation = dataclasses.replace(validation, negatives=None)
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
     if recipe.epochs and not 2 <= recipe.batch_size <= len(train):

@@ -63,11 +63,13 @@ def swap_accuracy(pairs, labclip=None):
 
 
 def small(seed=0, images=30, captions=41, negatives=1, dim=8):
-    """Random pairs; captions are spread unevenly over the images."""
+    """Random pairs, all texts different; captions are spread unevenly over the images."""
     image = torch.cat([torch.arange(images), torch.arange(images).repeat(captions)[: captions - images] % 7])
+    ids = torch.arange(captions * (1 + negatives)) + 10_000 * seed
     return Pairs(
-        unit(seed, images, dim), unit(seed + 1, captions, dim), unit(seed + 2, captions, negatives, dim), image
-    )
+        unit(seed, images, dim), unit(seed + 1, captions, dim), unit(seed + 2, captions, negatives, dim), image,
+        ids[:captions], ids[captions:].view(captions, negatives),
+    )  # fmt: skip
 
 
 def tables(pairs):

@@ -135,6 +135,27 @@ def test_an_embedding_that_is_not_finite_is_named(tmp_path, raises_saying):
         list(feed(Ruled(), tmp_path / "a.txt", 3).captions([0, 1]))
 
 
+def test_an_embedding_without_a_direction_is_named(tmp_path, raises_saying):
+    pictures(tmp_path / "p", 3)
+    ruled = Ruled()
+    ruled.model.encode_image = lambda batch: torch.zeros(len(batch), 4)
+    with raises_saying(ValueError, "3 of 3 embeddings", "zero"):
+        list(feed(ruled, tmp_path / "p").images([0]))
+    ruled.encode_texts = lambda texts: torch.tensor([[0.0] * 4 if text == "b" else [1.0] * 4 for text in texts])
+    (tmp_path / "a.txt").write_text("a\nb\nb\n")
+    with raises_saying(ValueError, "2 of 3 embeddings", "zero", "Caption 1 of"):
+        list(feed(ruled, tmp_path / "a.txt").captions([0]))
+
+
+def test_very_long_embeddings_have_a_direction(tmp_path):
+    pictures(tmp_path / "p", 3)
+    ruled = Ruled()
+    ((_, want, _),), encode = list(feed(ruled, tmp_path / "p").images([0])), ruled.model.encode_image
+    ruled.model.encode_image = lambda batch: 1e25 * encode(batch)
+    ((_, found, _),) = list(feed(ruled, tmp_path / "p").images([0]))
+    assert torch.allclose(found["images"], want["images"], atol=1e-6)
+
+
 def test_an_unreadable_caption_is_named_by_its_row(tiny, tmp_path, raises_saying):
     texts = captions(6)
     (tmp_path / "a.txt").write_text("\n".join([*texts[:5], "." * 3]))

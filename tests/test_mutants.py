@@ -22,6 +22,53 @@ MUTANTS = {
         "test_diagnosis.py",
         "order_blind and 1000",
     ),
+    "captions that the model cannot tell apart taken for one": (
+        """
+        import torch
+        from labclip_lib import pairs
+
+        def merged(lengths, ids, device):
+            return [torch.zeros(length, dtype=torch.long, device=device) for length in lengths]
+
+        pairs._numbers = merged
+        """,
+        "test_pairs.py",
+        "cannot_tell_apart",
+    ),
+    "negatives that the model cannot tell from their captions left out": (
+        """
+        import dataclasses
+        from labclip_lib import pairs
+
+        sound = pairs.examine_pairs
+
+        def picky(some, labclip=None):
+            alike = (some.negatives == some.texts[:, None]).all(-1).any(1)
+            return sound(some[~alike], labclip)
+
+        pairs.examine_pairs = picky
+        """,
+        "test_pairs.py",
+        "cannot_tell_from",
+    ),
+    "equal embeddings that tie only when their last bits agree": (
+        """
+        from labclip_lib import outcomes
+
+        outcomes.LAST_PLACES, outcomes.UNIT_ROWS = -1, 0.0
+        """,
+        "test_outcomes.py",
+        "whatever_the_shape and unit and 512",
+    ),
+    "a chance that knows of one right caption": (
+        """
+        from labclip_lib import outcomes
+
+        outcomes.guessed_recall = lambda right, n, k: 0 * right + k / n
+        """,
+        "test_outcomes.py",
+        "of_a_reader and 5",
+    ),
     "a split that knows nothing of twins": (
         """
         import torch

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 from bindable import unit
+from synthetic import SMALL
 
+from labclip_lib import binding_task, diagnosis
 from labclip_lib.alignment import LABCLIP
+from labclip_lib.benchmarks import evaluate
 from labclip_lib.benchmarks.evaluate import cosines
+from labclip_lib.benchmarks.records import Record
 from labclip_lib.diagnosis import pairwise_accuracy, recall_at_k, twin_errors
 from labclip_lib.outcomes import (
     UNIT_ROWS,
@@ -18,6 +22,10 @@ from labclip_lib.outcomes import (
     similarities,
     tie_width,
 )
+from labclip_lib.pairs import Pairs, examine_pairs
+from labclip_lib.reports import diagnose_tables, probe_tables
+from labclip_lib.sources import Picture
+from labclip_lib.tables import Tables
 
 DIMS = (1, 2, 16, 64, 512, 768, 1024)
 
@@ -165,3 +173,131 @@ def test_guessing_at_a_recall(right, n, k):
     score = torch.from_numpy(np.random.default_rng(0).normal(size=(20_000, n)))
     found = recall(score, torch.arange(right).expand(20_000, -1), (k,))[k]
     assert guessed_recall(right, n, k) == pytest.approx(found.mean(), abs=4 * found.std() / 140 + 1e-9)
+
+
+# Every chance level that the library prints is what guessing measures
+
+
+class Guesser:
+    """Gives every image, and every different text, an embedding at random."""
+
+    device, dim, name = torch.device("cpu"), 24, "a guess"
+
+    def __init__(self, seed):
+        self.generator, self.known = torch.Generator().manual_seed(seed), {}
+
+    def draw(self, things):
+        return torch.nn.functional.normalize(torch.randn(len(things), self.dim, generator=self.generator), dim=-1)
+
+    def read(self, texts):
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        self.known |= dict(zip(new, self.draw(new), strict=True))
+        return torch.stack([self.known[text] for text in texts])
+
+
+def at_chance(runs):
+    """Whether measures {name: (values, chance)} of several runs, each of another guesser, are on average at chance."""
+    seen = {}
+    for run in runs:
+        for name, (values, chance) in run.items():
+            if not np.isnan(np.mean(chance)):
+                seen.setdefault(name, []).append(np.mean(values) - np.mean(chance))
+    for name, gaps in seen.items():
+        assert abs(np.mean(gaps)) <= 5 * np.std(gaps, ddof=1) / len(gaps) ** 0.5 + 1e-9, (name, np.mean(gaps))
+    return list(seen)
+
+
+def levels(measures):
+    return {name: (measure.values, measure.chance) for name, measure in measures.items()}
+
+
+def test_guessing_at_pairs():
+    """Five captions an image on average, some of them said of several images, three negatives each."""
+    image, text = torch.arange(200) % 40, torch.arange(200) ** 2 % 150
+    negatives = torch.arange(600).view(200, 3) + 1000
+
+    def run(seed):
+        guesser = Guesser(seed)
+        rows = guesser.draw(range(150))[text]
+        return Pairs(guesser.draw(range(45)), rows, guesser.draw(range(600)).view(200, 3, -1), image, text, negatives)
+
+    assert len(at_chance(levels(examine_pairs(run(seed))) for seed in range(60))) == 3
+
+
+@pytest.mark.parametrize("captions", [1, 5])
+def test_guessing_at_embeddings_of_a_reader(captions):
+    """Five captions an image, as on COCO: not one in so many captions, but five."""
+    n = 100 * captions
+    image = torch.arange(n) // captions
+    drawn = [Pairs(unit(2 * s, 100, 16), unit(2 * s + 1, n, 16), None, image) for s in range(60)]
+    runs = [levels(examine_pairs(pairs)) for pairs in drawn]
+    assert len(at_chance(runs)) == 2
+    chances = [run[f"image to text, recall@1 among {n}"][1] for run in runs]
+    assert chances == pytest.approx([1 / 100] * 60)
+
+
+KINDS = {
+    "one against four": lambda n: ((f"t{n}",), tuple(f"f{n}.{k}" for k in range(4))),
+    "one against one to four": lambda n: ((f"t{n}",), tuple(f"f{n}.{k}" for k in range(1 + n % 4))),
+    "two against one": lambda n: ((f"t{n}", f"p{n}"), (f"f{n}",)),
+    "a text that is right and wrong": lambda n: ((f"t{n}", f"p{n}"), (f"p{n}",) if n % 3 else (f"f{n}",)),
+    "negatives twice": lambda n: ((f"t{n}",), (f"f{n}", f"f{n}", f"g{n}")),
+    "retrieval": lambda n: (tuple(f"t{n * k % 90}" for k in range(1, 2 + n % 5)), ()),
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "two images"])
+def test_guessing_at_benchmarks(kind, monkeypatch):
+    def run(seed):
+        guesser, pictures = Guesser(seed), [Picture(f"{n // 2 if kind == 'retrieval' else n}.png") for n in range(120)]
+        if kind == "two images":
+            records = [
+                Record(str(n), pictures[n], (f"t{n}",), (f"f{n}",), other_image=pictures[n + 60]) for n in range(60)
+            ]
+        else:
+            records = [Record(str(n), pictures[n], *KINDS[kind](n)) for n in range(120)]
+        said = list(dict.fromkeys(text for record in records for text in record.captions + record.negatives))
+        seen = list(dict.fromkeys(pictures))
+        tables = evaluate._Table(seen, guesser.draw(seen)), evaluate._Table(said, guesser.read(said)), 0
+        monkeypatch.setattr(evaluate, "embed_records", lambda *args, **how: tables)
+        answers = evaluate.evaluate(guesser, records).answers
+        return {question: (found.outcomes, found.chance) for question, found in answers.items()}
+
+    at_chance(run(seed) for seed in range(60))
+
+
+@pytest.fixture
+def guessers(monkeypatch):
+    for room in (diagnosis, binding_task):
+        monkeypatch.setattr(room, "embed_texts", lambda guesser, texts: guesser.read(texts))
+        monkeypatch.setattr(room, "embed_images", lambda guesser, scenes: guesser.draw(scenes))
+    return [Guesser(seed) for seed in range(12)]
+
+
+def test_guessing_at_a_diagnosis(guessers):
+    names = at_chance(levels(diagnosis.diagnose(guesser, SMALL)) for guesser in guessers)
+    assert {"swap accuracy, fixed order", "recall@5 among 200 captions", "wrong first choices that are the twin"} < {
+        *names
+    }
+
+
+@pytest.mark.parametrize("order", ["fixed", "random"])
+def test_guessing_at_the_binding_task(guessers, order):
+    tasks = (binding_task.binding_task(guesser, SMALL, 3) for guesser in guessers)
+    assert len(at_chance(levels(binding_task.examine(task, None, order)) for task in tasks)) >= 8
+
+
+def test_guessing_at_tables_of_a_reader():
+    scenes = [SMALL.compositions(seed=k) for k in range(3)]
+    labels = torch.cat([part.color for part in scenes]), torch.cat([part.shape for part in scenes])
+
+    def run(seed):
+        guesser = Guesser(seed)
+        embeddings = {"images": guesser.draw(labels[0])}
+        for name, parts in (("captions", scenes), ("swapped", [part.swapped() for part in scenes])):
+            embeddings[name] = guesser.read([caption for part in parts for caption in part.captions()])
+        tables = Tables(SMALL.colors, SMALL.shapes, *labels, embeddings)
+        return levels(diagnose_tables(tables) | probe_tables(tables))
+
+    names = at_chance(run(seed) for seed in range(12))
+    assert {"swap accuracy", "recall@1 among 200 captions", "images probe", "captions probe, random labels"} < {*names}

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import several as together
@@ -75,6 +77,17 @@ def test_rows_that_are_not_of_unit_length(name, raises_saying):
     tables = {"images": unit(0, 5, 4), "texts": unit(1, 5, 4), "negatives": unit(2, 5, 4)}
     tables[name][2] *= 1.5
     with raises_saying(ValueError, name, "0.5", "normalise"):
+        Pairs(**tables)
+
+
+@pytest.mark.parametrize("name", ["images", "texts", "negatives"])
+def test_rows_without_a_direction(name, raises_saying):
+    tables = {"images": unit(0, 5, 4), "texts": unit(1, 5, 4), "negatives": unit(2, 5, 2, 4)}
+    tables[name][3] = 0
+    with raises_saying(ValueError, f"of {10 if name == 'negatives' else 5} rows of {name}", "direction"):
+        Pairs(**tables)
+    tables[name][3] = 1e25
+    with raises_saying(ValueError, name, "unit length", "normalise"):
         Pairs(**tables)
 
 
@@ -184,7 +197,7 @@ def tied(seed, negatives=True, known=True):
     texts, foils = rows[:12], rows[12:].view(12, 2, 4)
     numbers = [ids[:12], ids[12:].view(12, 2)] if known else [None, None]
     pairs = Pairs(corners(seed + 100, 6), texts, foils, torch.arange(12) % 5, *numbers)
-    return pairs if negatives else pairs.without_negatives()
+    return pairs if negatives else dataclasses.replace(pairs, negatives=None)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -3,6 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from labclip_lib.reports import diagnose_tables, probe_tables
 from labclip_lib.tables import TABLES, load_tables
 
 HEADER = "object1,attribute1,object2,attribute2"
@@ -76,7 +77,7 @@ def test_one_table_is_enough_to_probe(folder):
 
 
 def test_sides_of_two_models_may_be_probed_together(folder):
-    np.save(folder / "captions.npy", np.zeros((3, 7)))
+    np.save(folder / "captions.npy", np.ones((3, 7)))
     assert load_tables(folder).embeddings["captions"].shape == (3, 7)
 
 
@@ -183,7 +184,7 @@ def test_table_that_is_no_embedding(folder, kind, table, parts, raises_saying):
 
 
 def test_sides_of_two_models_cannot_be_compared(folder, raises_saying):
-    np.save(folder / "captions.npy", np.zeros((3, 7)))
+    np.save(folder / "captions.npy", np.ones((3, 7)))
     with raises_saying(ValueError, "images 4", "captions 7", "one model"):
         load_tables(folder, TABLES)
 
@@ -268,3 +269,62 @@ def test_needed_table_that_is_missing(folder, name, raises_saying):
     (folder / f"{name}.npy").unlink()
     with raises_saying(ValueError, f"{name}.npy", f"{name}.safetensors"):
         load_tables(folder, TABLES)
+
+
+# Rows of unusual length
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """A folder of 600 scenes whose captions match their images, and what is written there of the images."""
+    scenes = [(a, b) for a in range(5) for b in range(5)] * 24
+    lines = [f"cube,c{a},ball,d{b}" for a, b in scenes]
+    label(tmp_path, lines)
+    said = {"images": 0.05 * np.random.default_rng(0).normal(size=(600, 10)), "captions": 0, "swapped": 0}
+    for row, (a, b) in enumerate(scenes):
+        said["images"][row, [a, 5 + b]] += 1
+    said["captions"], said["swapped"] = said["images"].copy(), np.roll(said["images"], 1, 1)
+
+    def write(change=lambda rows: rows, dtype=np.float32):
+        for name, rows in said.items():
+            np.save(tmp_path / f"{name}.npy", change(rows) if name == "images" else rows.astype(np.float32))
+        return tmp_path
+
+    return write
+
+
+def some(scale, dtype=np.float32, every=4):
+    def change(rows):
+        rows = rows.astype(dtype)
+        rows[::every] *= dtype(scale)
+        return rows
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [some(1e25), some(1e25, every=1), some(1e-25), some(1e-36, every=1), some(1e100, np.float64),
+     some(1e-200, np.float64, 1), some(1e200, np.float64, 1)],
+)  # fmt: skip
+def test_lengths_do_not_change_what_is_reported(brought, change):
+    """Of a quarter of the rows, or of all: a direction is all that a cosine knows."""
+    want = load_tables(brought(), TABLES)
+    want_diagnosed, want_probed = diagnose_tables(want), probe_tables(want)
+    tables = load_tables(brought(change), TABLES)
+    assert torch.allclose(tables.unit("images"), want.unit("images"), atol=1e-6)
+    for name, measure in diagnose_tables(tables).items():
+        assert measure.values == pytest.approx(want_diagnosed[name].values, abs=1e-5), name
+    probed = probe_tables(tables)
+    assert probed["images probe"].values.mean() == pytest.approx(want_probed["images probe"].values.mean(), abs=0.01)
+    name = "cosine of image and caption probes"
+    assert probed[name].values.mean() == pytest.approx(want_probed[name].values.mean(), abs=0.15)
+
+
+@pytest.mark.parametrize("scale", [0, 1e-42])
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_without_a_direction_are_named(brought, scale, name, raises_saying):
+    folder = brought()
+    np.save(folder / f"{name}.npy", some(scale)(np.load(folder / f"{name}.npy")))
+    with raises_saying(ValueError, f"150 of 600 rows of {name}", "row 0", "direction"):
+        load_tables(folder)
