@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labclip_lib.backbones import load_backbone
 from labclip_lib.pinned import PINNED, at_hand, data_folder, pinned_file
-from labclip_lib.pretrained import is_on_this_machine
 
 __all__ = ["PINNED", "RealCLIP", "at_hand", "data_folder", "load_real_clip"]
 
 _FOLDER = "real_clip_vitb32"
 _PHOTO_EMBEDDINGS = f"{_FOLDER}/photo_embeddings.npy"
-_BACKBONE = "ViT-B-32-quickgelu/openai"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +21,8 @@ class RealCLIP:
 
     class_names: 1,203 LVIS categories. class_embeddings: (1203, 512), of the prompts "a {name}" (the
         prompt is inferred from the published file's name).
-    photos: 7 image paths. photo_embeddings: (7, 512).
+    photos: 7 image paths. photo_embeddings: (7, 512), or None where photo_embeddings.npy is not at hand: they are
+        published as pickles only, which this book does not open.
     golden_prompts: 3 str. golden_text: (3, 512). golden_image: (1, 512). golden_path: that image, of which
         OpenAI saw `Image.open(golden_path).convert("RGB")`. Their softmax at scale 100 is published: .9928, .0042,
         .0030.
@@ -33,7 +31,7 @@ class RealCLIP:
     class_names: list
     class_embeddings: torch.Tensor
     photos: list
-    photo_embeddings: torch.Tensor
+    photo_embeddings: torch.Tensor | None
     golden_prompts: tuple
     golden_text: torch.Tensor
     golden_image: torch.Tensor
@@ -43,9 +41,7 @@ class RealCLIP:
 def load_real_clip():
     """Read the real embeddings from `data_folder()`; nothing is downloaded.
 
-    The photos' own embeddings are published only as pickles, which this book does not open. So without a
-    photo_embeddings.npy they are computed, with "ViT-B-32-quickgelu/openai" where its weights are on this machine.
-    Raises ValueError when a file or those weights are missing, or a file is not the published one.
+    Raises ValueError when a file is missing, but for photo_embeddings.npy, or is not the published one.
     """
     names = json.loads(pinned_file(f"{_FOLDER}/names.json").read_text(encoding="utf-8"))
     photos = [pinned_file(f"{_FOLDER}/photos/{name}") for name in names["photos"]]
@@ -53,23 +49,12 @@ def load_real_clip():
         names["lvis_classes"],
         _table("lvis_text_embeddings.npy"),
         photos,
-        _photo_embeddings(photos),
+        _table("photo_embeddings.npy") if at_hand(_PHOTO_EMBEDDINGS) else None,
         ("a diagram", "a dog", "a cat"),
         _table("golden_text.npy"),
         _table("golden_image.npy"),
         pinned_file(f"{_FOLDER}/golden_image.png"),
     )
-
-
-def _photo_embeddings(photos):
-    if at_hand(_PHOTO_EMBEDDINGS):
-        return _table("photo_embeddings.npy")
-    if not is_on_this_machine(_BACKBONE):
-        raise ValueError(
-            f"{data_folder()} holds no {_PHOTO_EMBEDDINGS}, and the weights of {_BACKBONE} to compute it with are not "
-            f"on this machine; `load_backbone({_BACKBONE!r})` downloads them once."
-        )
-    return load_backbone(_BACKBONE).encode_images(photos).cpu()
 
 
 def _table(name):

@@ -90,7 +90,7 @@ ADDRESSES = {
     for name in files
 }
 # The same -> its SHA-256. The embeddings of the photos are published as pickles, which nobody should open: whoever has
-# them as a table may put it there, and where it is missing `data.py` computes them.
+# them as a table may put it there. Without it the book shows what it keeps of them.
 PINNED = {f"{folder}/{name}": digest for folder, _, files in _PUBLISHED for name, digest in files.items()} | {
     "real_clip_vitb32/photo_embeddings.npy": "4729e3e8a61d5f350127cbf68f0ad9a71461805e368d0ff760d357ab7f3d280e",
 }

@@ -69,11 +69,6 @@ def _check_weights_only(name, path):
         ) from None
 
 
-def is_on_this_machine(name):
-    """Whether the weights of an open_clip pair, "MODEL/TAG", were downloaded before."""
-    return _is_cached(open_clip.get_pretrained_cfg(*name.split("/")))
-
-
 def _is_cached(config):
     repo, file = _on_the_hub(config)
     if repo:

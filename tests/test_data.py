@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from labclip_lib import data, pretrained
 from labclip_lib.data import PINNED, load_real_clip
 
 
@@ -75,24 +74,9 @@ def test_photo_embeddings_are_those_of_the_photos_in_order(copy, real, monkeypat
     assert torch.equal(again.photo_embeddings, real.photo_embeddings.flip(0))
 
 
-class TestWithoutThePhotosEmbeddings:
-    """They are published as pickles only, so `get` cannot bring them."""
-
-    @pytest.fixture(autouse=True)
-    def no_table(self, copy):
-        (copy / "photo_embeddings.npy").unlink()
-
-    def test_they_are_computed_where_the_weights_are(self, tiny, real, monkeypatch):
-        monkeypatch.setattr(data, "is_on_this_machine", lambda name: name == "ViT-B-32-quickgelu/openai")
-        monkeypatch.setattr(data, "load_backbone", lambda name: tiny)
-        again = load_real_clip()
-        assert torch.equal(again.photo_embeddings, tiny.encode_images(again.photos))
-        assert torch.equal(again.class_embeddings, real.class_embeddings)
-
-    def test_nothing_is_downloaded_for_them(self, copy, tmp_path, monkeypatch, raises_saying):
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "none"))
-        monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setattr(data, "load_backbone", lambda name: pytest.fail("loads, and so downloads"))
-        monkeypatch.setattr(pretrained, "online", lambda *args: pytest.fail("asked the network"))
-        with raises_saying(ValueError, "photo_embeddings.npy", "ViT-B-32-quickgelu/openai", "load_backbone"):
-            load_real_clip()
+def test_without_the_photos_embeddings_the_rest_is_read(copy, real):
+    """They are published as pickles only, so `get texts` cannot bring them."""
+    (copy / "photo_embeddings.npy").unlink()
+    again = load_real_clip()
+    assert again.photo_embeddings is None and again.photos == [copy / "photos" / path.name for path in real.photos]
+    assert torch.equal(again.golden_text, real.golden_text)
