@@ -135,8 +135,8 @@ def test_an_endless_function_costs_the_tests_that_call_it_and_says_where_it_is()
 
 
 def test_what_no_time_is_left_for_goes_to_a_person():
-    code = "x = 1\nimport os, time\ntime.sleep(1)\ndef f(): os._exit(0)"
-    scores, reasons, _ = marked(code, "assert x == 1", "f()", "assert x == 1", setup="", seconds=3)
+    code = "x = 1\nimport os, time\ntime.sleep(2)\ndef f(): os._exit(0)"
+    scores, reasons, _ = marked(code, "assert x == 1", "f()", "assert x == 1", setup="", seconds=6)
     assert scores == [10.0, 0.0, None] and reasons[2].startswith("no time was left to run it")
 
 

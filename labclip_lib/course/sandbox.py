@@ -87,7 +87,7 @@ class Sandbox:
             "step_seconds": step_seconds, "cpu_seconds": cpu_seconds, "memory": memory_mb * MB,
             "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB, "walls": "files" in offered,
             "numbers": numbers or [*range(1, len(code) + 1)], "late": late or {}, "aside": aside or {},
-            "cells_seconds": seconds if cells_seconds is None else cells_seconds,
+            "cells_seconds": 2 * seconds if cells_seconds is None else cells_seconds,
         }  # fmt: skip
         self._seconds, self._output_bytes = seconds, int(output_mb * MB)
         self.cells, self.stopped, self.output, self.over = [None] * len(self._job["code"]), None, "", False
