@@ -228,3 +228,21 @@ def test_cosine_of_probe_weights(scenes):
     again = probe_attributes(binding(color, shape), color, shape, split_by_combination(color, shape, seed=3))
     other = probe_attributes(binding(color, shape, seed=1), color, shape, split)
     assert weight_cosine(first, again).mean() > 0.9 > 0.2 > weight_cosine(first, other).abs().mean()
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_large_and_small_features_are_probed_like_others(scale):
+    """Their squares are beyond float32; the weights are for the features as they came."""
+    y = np.arange(300) % 3
+    x = (np.eye(3)[y] + 0.5 * np.random.default_rng(0).normal(size=(300, 3))).astype(np.float32)
+    want, found = LinearProbe(device="cpu").fit(x, y), LinearProbe(device="cpu").fit(x * np.float32(scale), y)
+    assert found.score(x * np.float32(scale), y) == pytest.approx(want.score(x, y), abs=0.01)
+    assert found.coef_ * scale == pytest.approx(want.coef_, rel=0.01, abs=0.01)
+
+
+def test_features_without_a_direction_are_named(scenes, raises_saying):
+    color, shape, split = scenes
+    features = binding(color, shape)
+    features[[3, 9]] = 0
+    with raises_saying(ValueError, f"2 of {len(features)} rows of features", "row 3", "direction"):
+        probe_attributes(features, color, shape, split)
