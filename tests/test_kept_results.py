@@ -158,8 +158,8 @@ def test_what_cannot_be_kept(room, remake, raises_saying, value, says):
 
 
 def test_a_file_that_nobody_publishes(room, raises_saying):
-    with raises_saying(ValueError, "'toi'"):
-        kept("mine", lambda: 0.5, ["toi"])
+    with raises_saying(ValueError, "'none/at/all'"):
+        kept("mine", lambda: 0.5, ["none/at/all"])
 
 
 def test_the_line_at_the_top_of_a_section(room, remake):
