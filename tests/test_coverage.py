@@ -62,7 +62,7 @@ def test_every_kind_of_explanation_is_tried_here():
         ("a man with his dog", "a dog with its man", ("swap objects",), True),  # pronouns follow
         ("a man rides a horse", "two men ride a horse", ("add attribute",), False),
         ("a man on a horse", "two men on a horse", ("add attribute",), False),
-        ("Exactly 1 skier can be seen.", "Exactly 2 skiers can be seen.", ("replace attribute",), False),
+        ("Exactly 1 lighthouse can be seen.", "Exactly 2 lighthouses can be seen.", ("replace attribute",), False),
         ("a dog is on a table", "dogs are under a table", ("replace relation",), False),
         ("a dog, a cat and a bird", "a dog, a cat, a bird and a horse", ("add object",), False),  # the list's "and"
     ],

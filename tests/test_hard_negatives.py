@@ -43,21 +43,19 @@ def test_pairs_of_a_subset(real_data, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "caption", "negative"),
+    ("name", "digest"),
     [
-        ("SugarCrepe/swap_att", "Blue bathroom with two white towels hanging by the shower.",
-         "White bathroom with two blue towels hanging by the shower."),
-        ("VALSE/coreference-standard", "someone’s hand lifting up the top of a hamburger bun. is it a close up? yes.",
-         "someone’s hand lifting up the top of a hamburger bun. is it a close up? no."),
-        ("COLA/multi-object", "large tree to the right of little short green tree",
-         "tall green tree to the right of large tall green tree"),
-        ("NegCLIP/validation", "Three zebras, possibly Jacksonville-Grevy, two facing camera with one in background.",
-         "Three zebras , possibly Jacksonville - Grevy , two facing background with one in camera ."),
+        ("SugarCrepe/swap_att", "52475bfaf0417319"),
+        ("VALSE/coreference-standard", "ec2a60e681d84b36"),
+        ("COLA/multi-object", "b7ea871203ad8dfe"),
+        ("NegCLIP/validation", "959d010f7c405f94"),
     ],
-)  # fmt: skip
-def test_a_pair_stands_in_the_file_like_this(real_data, name, caption, negative):
+)
+def test_a_pair_stands_in_the_file_like_this(real_data, name, digest):
+    """To the letter; the sentences themselves are not ours to print."""
     found = load_hard_negatives(name)
-    assert (caption, negative) in zip(found.captions, found.negatives, strict=True)
+    pairs = zip(found.captions, found.negatives, strict=True)
+    assert digest in {hashlib.sha256("|".join(pair).encode()).hexdigest()[:16] for pair in pairs}
 
 
 def test_sugarcrepe_plus_plus_gives_the_other_true_caption(real_data):
