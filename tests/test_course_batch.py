@@ -10,12 +10,12 @@ import nbformat
 import pytest
 from course_cheats import filled
 from course_handed_in import LONG
+from walls import walled
 
 from labclip_lib.course import batch, folder, products
 from labclip_lib.course.batch import grade
-from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.sandbox import GUARDS
 
-walled = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
 LIMITS = {"seconds": 20}
 HALF = {"mean": course_toy.ANSWERS["mean"]}
 RUN = (

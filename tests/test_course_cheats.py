@@ -4,11 +4,11 @@ import course_toy
 import nbformat
 import pytest
 from course_handed_in import everything, hand_in, is_slow, mistakes, toys
+from walls import walled
 
 from labclip_lib.course import batch, folder, products
-from labclip_lib.course.sandbox import GUARDS, guards
 
-pytestmark = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
+pytestmark = walled
 REFERENCE = {"mean-test": 6.0, "best-test": 4.0, "why": None}
 LIMITS = {"seconds": 20, "memory_mb": 1024, "processes": 16, "comparing_seconds": 2}
 

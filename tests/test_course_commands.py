@@ -4,10 +4,10 @@ import shutil
 import nbformat
 import pytest
 from course_toy import answered, toy
+from walls import WHY, missing
 
 from labclip_lib.__main__ import main
 from labclip_lib.course import folder, products
-from labclip_lib.course.sandbox import guards
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_release_and_grade(course, capsys):
     assert main(["course", "release", "toy"]) == 0
     released = course / "release" / "toy" / "toy.ipynb"
     assert "No line of a solution" in capsys.readouterr().out and not products.leaks(released, toy())
-    if "files" not in guards():
-        pytest.skip("no namespaces can be made here")
+    if missing:
+        pytest.skip(WHY)
     for student in ("ada", "bob", "cem"):
         (course / "submitted" / student / "toy").mkdir(parents=True)
     notebook = answered(nbformat.read(released, 4))

@@ -4,15 +4,14 @@ import time
 
 import course_toy
 import nbformat
-import pytest
 from course_cheats import filled
+from walls import walled
 
 from labclip_lib.course import products
 from labclip_lib.course.grading import mark
-from labclip_lib.course.sandbox import GUARDS, guards
 from labclip_lib.course.submission import Submission, _cell
 
-pytestmark = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
+pytestmark = walled
 SETUP = "import numpy as np\nknown = [1.0, 2.0]"
 
 

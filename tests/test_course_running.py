@@ -1,9 +1,8 @@
 import pytest
+from walls import walled
 
 from labclip_lib.course.running import LIMITS, Notebook, most_seconds
-from labclip_lib.course.sandbox import GUARDS, guards
 
-walled = pytest.mark.skipif(guards() != set(GUARDS), reason="no namespaces can be made here")
 GOOD = "def good(): return 1"
 LOOP = "while True: pass"
 DEAF = "while True:\n        try:\n            while True: pass\n        except: pass"

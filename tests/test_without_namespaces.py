@@ -1,8 +1,12 @@
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from labclip_lib.course.sandbox import GUARDS, guards
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs Linux")
 
@@ -20,5 +24,16 @@ def test_namespaces_and_mounts_are_refused_and_all_else_runs(root, tmp_path):
 
 
 def test_guards_of_the_sandbox_are_found_missing(root):
-    code = "from labclip_lib.course.sandbox import guards; print({'files', 'network', 'processes'} & guards())"
+    code = "from labclip_lib.course.sandbox import guards; print({'files', 'processes'} & guards())"
     assert run(root, sys.executable, "-c", code).stdout == b"set()\n"
+
+
+def test_where_namespaces_can_be_made_all_guards_stand():
+    """What needs them is skipped elsewhere, and so would not tell that they are broken."""
+    unshare = shutil.which("unshare")
+    if not unshare or subprocess.run([unshare, "-Urnpmf", "--mount-proc", "true"], capture_output=True).returncode:
+        pytest.skip("no namespaces can be made here")
+    # The kernel counts the processes of everybody but its own root, who may be the root of a user namespace, too.
+    if not os.geteuid() and Path("/proc/self/uid_map").read_text().split()[1:] == ["0", "1"]:
+        pytest.skip("root of a user namespace: nobody counts its processes")
+    assert guards() == set(GUARDS)

@@ -56,19 +56,22 @@ def kept(name, compute, needs, digits=4):
     return _decoded(live, digits)
 
 
-def origin(*names):
-    """A line for the top of a section: whether these results are of this run, or kept; a Markdown to display."""
-    if _remaking():  # then some are not there yet
-        return Markdown("")
-    found = [read(name) for name in names]
-    if all(at_hand(*each["files"]) for each in found):
-        return Markdown("*The numbers of this section were computed by this run, from the published files.*")
-    dates = sorted({each["date"] for each in found})
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+def origin(needs):
+    """A line for the top of a section: whether what a page says of these files is of this run, or kept; a Markdown.
+
+    needs: files and folders, as of `kept`.
+    """
+    files = needed(needs)
+    if at_hand(*files):
+        return Markdown("*What this page says of published files was computed by this run, from the files.*")
+    found = [read(path.stem) for path in FOLDER.glob("*.json")]
+    dates = sorted({each["date"] for each in found if each["files"].keys() <= {*files}})
+    when = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
     return Markdown(
-        f"*Kept numbers: this page's own cells computed those of this section on {when}, from published files that are "
-        "not on the machine that built this page. `python -m labclip_lib get texts` fetches the files; with them the "
-        "same cells compute everything anew.*"
+        f"*Kept numbers: what this page says of published photos, texts and models was computed by its own cells, on "
+        f"{when}. Not all of the files that it was computed from are on the machine that built the page. `python -m "
+        "labclip_lib get texts` fetches them; then the same cells compute it anew. What is about the book's own world "
+        "was computed now.*"
     )
 
 
