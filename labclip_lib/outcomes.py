@@ -44,7 +44,12 @@ def tie_width(level):
 
 
 def standing(values, level, width):
-    """How many of (N, M) values are above a level (N, 1), and how many within its width, which tie: (N,) int64."""
+    """How many of (N, M) values are above a level (N, 1), and how many within its width, which tie: (N,) int64.
+
+    Raises ValueError for a NaN, which would be above nothing and so lose against everything.
+    """
+    if bad := int(values.isnan().sum() + level.isnan().sum()):
+        raise ValueError(f"{bad} similarities are NaN; look for the embeddings, or the matrix, that are not finite.")
     above = (values > level + width).sum(1)
     return above, (values >= level - width).sum(1) - above
 

@@ -181,6 +181,8 @@ def _prepare(out, manifest, here):
         with tempfile.TemporaryFile(dir=out):
             pass
     kept, other = _read_manifest(out), "choose another folder for this one"
+    if kept is not None and not any(path.exists() for files in _paths(out, kept).values() for path in files):
+        kept = None  # what was begun ended before its first shard, and the source may have been mended since
     if kept is not None:
         if kept["fingerprint"] != manifest["fingerprint"]:
             raise ValueError(f"{_made_by(out, kept, manifest['model'], manifest['fingerprint'])}; {other}.")

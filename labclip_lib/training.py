@@ -89,6 +89,8 @@ def fit_labclip(
         validation = dataclasses.replace(validation, negatives=None)
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
+    if "batch_size" not in changes:  # of fewer captions than the recipe was made for, a batch is all of them
+        recipe = dataclasses.replace(recipe, batch_size=max(2, min(recipe.batch_size, len(train))))
     if recipe.epochs and not 2 <= recipe.batch_size <= len(train):
         raise ValueError(
             f"batch_size must be between 2 and the {len(train):,} captions to train on, got {recipe.batch_size:,}."
@@ -181,7 +183,13 @@ class _Fit:
             total += self.step(rows) * len(rows)  # stays on the device: no waiting for it
         self.epoch += 1
         self.seconds += time.perf_counter() - started
-        self.note(epoch=self.epoch, loss=float(total) / len(self.train))
+        loss = float(total) / len(self.train)
+        if not math.isfinite(loss) or not all(bool(p.isfinite().all()) for p in self.labclip.parameters()):
+            raise ValueError(
+                f"The fit came apart in epoch {self.epoch}, with a loss of {loss:g} and a matrix that is perhaps not "
+                f"finite; try a lower learning rate than {recipe.learning_rate:g}."
+            )
+        self.note(epoch=self.epoch, loss=loss)
 
     def step(self, rows):
         """One step on a batch; with several processes, each embeds its own rows and scores them against all."""

@@ -301,3 +301,15 @@ def test_guessing_at_tables_of_a_reader():
 
     names = at_chance(run(seed) for seed in range(12))
     assert {"swap accuracy", "recall@1 among 200 captions", "images probe", "captions probe, random labels"} < {*names}
+
+
+@pytest.mark.parametrize("where", ["right", "wrong", "recall"])
+def test_a_nan_is_no_win(where, raises_saying):
+    similarity = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
+    spoilt = similarity.clone()
+    spoilt[1, 1] = torch.nan
+    with raises_saying(ValueError, "NaN", "not finite"):
+        if where == "recall":
+            recall(spoilt, torch.tensor([[0], [0]]), (1,))
+        else:
+            first_choice(*(spoilt if name == where else similarity for name in ("right", "wrong")))

@@ -470,6 +470,18 @@ def test_folder_of_another_source(folder, tmp_path, raises_saying):
     embed(Ruled(), source, out)
 
 
+def test_a_source_that_was_mended_before_the_first_shard_was_done(folder, raises_saying):
+    source, out = folder
+    first = sorted(source.glob("*.png"))[0]
+    sound = first.read_bytes()
+    first.write_bytes(b"no picture")
+    with raises_saying(ValueError, first.name):
+        embed(Ruled(), source, out)
+    first.write_bytes(sound)
+    embed(Ruled(), source, out)
+    assert len(load_shards(out).images) == 8
+
+
 def test_source_may_be_called_by_another_path(folder, monkeypatch):
     embed(Ruled(), *folder)
     monkeypatch.chdir(folder[0].parent)

@@ -576,3 +576,14 @@ def test_of_a_killed_torchrun_a_process_alone_may_take_over(processes, monkeypat
     again = together.fit("paper", checkpoint=folder / "fit.checkpoint")
     assert len(begun) == 3
     assert torch.allclose(again["matrix"], together.fit("paper")["matrix"], atol=1e-4)
+
+
+def test_a_fit_that_comes_apart_says_so_and_gives_no_matrix(raises_saying):
+    train = Pairs(*(torch.nn.functional.normalize(torch.randn(40, 8), dim=1) for _ in "abc"))
+    with raises_saying(ValueError, "epoch", "lower learning rate than 1e+30"):
+        fit_labclip(**tables(train), recipe="paper", batch_size=10, epochs=4, learning_rate=1e30)
+
+
+def test_of_fewer_captions_than_a_batch_all_are_one():
+    train = Pairs(*(torch.nn.functional.normalize(torch.randn(40, 8), dim=1) for _ in "abc"))
+    assert len(fit_labclip(**tables(train), epochs=2).history) == 3
