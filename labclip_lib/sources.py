@@ -40,7 +40,7 @@ class Listed:
     """A source whose items are known in advance, in shards of so many rows.
 
     kind: "folder", "captions" or "pairs". sha256: of the contents of all that is embedded, and of nothing else: to
-    touch or copy a file changes no source. told: a line on what was taken of a folder, and what was left out and why.
+    touch or copy a file changes no source. told: a line on what was taken of a folder or table, and what was left out.
     """
 
     kind: str
@@ -218,7 +218,9 @@ def _pairs(path, shard_size):
         [images[os.path.normpath(path.parent / row["image"])] for _, row in rows],
     )
     digest = _digest([repr(texts), *contents(list(images))])
-    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts)
+    taken = ["image", "caption", *negatives]
+    told = _told(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
+    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts, told)
 
 
 def _rows(path):
