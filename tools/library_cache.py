@@ -1,19 +1,24 @@
 """A Sphinx extension: run a notebook again when the library under it has changed.
 
 Jupyter Book keeps the outputs of a notebook and reuses them while its cells stay the same. It cannot
-see that labclip_lib, another installed package or the data folder changed. So each state of these
-gets a folder of kept outputs of its own.
+see that labclip_lib, another installed package or a published file that is at hand changed. So each
+state of these gets a folder of kept outputs of its own.
 """
 
 import hashlib
 import importlib.metadata
-import os
 from pathlib import Path
+
+from labclip_lib.pinned import PINNED, data_folder
 
 
 def state(library):
-    """A short hash of the library's files, of the installed packages and of where the data come from."""
-    digest = hashlib.sha256(os.environ.get("LABCLIP_DATA", "").encode())
+    """A short hash of the library's files, of the installed packages and of the published files at hand."""
+    digest = hashlib.sha256()
+    for path in (data_folder() / name for name in PINNED):
+        if path.is_file():
+            about = path.stat()
+            digest.update(f"{path} {about.st_size} {about.st_mtime_ns}".encode())
     for package in sorted(f"{p.name} {p.version}" for p in importlib.metadata.distributions()):
         digest.update(package.encode())
     for path in sorted(library.rglob("*")):
