@@ -393,11 +393,15 @@ def test_mistakes_in_embed_are_one_sentence(pictured, more, seen, capsys):
 
 def test_mistakes_in_a_source_are_one_sentence(pictured, tmp_path, capsys):
     argv, _ = pictured
+    sound = (tmp_path / "in" / "002.png").read_bytes()
     (tmp_path / "in" / "002.png").write_bytes(b"no image")
     assert main([*argv, "--workers", "1"]) == 2
     err = capsys.readouterr().err
     assert "002.png" in err.splitlines()[-1] and "Traceback" not in err
     assert "nowhere" in mistake(capsys, ["embed", "nowhere", *argv[2:]])
+    (tmp_path / "in" / "002.png").write_bytes(sound)
+    assert main([*argv, "--workers", "1"]) == 0
+    capsys.readouterr()
     assert "another source" in mistake(capsys, ["embed", str(pairs(tmp_path / "pairs")[0]), *argv[2:]])
 
 
