@@ -381,5 +381,5 @@ def test_a_gif_by_another_name_is_read(tmp_path):
 
 def test_a_column_that_is_not_read_is_told(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    (tmp_path / "pairs.csv").write_text("image,caption,negatve,score\na.png,a dog,a cat,1\n")
-    assert open_source(tmp_path / "pairs.csv", 8).told == "Taken: the columns image, caption; left out: negatve, score."
+    (tmp_path / "pairs.csv").write_text("image,caption,foil,score\na.png,a dog,a cat,1\n")
+    assert open_source(tmp_path / "pairs.csv", 8).told == "Taken: the columns image, caption; left out: foil, score."
