@@ -5,7 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from labclip_lib import commands
+from labclip_lib.cli import commands
 
 
 def main(argv=None):
@@ -71,7 +71,9 @@ def main(argv=None):
             "--backbone", default="pocket", help="'pocket', an open_clip pair or a checkpoint, on the book's scenes"
         )
         of.add_argument(
-            "--tables", type=Path, help="a folder of your own embeddings and labels (see labclip_lib/tables.py)"
+            "--tables",
+            type=Path,
+            help="a folder of your own embeddings and labels (see labclip_lib/embeddings/tables.py)",
         )
         ask.add_argument("--attributes", nargs="+", help="with --tables: the attributes there may be, to catch typos")
         ask.add_argument("--json", type=Path, help="also write the table to this file")
@@ -151,7 +153,7 @@ def _cannot_be_loaded(error):
 
 
 def _course(name, args):
-    from labclip_lib.course import commands as steps  # nbformat, which `doctor` does without
+    from labclip_lib.cli import course as steps  # nbformat, which `doctor` does without
 
     return getattr(steps, name)(args)
 

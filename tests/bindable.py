@@ -5,9 +5,9 @@ import itertools
 import torch
 from torch.nn.functional import normalize
 
-from labclip_lib.diagnosis import pairwise_outcomes
-from labclip_lib.feed import text_ids
-from labclip_lib.pairs import Pairs
+from labclip_lib.alignment.pairs import Pairs
+from labclip_lib.embeddings.feed import text_ids
+from labclip_lib.measures.outcomes import pairwise_outcomes
 
 COLORS, SHAPES = 5, 4
 

@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from labclip_lib.backbones import load_backbone
-from labclip_lib.pretrain import Recipe, pretrain
+from labclip_lib.models.backbones import load_backbone
+from labclip_lib.models.pretraining import Recipe, pretrain
 
 matplotlib.use("Agg")
 # The same examples in every run: whether a test passes is never a matter of luck.
@@ -121,7 +121,7 @@ def tiny_published(tiny_clip, monkeypatch):
     }  # fmt: skip
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-clip", {"published": config})
     monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda config, **options: str(tiny_clip[1]))
-    monkeypatch.setattr("labclip_lib.pretrained._need_download", lambda *args: None)
+    monkeypatch.setattr("labclip_lib.models.pretrained._need_download", lambda *args: None)
     return config
 
 

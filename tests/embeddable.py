@@ -10,7 +10,7 @@ from PIL import Image
 from torch.nn.functional import normalize
 from torchvision.transforms.functional import to_tensor
 
-from labclip_lib.scenes import World
+from labclip_lib.world.scenes import World
 
 
 def png(seed, size=(40, 32), form="PNG"):

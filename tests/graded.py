@@ -4,8 +4,8 @@ import json
 
 import nbformat
 
-from labclip_lib.course import products
 from labclip_lib.course.folder import Course
+from labclip_lib.course.notebooks import products
 
 SECRET = "return sum(range(n + 1))"
 HIDDEN = "assert total(100) == 5050, 'a large n'"

@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 from bindable import bound, small, tables, unit
 
-from labclip_lib import training
-from labclip_lib.alignment import LABCLIP
-from labclip_lib.closed_form import discriminant_map, fit_closed_form
-from labclip_lib.distributed import ALONE, gather_rows, process_group
-from labclip_lib.losses import hard_negative_info_nce, info_nce
-from labclip_lib.pairs import choice_outcomes
-from labclip_lib.training import fit_labclip
+from labclip_lib.alignment import fit as training
+from labclip_lib.alignment.closed_form import discriminant_map, fit_closed_form
+from labclip_lib.alignment.fit import fit_labclip
+from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.pairs import choice_outcomes
+from labclip_lib.base.devices import ALONE, gather_rows, process_group
+from labclip_lib.models.losses import hard_negative_info_nce, info_nce
 
 LAST = {"select": False, "learning_rate": 1e-2}  # of random pairs nothing is learnt that holds for others
 FITS = {

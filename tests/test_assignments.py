@@ -13,11 +13,11 @@ import nbformat
 import pytest
 from walls import walled
 
-from labclip_lib.course import products
-from labclip_lib.course.grading import SETUP_TAG, _run_test, is_test, mark
-from labclip_lib.course.plain import NotPlain, decode, encode
-from labclip_lib.course.sandbox import Answer
-from labclip_lib.course.submission import read, without_magics
+from labclip_lib.course.grader.grading import SETUP_TAG, _run_test, is_test, mark
+from labclip_lib.course.grader.plain import NotPlain, decode, encode
+from labclip_lib.course.grader.sandbox import Answer
+from labclip_lib.course.grader.submission import read, without_magics
+from labclip_lib.course.notebooks import products
 
 ASSIGNMENTS = ["1-infonce", "2-fair-probe", "3-operators", "4-labclip", "5-capstone"]
 WRITTEN = ["5-capstone"]  # marked by hand as a whole

@@ -2,6 +2,8 @@
 
 import ast
 import collections
+import graphlib
+import importlib
 import os
 import re
 import subprocess
@@ -12,41 +14,27 @@ import pytest
 import yaml
 from conftest import FIRST
 
-from labclip_lib.backbones import load_backbone
-from labclip_lib.benchmarks import sugarcrepe
-from labclip_lib.benchmarks.evaluate import evaluate
+from labclip_lib.benchmarks.evaluation import evaluate
+from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.results import Results
-from labclip_lib.checks import CheckFailed
-from labclip_lib.course.setup_cell import set_up_cell
-from labclip_lib.diagnosis import Estimate
+from labclip_lib.book.checks import CheckFailed
+from labclip_lib.course.notebooks.setup_cell import set_up_cell
+from labclip_lib.measures.intervals import Estimate
+from labclip_lib.models.backbones import load_backbone
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
-# Arrows point up: a room imports only rooms that stand before it.
-ROOMS = [
-    "threads", "progress",
-    "shapes", "scenes", "captions", "inflection", "language", "atoms", "substitutes", "operators", "pocket",
-    "text_files", "csv_tables", "pictures", "listing",
-    "pretrained", "backbones", "distributed", "losses", "pinned", "data", "hard_negatives", "embed", "directions",
-    "sources", "feed",
-    "shards", "pretrain", "protocols", "probes", "outcomes", "diagnosis", "identifiability", "coverage", "tables",
-    "alignment",
-    "pairs", "closed_form", "training", "binding_task", "reports", "acceptance",
-    "comparison", "dial", "support", "benchmarks.records", "benchmarks.results", "benchmarks.evaluate",
-    "benchmarks.pictures", "benchmarks.labelled", "benchmarks.clevr", "benchmarks.pug", "benchmarks.coco",
-    "benchmarks.aro", "benchmarks.sugarcrepe", "benchmarks.valse", "benchmarks.cola", "benchmarks.bivlc",
-    "benchmarks.catalog", "benchmarks.download", "benchmarks.unpack", "benchmarks.inventory", "benchmarks.getting",
-    "blind", "reported", "study", "reproduce", "course.plain", "course.steps", "course.inside", "course.talk",
-    "course.sandbox", "course.running", "course.setup_cell", "course.products", "course.submission",
-    "course.matching", "course.grading", "course.folder", "course.batch", "course.gradebook",
-    "course.feedback", "plots", "table_figure", "scoreboard", "panel", "widgets",
-    "blind_game", "exercises", "checks", "kept.results", "course.report_page", "course.commands", "doctor", "commands",
-    "__main__",
-]  # fmt: skip
+LIBRARY = ROOT / "labclip_lib"
+# A wing imports only the wings above it in the table of CONTRIBUTING.md.
+WINGS = re.findall(r"(?m)^\| `(\w+)/` \|", (ROOT / "CONTRIBUTING.md").read_text())
+MODULES = {
+    ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
+    for path in sorted(LIBRARY.rglob("*.py")) if path.stem != "__init__" and path.parent != LIBRARY
+}  # fmt: skip
 SETUP = """
 import torch
 from torch.nn.functional import cross_entropy, normalize
-from labclip_lib.checks import check, check_exercise
+from labclip_lib.book.checks import check, check_exercise
 """
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,7 +68,7 @@ def tracked():
 
 
 def test_what_make_test_starts_with_is_there():
-    assert {path.name for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("chapters/**/*.ipynb"))} >= set(FIRST)
+    assert {path.name for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("chapters/**/*.ipynb"))} >= set(FIRST)
 
 
 def test_table_of_contents_and_chapters_agree():
@@ -172,46 +160,88 @@ def test_chapter_6_runs_a_whole_benchmark_when_asked(tmp_path, monkeypatch, caps
 
 
 def imports(path):
-    """Names of the rooms that a file imports."""
+    """Modules and wings of the library that a file imports."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labclip_lib"):
-            rest = node.module.removeprefix("labclip_lib").lstrip(".")
-            folder = rest and (ROOT / "labclip_lib" / rest).is_dir()
-            yield from [f"{rest}.{name}" for name in names(node)] if folder else [rest] if rest else names(node)
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            yield from [node.module] if node.module else names(node)
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports by dots"
+            if (node.module or "").partition(".")[0] == "labclip_lib":
+                rest = node.module.removeprefix("labclip_lib").lstrip(".")
+                folder = (LIBRARY / rest.replace(".", "/")).is_dir()
+                yield from [f"{rest}.{alias.name}".lstrip(".") for alias in node.names] if folder else [rest]
         elif isinstance(node, ast.Import):
-            yield from (n.removeprefix("labclip_lib.") for n in names(node) if n.startswith("labclip_lib."))
+            yield from (
+                alias.name.removeprefix("labclip_lib.") for alias in node.names if alias.name.startswith("labclip_lib.")
+            )
 
 
-def names(node):
-    return [alias.name for alias in node.names]
+def test_the_map_is_the_tree():
+    assert {path.name for path in LIBRARY.iterdir() if path.is_file()} == {"__init__.py", "__main__.py"}
+    wings = {path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file()}
+    assert len(WINGS) == len(wings) and set(WINGS) == wings
 
 
-def file_of(room):
-    return ROOT / "labclip_lib" / f"{room.replace('.', '/')}.py"
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()}), ids=lambda path: path.name)
+def test_a_wing_says_what_each_of_its_files_knows(folder):
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    assert set(re.findall(r"(?m)^(\w+): \S", told)) == {path.stem for path in folder.glob("*.py")} - {"__init__"}
 
 
-def test_every_room_has_its_place_and_its_tests():
-    files = {path for path in (ROOT / "labclip_lib").rglob("*.py") if path.stem != "__init__"}
-    assert files == {file_of(room) for room in ROOMS}
-    for room in ROOMS:
-        # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
-        inside = {"commands": "main", "course.setup_cell": "setup_cell"}
-        inside |= dict.fromkeys(["course.steps", "course.inside", "course.talk"], "course_sandbox")
-        tests = inside.get(room, room.strip("_").replace(".", "_"))
-        assert (ROOT / "tests" / f"test_{tests}.py").is_file(), room
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows_point_up(module):
+    wing = module.partition(".")[0]
+    above = {wing, *WINGS[: WINGS.index(wing)]}
+    assert {name.partition(".")[0] for name in imports(MODULES[module])} - {"__version__"} <= above
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_arrows_point_up(room):
-    above = set(ROOMS[: ROOMS.index(room)])
-    assert set(imports(file_of(room))) <= above
+def test_no_two_files_import_each_other():
+    graph = {module: [name for name in imports(path) if name in MODULES] for module, path in MODULES.items()}
+    tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
 
 
-@pytest.mark.parametrize("room", ROOMS[: ROOMS.index("plots")])
-def test_figures_and_checks_are_for_the_chapters(room):
-    assert not set(ROOMS[ROOMS.index("plots") :]) & set(imports(file_of(room)))
+# Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
+TESTED_AS = {
+    "cli.commands": "cli.main",
+    "diagnosis.within": "diagnosis.cross_modal",
+    "measures.measure": "measures.intervals",
+    "models.tokenizer": "world.captions",
+    "operators.negatives": "operators.english",
+    "operators.on_scenes": "operators.english",
+    "world.twins": "probing.protocols",
+    **dict.fromkeys(["course.grader.steps", "course.grader.inside", "course.grader.talk"], "course.grader.sandbox"),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_file_has_its_tests(module):
+    folder, _, name = TESTED_AS.get(module, module).rpartition(".")
+    assert (ROOT / "tests" / folder.replace(".", "/") / f"test_{name}.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "labclip_lib", *sorted({path.parent for path in MODULES.values()})], ids=lambda path: path.name
+)
+def test_doors_open(path):
+    door = importlib.import_module(".".join(path.relative_to(ROOT).parts))
+    for name in getattr(door, "__all__", ()):
+        assert getattr(door, name) is not None
+        assert name not in {file.stem for file in path.glob("*.py")}, "a file of that name would hide it"
+
+
+DOORS = {"labclip_lib", *(".".join(path.parent.relative_to(ROOT).parts) for path in MODULES.values())}
+
+
+def read_by_readers():
+    """The code that people copy: chapters, assignments, and the README's blocks."""
+    for path in (*NOTEBOOKS, *(ROOT / "chapters" / "assignments").glob("*.ipynb")):
+        yield from ((path, cell.source) for cell in cells(path))
+    for path in (ROOT / "README.md", *(ROOT / "chapters").glob("*.md")):
+        yield from ((path, block) for block in re.findall(r"(?s)```python\n(.*?)```", path.read_text()))
+
+
+def test_readers_code_comes_through_the_doors():
+    for path, source in read_by_readers():
+        for module in re.findall(r"(?m)^\s*(?:from|import) (labclip_lib[\w.]*)", source):
+            assert module in DOORS, f"{path.name}: {module}"
 
 
 # The repository

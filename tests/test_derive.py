@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from labclip_lib import __version__
-from labclip_lib.course.setup_cell import set_up_cell
+from labclip_lib.course.notebooks.setup_cell import set_up_cell
 
 OLD, NEW = "https://github.com/them/the-book", "https://github.com/us/our.fork"
 NAME = OLD.removeprefix("https://github.com/")

@@ -3,6 +3,8 @@
 They are the mistakes that flatter: nothing crashes, and a model or a finding looks better than it is.
 """
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -15,30 +17,30 @@ MUTANTS = {
     "ties counted as correct": (
         """
         import numpy as np
-        from labclip_lib import diagnosis
+        from labclip_lib.measures import outcomes
 
-        diagnosis.pairwise_outcomes = lambda positive, negative: np.asarray(positive >= negative, float)
+        outcomes.pairwise_outcomes = lambda positive, negative: np.asarray(positive >= negative, float)
         """,
-        "test_diagnosis.py",
+        "measures/test_outcomes.py",
         "order_blind and 1000",
     ),
     "captions that the model cannot tell apart taken for one": (
         """
         import torch
-        from labclip_lib import pairs
+        from labclip_lib.alignment import pairs
 
         def merged(lengths, ids, device):
             return [torch.zeros(length, dtype=torch.long, device=device) for length in lengths]
 
         pairs._numbers = merged
         """,
-        "test_pairs.py",
+        "alignment/test_pairs.py",
         "cannot_tell_apart",
     ),
     "negatives that the model cannot tell from their captions left out": (
         """
         import dataclasses
-        from labclip_lib import pairs
+        from labclip_lib.alignment import pairs
 
         sound = pairs.examine_pairs
 
@@ -48,31 +50,31 @@ MUTANTS = {
 
         pairs.examine_pairs = picky
         """,
-        "test_pairs.py",
+        "alignment/test_pairs.py",
         "cannot_tell_from",
     ),
     "equal embeddings that tie only when their last bits agree": (
         """
-        from labclip_lib import outcomes
+        from labclip_lib.measures import outcomes
 
         outcomes.LAST_PLACES, outcomes.UNIT_ROWS = -1, 0.0
         """,
-        "test_outcomes.py",
+        "measures/test_outcomes.py",
         "whatever_the_shape and unit and 512",
     ),
     "a chance that knows of one right caption": (
         """
-        from labclip_lib import outcomes
+        from labclip_lib.measures import outcomes
 
         outcomes.guessed_recall = lambda right, n, k: 0 * right + k / n
         """,
-        "test_outcomes.py",
+        "measures/test_outcomes.py",
         "of_a_reader and 5",
     ),
     "a split that knows nothing of twins": (
         """
         import torch
-        from labclip_lib import protocols
+        from labclip_lib.probing import protocols
 
         sound = protocols.split_by_combination
 
@@ -83,35 +85,49 @@ MUTANTS = {
 
         protocols.split_by_combination = leaky
         """,
-        "test_protocols.py",
+        "probing/test_protocols.py",
         "twins_share",
     ),
     "labels permuted": (
         """
         import torch
-        from labclip_lib import probes
+        from labclip_lib.probing import scene_probes
 
-        sound = probes._targets
+        sound = scene_probes._targets
 
         def permuted(features, attribute, object):
             order = torch.randperm(len(attribute), generator=torch.Generator().manual_seed(0))
             return sound(features, attribute[order], object)
 
-        probes._targets = permuted
+        scene_probes._targets = permuted
         """,
-        "test_probes.py",
+        "probing/test_scene_probes.py",
         "binding_is_found",
     ),
     "a ceiling that is typed in": (
         """
-        from labclip_lib import protocols
+        from labclip_lib.probing import protocols
 
         protocols.bag_of_words_ceiling = lambda attribute, object, size_known=True: 0.5
         """,
-        "test_protocols.py",
+        "probing/test_protocols.py",
         "not_typed_in",
     ),
 }
+
+
+@pytest.mark.parametrize("mistake", MUTANTS)
+def test_what_a_mistake_replaces_is_there(mistake):
+    """A name that moved would be patched in vain, and no test could notice the mistake."""
+    tree = ast.parse(textwrap.dedent(MUTANTS[mistake][0]))
+    modules = {
+        alias.name: importlib.import_module(f"{node.module}.{alias.name}")
+        for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }  # fmt: skip
+    replaced = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    parts = [part for target in replaced for part in getattr(target, "elts", [target])]
+    names = [part for part in parts if isinstance(part, ast.Attribute)]
+    assert names and all(hasattr(modules[part.value.id], part.attr) for part in names)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from labclip_lib.checks import check
-from labclip_lib.widgets import quiz
+from labclip_lib.book.checks import check
+from labclip_lib.book.widgets import quiz
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 GLUE = "application/papermill.record/"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.grader.sandbox import GUARDS, guards
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs Linux")
 
@@ -24,7 +24,7 @@ def test_namespaces_and_mounts_are_refused_and_all_else_runs(root, tmp_path):
 
 
 def test_guards_of_the_sandbox_are_found_missing(root):
-    code = "from labclip_lib.course.sandbox import guards; print({'files', 'processes'} & guards())"
+    code = "from labclip_lib.course.grader.sandbox import guards; print({'files', 'processes'} & guards())"
     assert run(root, sys.executable, "-c", code).stdout == b"set()\n"
 
 

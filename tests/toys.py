@@ -1,7 +1,7 @@
 """A folder of benchmarks as small as they can be, for the tests of what runs on all of them."""
 
-from labclip_lib.benchmarks import aro, clevr, coco, cola, sugarcrepe, valse
-from labclip_lib.study import TOY
+from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, sugarcrepe, valse
+from labclip_lib.benchmarks.reproduce.study import TOY
 
 
 def write_small_toys(root):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labclip_lib.course.sandbox import GUARDS, guards
+from labclip_lib.course.grader.sandbox import GUARDS, guards
 
 missing = [name for name in GUARDS if name not in guards()]
 WHY = f"the sandbox has no guard of {', '.join(missing)} here (no namespaces, or root of a user namespace)"

@@ -16,8 +16,8 @@ from pathlib import Path
 import yaml
 
 import labclip_lib
-from labclip_lib.course.products import out_of_date, write_products
-from labclip_lib.course.setup_cell import is_set_up_cell, set_up_cell
+from labclip_lib.course.notebooks.products import out_of_date, write_products
+from labclip_lib.course.notebooks.setup_cell import is_set_up_cell, set_up_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ["chapters/*.ipynb", "chapters/assignments/*.ipynb"]

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from labclip_lib.acceptance import load_report
-from labclip_lib.backbones import load_backbone
-from labclip_lib.plots import PALETTE, accuracy_bars, use_style
-from labclip_lib.scenes import World
+from labclip_lib.book.figures import accuracy_bars
+from labclip_lib.book.style import PALETTE, use_style
+from labclip_lib.models.backbones import load_backbone
+from labclip_lib.studies.acceptance import load_report
+from labclip_lib.world.scenes import World
 
 OUT = Path(__file__).parents[1] / "chapters" / "figures" / "teaser.png"
 

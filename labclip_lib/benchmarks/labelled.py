@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from labclip_lib.base.files import write_atomically
 from labclip_lib.benchmarks.records import Record, checked
-from labclip_lib.embed import write_atomically
-from labclip_lib.pictures import Picture
-from labclip_lib.protocols import pair_clusters
-from labclip_lib.tables import Tables
+from labclip_lib.embeddings.tables import Tables
+from labclip_lib.models.pictures import Picture
+from labclip_lib.world.twins import pair_clusters
 
 
 @dataclasses.dataclass(frozen=True)

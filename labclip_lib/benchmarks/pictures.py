@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torchvision.transforms.functional import to_pil_image
 
-from labclip_lib.embed import write_atomically
+from labclip_lib.base.files import write_atomically
 
 
 def save_pictures(scenes, paths, size=64):

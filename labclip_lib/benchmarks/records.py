@@ -2,7 +2,7 @@
 
 A benchmark's file has `load(root)`, which reads its published format into a list of `Record`s, or says in one
 sentence what is missing. `root` is the folder of all data; README.md of the repository and `python -m labclip_lib get`
-say what lies where in it. `evaluate.py` asks a backbone about any records.
+say what lies where in it. `evaluation.py` asks a backbone about any records.
 """
 
 import difflib
@@ -12,9 +12,9 @@ import reprlib
 from pathlib import Path
 from typing import NamedTuple
 
-from labclip_lib.csv_tables import as_table, read_lines
-from labclip_lib.pictures import Picture
-from labclip_lib.pocket import first_line
+from labclip_lib.base.csv_tables import as_table, read_lines
+from labclip_lib.base.messages import first_line
+from labclip_lib.models.pictures import Picture
 
 
 class Record(NamedTuple):

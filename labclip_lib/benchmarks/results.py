@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from labclip_lib.base.csv_tables import read_table
+from labclip_lib.base.files import write_atomically
 from labclip_lib.benchmarks.records import need
-from labclip_lib.csv_tables import read_table
-from labclip_lib.diagnosis import Estimate, Measure, estimate
-from labclip_lib.embed import write_atomically
+from labclip_lib.measures.intervals import Estimate, estimate
+from labclip_lib.measures.measure import Measure
 
 
 class Answers(NamedTuple):

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import nbformat
 
-from labclip_lib.course import products
+from labclip_lib.base.files import write_atomically
 from labclip_lib.course.gradebook import search_path
-from labclip_lib.course.matching import places
-from labclip_lib.embed import write_atomically
+from labclip_lib.course.grader.matching import places
+from labclip_lib.course.notebooks import products
 
 LONGEST = 20_000  # characters of one cell; a page of text has 3,000
 TAGS = {

@@ -6,11 +6,11 @@ import unicodedata
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.course import products
-from labclip_lib.course.submission import Rejected, find, same_name
-from labclip_lib.csv_tables import read_table
-from labclip_lib.embed import write_atomically
-from labclip_lib.text_files import folded, trimmed
+from labclip_lib.base.csv_tables import read_table
+from labclip_lib.base.files import write_atomically
+from labclip_lib.base.text_files import folded, trimmed
+from labclip_lib.course.grader.submission import Rejected, find, same_name
+from labclip_lib.course.notebooks import products
 
 SOURCES = Path(labclip_lib.__file__).resolve().parents[1] / "chapters" / "assignments"
 CONFIG = """\

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from labclip_lib.course import products
-from labclip_lib.course.submission import Rejected, Submission, find, read
+from labclip_lib.course.grader.submission import Rejected, Submission, find, read
+from labclip_lib.course.notebooks import products
 
 
 class Entry(NamedTuple):

@@ -14,8 +14,9 @@ from statistics import median
 import matplotlib
 import matplotlib.pyplot as plt
 
-from labclip_lib.course import feedback, gradebook, products
-from labclip_lib.plots import INK, PALETTE, PAPER, use_style
+from labclip_lib.book.style import INK, PALETTE, PAPER, use_style
+from labclip_lib.course import feedback, gradebook
+from labclip_lib.course.notebooks import products
 
 STATUSES = ("graded", "rejected", "failed", "not graded", "not submitted")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # how a cell begins that a spreadsheet would compute

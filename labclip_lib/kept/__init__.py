@@ -1,5 +1,13 @@
-"""Numbers that this book's own pages computed from files which the repository does not hold."""
+"""Numbers of published files and of long trainings, kept so that the book stands where these are not.
 
-from labclip_lib.kept.results import kept, needed, origin
+results: numbers that chapters show of published files where these are not at hand
+"""
 
-__all__ = ["kept", "needed", "origin"]
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "results": "kept needed origin",
+    },
+)

@@ -18,10 +18,10 @@ import torch
 from IPython.display import Markdown
 
 import labclip_lib
-from labclip_lib.diagnosis import Estimate
-from labclip_lib.embed import write_atomically
-from labclip_lib.exercises import CheckFailed
-from labclip_lib.pinned import PINNED, at_hand
+from labclip_lib.base.files import write_atomically
+from labclip_lib.base.pinned import PINNED, at_hand
+from labclip_lib.book.exercises import CheckFailed
+from labclip_lib.measures.intervals import Estimate
 
 FOLDER = Path(__file__).parent
 REMAKE = "make kept"

@@ -1,0 +1,23 @@
+"""One matrix between the towers: LABCLIP.
+
+labclip: the matrix itself: applying it, writing and reading it
+pairs: images, captions and hard negatives that belong together, as embeddings
+closed_form: a LABCLIP from a formula, without training
+fit: fitting a LABCLIP: the authors' recipes, and a faster one
+task: the book's task for LABCLIP, and what it is examined in
+reports: what the verb `train` reports
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "labclip": "LABCLIP",
+        "pairs": "Pairs examine_pairs",
+        "closed_form": "STRENGTHS discriminant_map fit_closed_form",
+        "fit": "fit_labclip",
+        "task": "binding_task examine fit_task",
+        "reports": "train_on_scenes train_on_tables",
+    },
+)

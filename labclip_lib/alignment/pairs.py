@@ -1,0 +1,224 @@
+"""Images with their captions and hard negatives, as embeddings: what LABCLIP is fitted to and chosen by."""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from labclip_lib.base.devices import ALONE
+from labclip_lib.measures.directions import look_over
+from labclip_lib.measures.measure import Measure
+from labclip_lib.measures.outcomes import (
+    UNIT_ROWS,
+    among_first,
+    columns_of,
+    first_choice,
+    guessed_first_choice,
+    guessed_recall,
+    recall,
+    similarities,
+    standing,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Embeddings that belong together; N images, M captions, K hard negatives a caption, all of unit length.
+
+    images (N, D), texts (M, D), negatives (M, K, D) or None, image (M,) int64: the row of each caption's image.
+    (M, D) negatives are taken for K = 1; image left out means that caption i belongs with image i. Whatever floats
+    they were, they are kept as float32.
+    text_ids (M,), negative_ids (M, K) int64: which texts are the same, equal numbers, as of `feed.text_ids`. Left out,
+    every row is a text of its own, whatever its embedding: what a model cannot tell apart are still two texts.
+    Raises ValueError when shapes do not fit, a row has no direction or another length than one, or a negative is its
+    own caption.
+    """
+
+    images: torch.Tensor
+    texts: torch.Tensor
+    negatives: torch.Tensor = None
+    image: torch.Tensor = None
+    text_ids: torch.Tensor = None
+    negative_ids: torch.Tensor = None
+
+    def __post_init__(self):
+        for name, width in (("negatives", 2), ("negative_ids", 1)):
+            table = getattr(self, name)
+            if table is not None and table.ndim == width:
+                object.__setattr__(self, name, table[:, None])
+        if self.negatives is None:
+            object.__setattr__(self, "negative_ids", None)
+        if self.image is None:
+            if len(self.images) != len(self.texts):
+                raise ValueError(
+                    f"{len(self.images)} images and {len(self.texts)} captions do not pair row by row; pass image=, "
+                    "the row of each caption's image."
+                )
+            object.__setattr__(self, "image", torch.arange(len(self.texts), device=self.texts.device))
+        self._fit()
+        for name in ("images", "texts", "negatives"):
+            table = getattr(self, name)
+            if table is not None:
+                look_over(table, name)
+                wide = table.detach().to(torch.promote_types(table.dtype, torch.float32))
+                worst = float((wide.norm(dim=-1) - 1).abs().max())
+                if worst > 0.01:
+                    raise ValueError(
+                        f"{name} must be of unit length, one row is off by {worst:.2g}; normalise them first."
+                    )
+                object.__setattr__(self, name, table.detach().float())
+        if self.text_ids is not None and self.negative_ids is not None:
+            same = (self.negative_ids == self.text_ids[:, None]).any(1)
+            if bool(same.any()):
+                first = int(same.nonzero()[0])
+                raise ValueError(
+                    f"{int(same.sum())} of {len(same)} captions have themselves among their negatives, first caption "
+                    f"{first}; leave those out."
+                )
+
+    def _fit(self):
+        seen = ", ".join(
+            f"{name} {tuple(table.shape)}" for name, table in vars(self).items() if isinstance(table, torch.Tensor)
+        )
+        ok = self.images.ndim == self.texts.ndim == 2 and self.images.shape[1] == self.texts.shape[1]
+        ok = ok and len(self.texts) and self.image.shape == self.texts.shape[:1]
+        if ok and self.negatives is not None:
+            ok = self.negatives.ndim == 3 and self.negatives.shape[::2] == self.texts.shape and self.negatives.shape[1]
+        if not ok:
+            raise ValueError(f"Expected images (N, D), texts (M, D), negatives (M, K, D) and image (M,), got {seen}.")
+        for name, of in (("text_ids", self.texts), ("negative_ids", self.negatives)):
+            ids = getattr(self, name)
+            if ids is not None and (ids.shape != of.shape[:-1] or ids.is_floating_point()):
+                raise ValueError(
+                    f"Expected text_ids (M,) and negative_ids (M, K), integers, for {seen}; got {name} of {ids.dtype}."
+                )
+        if int(self.image.min()) < 0 or int(self.image.max()) >= len(self.images):
+            raise ValueError(
+                f"image must hold rows of the {len(self.images)} images, got {int(self.image.min())} to "
+                f"{int(self.image.max())}."
+            )
+
+    def __len__(self):
+        return len(self.texts)
+
+    def __getitem__(self, rows):
+        """The captions at a slice, mask or list of rows, with the images they need."""
+        used, image = self.image[rows].unique(return_inverse=True)
+        of_captions = (self.texts, self.negatives, self.text_ids, self.negative_ids)
+        texts, negatives, *ids = (None if table is None else table[rows] for table in of_captions)
+        return Pairs(self.images[used], texts, negatives, image, *ids)
+
+    def to(self, device):
+        return Pairs(*(None if table is None else table.to(device) for table in vars(self).values()))
+
+
+def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, rival_ids=None):
+    """Does each image choose its caption among all captions, its own hard negatives and the rivals? (N,) float64.
+
+    1 when one of its own captions is closest, 0 when another text is; where texts tie for the first place, the share
+    of them that are its own. Images without a caption are left out. A text counts once: a negative of the image's that
+    is a caption, too, is that caption, and a caption said of two images is right for both. Which texts are the same
+    the ids say; where they are not known, each row is one.
+
+    labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
+    text_ids of `Pairs`. here: with several processes, this one's share of the images.
+    """
+    image, own_image = pairs.image.unique(return_inverse=True)
+    texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
+    start, end = here.part(len(image))
+    with torch.no_grad():
+        images = labclip.align_images(pairs.images) if labclip else pairs.images
+        texts = labclip.align_texts(texts) if labclip else texts
+        out = [torch.zeros(0, dtype=torch.float64)]
+        for rows in _blocks(torch.arange(start, end, device=images.device), chunk):
+            similarity = similarities(images[image[rows]], texts)
+            mine = similarity.gather(1, own[rows].clamp(min=0)).masked_fill(own[rows] < 0, -torch.inf)
+            best = mine.amax(1, keepdim=True)
+            above, tied = standing(similarity, best, UNIT_ROWS)
+            seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
+            for part in _blocks(seen, 65_536):
+                at = foil_image[part] - rows[0]
+                negatives = pairs.negatives.flatten(0, 1)[foil[part]]
+                negatives = labclip.align_texts(negatives) if labclip else negatives
+                closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
+                for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
+                    count.index_add_(0, at, more)
+            out.append(torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1)))
+    return torch.cat(out)
+
+
+def _blocks(rows, size):
+    return rows.split(size) if len(rows) else ()
+
+
+def _candidates(pairs, own_image, n, rivals, rival_ids):
+    """What n images choose from, each text once: those that all of them see, and hard negatives beyond those.
+
+    Returns texts (T, D); own (n, C), the columns that are right for an image, -1 for none; foil (F,) into the flattened
+    negatives, and the number (F,) of the image that sees it.
+    """
+    flat = torch.zeros(0) if pairs.negatives is None else pairs.negatives.flatten(0, 1)
+    rivals = pairs.texts[:0] if rivals is None else rivals
+    tables, ids = (pairs.texts, rivals, flat), (pairs.text_ids, rival_ids, pairs.negative_ids)
+    number = _numbers([len(table) for table in tables], ids, pairs.texts.device)
+    everyone = torch.cat(number[:2])
+    first, column = _first(everyone)
+    own = columns_of(own_image, column[: len(pairs)], n)
+    if not len(flat):
+        return torch.cat([pairs.texts, rivals])[first], own, number[2], number[2]
+    image = own_image.repeat_interleave(len(flat) // len(pairs))
+    beyond = (~torch.isin(number[2], everyone)).nonzero()[:, 0]
+    once, _ = _first(image[beyond] * (int(number[2].max()) + 1) + number[2][beyond])
+    foil = beyond[once]
+    return torch.cat([pairs.texts, rivals])[first], own, foil, image[foil]
+
+
+def _numbers(lengths, ids, device):
+    """Numbers of the rows of several tables, equal where ids are; rows without any are all different."""
+    known = [part.flatten() for part in ids if part is not None]
+    numbers = torch.cat(known).unique(return_inverse=True)[1] if known else torch.zeros(0, dtype=torch.long)
+    given, fresh, out = iter(numbers.split([len(part) for part in known])), len(numbers), []
+    for length, part in zip(lengths, ids, strict=True):
+        out.append(torch.arange(fresh, fresh + length, device=device) if part is None else next(given))
+        fresh += length
+    return out
+
+
+def _first(numbers):
+    """Where each different number stands first, and which of these each one is."""
+    different, which = numbers.unique(return_inverse=True)
+    here = torch.arange(len(numbers), device=numbers.device)
+    return torch.full_like(different, len(numbers)).scatter_reduce_(0, which, here, "amin"), which
+
+
+def examine_pairs(pairs, labclip=None):
+    """Retrieval both ways, and captions against their own hard negatives: {name: Measure}, clustered by image.
+
+    A caption said of two images is one text, and both images are right for it. Chance is that of so many right ones.
+    A test of thousands of images is meant: the whole similarity matrix is held.
+    """
+    with torch.no_grad():
+        images = labclip.align_images(pairs.images) if labclip else pairs.images
+        texts = labclip.align_texts(pairs.texts) if labclip else pairs.texts
+    (said,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
+    different, said = said.unique(return_inverse=True)
+    n, m, clusters = len(different), len(images), pairs.image.cpu().numpy()
+    asking, asked = pairs.image.unique(return_inverse=True)
+    right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
+    among = zip(right, (n, m), strict=True)
+    guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
+    there = choice_outcomes(dataclasses.replace(pairs, negatives=None), labclip).numpy()
+    back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
+    out = {
+        f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
+        f"text to image, recall@1 among {m:,}": Measure(back, clusters, guess[1]),
+    }
+    if pairs.negatives is not None:
+        with torch.no_grad():
+            negatives = labclip.align_texts(pairs.negatives) if labclip else pairs.negatives
+        image, k = images[pairs.image], negatives.shape[1]
+        true = (image * texts).sum(-1).repeat_interleave(k)[:, None]
+        foil = (image[:, None] * negatives).sum(-1).flatten()[:, None]
+        won, half = first_choice(true, foil, UNIT_ROWS), guessed_first_choice(1, 1)
+        out["caption against its hard negative"] = Measure(won, np.repeat(clusters, k), float(half))
+    return out

@@ -1,0 +1,45 @@
+"""What `probe`, `diagnose` and `train` report, on the book's scenes or on a reader's own embeddings."""
+
+import torch
+
+from labclip_lib.alignment.fit import fit_labclip, hold_out
+from labclip_lib.alignment.pairs import Pairs, examine_pairs
+from labclip_lib.alignment.task import binding_task, examine, fit_task
+
+
+def train_on_scenes(backbone, order="fixed", world=None, layouts=6, **how):
+    """A LABCLIP for a backbone, on the book's scenes: (LABCLIP, {"CLIP" or "LABCLIP": measures}, a sentence)."""
+    task = binding_task(backbone, world, layouts)
+    labclip = fit_task(task, order, **how)
+    tables = {"CLIP": examine(task, None, order), "LABCLIP": examine(task, labclip, order)}
+    told = (
+        f"{len(task.pairs('train', order)):,} captions in {order} order, of combinations that the test does not hold."
+    )
+    return labclip, tables, f"{told} {_told(labclip)}"
+
+
+def train_on_tables(tables, seed=0, **how):
+    """The same on embeddings that `shards.load_shards` read; a tenth of the images chooses, another tenth tests."""
+    if tables.images is None or tables.captions is None:
+        raise ValueError("LABCLIP needs images with captions; embed a .csv of pairs or WebDataset shards.")
+    keep, told = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device), ""
+    if tables.negative_ids is not None:
+        keep = (tables.negative_ids != tables.text_ids[:, None]).all(1)
+        dropped = int((~keep).sum())
+        told = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
+    image = torch.arange(len(tables.images), device=keep.device) if tables.image is None else tables.image
+    n = len(image[keep].unique())
+    if n < 3:
+        raise ValueError(f"LABCLIP needs 3 or more images with captions, to fit, to choose and to test, got {n}.")
+    of_captions = (tables.captions, tables.negatives, image, tables.text_ids, tables.negative_ids)
+    pairs = Pairs(tables.images, *(None if table is None else table[keep] for table in of_captions))
+    rest, test = hold_out(pairs, seed=seed + 1)
+    train, validation = hold_out(rest, seed)
+    labclip = fit_labclip(**vars(train), validation=validation, seed=seed, **how)
+    measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
+    told += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
+    return labclip, measures, f"{told} {_told(labclip)}"
+
+
+def _told(labclip):
+    return f"Fitted in {labclip.history[-1]['seconds']:.1f} s, kept after epoch {labclip.epoch}."

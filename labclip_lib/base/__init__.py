@@ -1,0 +1,25 @@
+"""What everything else stands on; it knows nothing of CLIP.
+
+doors: names that load when they are first used
+threads: how many threads the numerical libraries start, and that an idle one sleeps
+files: files that are never half written; checksums
+messages: what an error says, in one sentence
+devices: CPU or graphics card; several processes under torchrun
+network: whether there is a network, found out in a second
+pinned: the published texts and embeddings: where they lie, their addresses and checksums
+progress: how far long work has come: a bar for who watches, a line now and then for a file
+text_files: text that people write: its encoding, and what in it shows nothing
+csv_tables: tables that people write, read so that no value slips into another's place
+listing: what lies in a folder, without what nobody put there to be read
+moved: the import paths of earlier versions, and what to write instead
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "pinned": "at_hand data_folder",
+        "devices": "pick_device",
+    },
+)

@@ -1,0 +1,110 @@
+"""Tables that people write, CSV and TSV: read so that no value slips into another's place or row unseen."""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from labclip_lib.base.text_files import is_blank, read_text, trimmed
+
+BREAK = re.compile(r"\r\n?|\n")
+
+
+class Table(NamedTuple):
+    """columns: their names in order. rows: [(number of its first line, {column: str})], values as they are."""
+
+    columns: list
+    rows: list
+
+
+def read_table(path, needed=()):
+    """Read a CSV file with a header, or a TSV file if it is called so: a Table.
+
+    needed: columns that must be there. Blank lines, and what is blank beyond the header, count for nothing.
+    Raises ValueError, in one sentence, for a column that is lacking or there twice (in another case, too), a line with
+    more or fewer fields than the header, and like `read_lines`.
+    """
+    return as_table(read_lines(path), path, needed)
+
+
+def read_lines(path):
+    """[(number of its first line, fields)] of a CSV or TSV file without a header, of all lines that are not blank.
+
+    A field in quotes may hold line breaks. Raises ValueError, in one sentence, for a quote that opens in one row and
+    closes rows later, as `lines_of` tells it, and for what is not UTF-8.
+    """
+    path = Path(path)
+    return lines_of(read_text(path), path, "\t" if path.suffix.lower() == ".tsv" else ",")
+
+
+def lines_of(text, name, delimiter):
+    """`read_lines` of a text; name: of what holds it, for errors.
+
+    A quote is astray if the line in which it opens and a line that it takes in each have separators enough for a row.
+    """
+    raw = list(io.StringIO(text, newline=""))
+    reader = csv.reader(raw, delimiter=delimiter, strict=True)
+    out, begin = [], 1
+    try:
+        for fields in reader:
+            enough = len(out[0][1] if out else fields) - 1
+            line = begin
+            for field in fields if reader.line_num > begin else ():
+                end = line + len(BREAK.findall(field))
+                rows = [raw[k - 1].count(delimiter) >= enough for k in range(line, end + 1)]
+                if rows[0] and any(rows[1:]) and BREAK.search(field.strip()):
+                    raise ValueError(
+                        f"Line {line} of {name} opens a quote that closes in line {end} only; close it where its field "
+                        "ends, or take the line break out."
+                    )
+                line = end
+            if not all(map(is_blank, fields)):
+                out.append((begin, fields))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        if "limit" in str(error):
+            why = f"a field in line {begin} is longer than {csv.field_size_limit():,} characters; close its quote"
+            raise ValueError(f"Cannot read {name}: {why}, or shorten it.") from None
+        until = f"is not closed as it should by line {reader.line_num}" if reader.line_num > begin else "is astray"
+        raise ValueError(
+            f"Cannot read {name}: a quote that opens in line {begin} {until}; close it where its field ends, and write "
+            "a quote within a field twice."
+        ) from None
+    return out
+
+
+def as_table(lines, name, needed=()):
+    """The Table of `lines_of` whose first are the header; arguments and errors as of `read_table`."""
+    columns = [trimmed(column) for column in lines[0][1]] if lines else []
+    while columns and not columns[-1]:
+        columns.pop()
+    seen = {}
+    for column in filter(None, columns):
+        if column.casefold() in seen:
+            other = seen[column.casefold()]
+            also = "" if other == column else f", as {other!r} and"
+            raise ValueError(f"{name} has the column {column!r} twice{also}; take one out, or call it otherwise.")
+        seen[column.casefold()] = column
+    lacking = [column for column in needed if column not in columns]
+    if lacking:
+        there = ", ".join(filter(None, columns)) or "none"
+        raise ValueError(f"{name} has no column {lacking[0]!r}; its first line names {there}.")
+    rows = []
+    for line, fields in lines[1:]:
+        while len(fields) > len(columns) and is_blank(fields[-1]):
+            fields = fields[:-1]
+        if len(fields) > len(columns):
+            raise ValueError(
+                f"Line {line} of {name} has more fields than the header, {len(fields)} and not {len(columns)}; put "
+                "quotes around a field that holds the separator."
+            )
+        if len(fields) < len(columns):
+            absent = columns[len(fields) :]
+            first = next((column for column in absent if column in needed), absent[0])
+            raise ValueError(
+                f"Line {line} of {name} has no {first}, for it has {len(fields)} of the {len(columns)} fields that the "
+                "header names; fill it in or drop the line."
+            )
+        rows.append((line, {column: field for column, field in zip(columns, fields, strict=True) if column}))
+    return Table([column for column in columns if column], rows)

@@ -1,0 +1,53 @@
+"""The import paths of versions before 0.2.0: a sentence names the new one instead of "No module named ..."."""
+
+import importlib.abc
+import sys
+
+# Wing -> the modules of old whose names it gives now, and single names of a module that was split.
+WINGS = {
+    "alignment": ("binding_task closed_form pairs reports training"),
+    "base": ("csv_tables distributed listing pinned progress text_files threads"),
+    "benchmarks": ("benchmarks.evaluate blind hard_negatives"),
+    "benchmarks.formats": (
+        "benchmarks.aro benchmarks.bivlc benchmarks.clevr benchmarks.coco benchmarks.cola benchmarks.pug "
+        "benchmarks.sugarcrepe benchmarks.valse"
+    ),
+    "benchmarks.getting": ("benchmarks.catalog benchmarks.download benchmarks.inventory benchmarks.unpack"),
+    "benchmarks.reproduce": ("reported reproduce scoreboard study table_figure"),
+    "book": ("blind_game checks exercises panel plots widgets"),
+    "cli": ("commands course.commands doctor"),
+    "course.grader": (
+        "course.batch course.grading course.inside course.matching course.plain course.running course.sandbox "
+        "course.steps course.submission course.talk"
+    ),
+    "course.notebooks": ("course.products course.setup_cell"),
+    "embeddings": ("data embed feed shards sources tables"),
+    "measures": (
+        "directions outcomes diagnosis.Estimate diagnosis.Measure diagnosis.as_columns diagnosis.as_rows "
+        "diagnosis.as_table diagnosis.bootstrap_ci diagnosis.estimate diagnosis.paired_difference "
+        "diagnosis.pairwise_accuracy diagnosis.pairwise_outcomes diagnosis.recall_at_k diagnosis.recall_outcomes"
+    ),
+    "models": ("backbones losses pictures pocket pretrain pretrained"),
+    "operators": ("atoms coverage inflection language substitutes"),
+    "probing": ("probes protocols"),
+    "studies": ("acceptance comparison dial support"),
+    "theory": ("identifiability"),
+    "world": ("captions scenes shapes"),
+}
+MOVED = {f"labclip_lib.{old}": f"labclip_lib.{wing}" for wing, modules in WINGS.items() for old in modules.split()}
+
+
+class _Teller(importlib.abc.MetaPathFinder):
+    """Asked last, for what nobody else has found."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in MOVED:
+            # Without the error's name: `from package import module` would pass over it.
+            raise ModuleNotFoundError(f"{name} moved in version 0.2.0: write `from {MOVED[name]} import ...`.")
+        return None
+
+
+def tell():
+    """From now on an import of a path of old says where its names are; installed once, when labclip_lib is imported."""
+    if not any(isinstance(finder, _Teller) for finder in sys.meta_path):
+        sys.meta_path.append(_Teller())

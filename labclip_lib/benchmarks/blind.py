@@ -1,0 +1,176 @@
+"""Blind baselines: models of text alone that try to tell a caption from its hard negative without the picture.
+
+What a blind model gets right, a benchmark gives away (Hsieh et al., 2023). A score is a function of a list of texts,
+higher for what it believes: `shorter`, `NGrams.log_probability`, `Detector.score`.
+"""
+
+import math
+import re
+from collections import Counter
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
+from labclip_lib.measures.outcomes import pairwise_outcomes
+
+_BEGIN, _END = "<s>", "</s>"  # no word can look like this
+_WORD = r"\w+"
+
+
+def words(text):
+    """Lower-cased words, without punctuation or how it was spaced: benchmarks differ in both. A tuple of str."""
+    return tuple(re.findall(_WORD, text.lower()))
+
+
+def blind_outcomes(score, captions, negatives):
+    """Which of the pairs does a blind model get right? (N,) float64: 1 right, 0.5 undecided, 0 wrong.
+
+    score: a function of a list of texts that gives their (N,) scores. captions, negatives: (N,) str.
+    """
+    return pairwise_outcomes(score(captions), score(negatives))
+
+
+def lengths(captions):
+    """(N,) int: how many words each caption has, with the end of the caption as one more."""
+    return np.array([len(words(caption)) + 1 for caption in _texts(captions)])
+
+
+def shorter(captions):
+    """The simplest blind model believes the shorter text: (N,) minus the number of words."""
+    return -lengths(captions)
+
+
+class NGrams:
+    """Interpolated Kneser-Ney language model: how probable is a word after the `order` - 1 words before it?
+
+    p_n(w | h) = (c(h w) - d) / c(h) + d k(h) / c(h) * p_n-1(w | h without its first word), where k(h) is the number
+    of different words that follow h, and p_0 is uniform over the known words, the end, and one "unknown" word. In
+    the highest order c counts how often, in the lower ones after how many different words ("Francisco" is
+    frequent, but follows only "San"). Kneser and Ney (1995), interpolated as in Chen and Goodman (1999).
+    """
+
+    def __init__(self, order=3, discount=0.75):
+        if order < 1 or not 0 < discount < 1:
+            raise ValueError(f"NGrams needs order >= 1 and 0 < discount < 1, got {order} and {discount}.")
+        self.order, self.discount = order, discount
+
+    def fit(self, captions):
+        """Count the n-grams of captions, (N,) str. Returns itself."""
+        sentences = [(_BEGIN, *words(caption), _END) for caption in _texts(captions)]
+        self.known = {word for sentence in sentences for word in sentence[1:]}
+        # Of each n-gram its count; of each context how many words, and how many different ones, follow.
+        self.counts, self.totals, self.kinds = Counter(), Counter(), Counter()
+        higher = ()
+        for n in range(self.order, 0, -1):
+            if n == self.order:
+                counts = Counter(s[i : i + n] for s in sentences for i in range(n == 1, len(s) - n + 1))
+            else:
+                counts = Counter(gram[1:] for gram in higher)
+                if n > 1:  # nothing stands before the beginning, so there it counts how often
+                    counts.update(s[:n] for s in sentences if len(s) >= n)
+            for gram, count in counts.items():
+                self.totals[gram[:-1]] += count
+                self.kinds[gram[:-1]] += 1
+            self.counts.update(counts)
+            higher = counts
+        return self
+
+    def probability(self, word, before=()):
+        """p(word | the words before it) in (0, 1]; over all `known` words and one unknown it sums to one.
+
+        before: tuple of str, "<s>" first if it reaches back to the beginning; "</s>" is the end.
+        """
+        p = 1 / (len(self.known) + 1)
+        for n in range(min(self.order, len(before) + 1)):
+            context = tuple(before[len(before) - n :])
+            total = self.totals.get(context)
+            if not total:  # then no longer context was seen either
+                break
+            seen = max(self.counts.get((*context, word), 0) - self.discount, 0)
+            p = (seen + self.discount * self.kinds[context] * p) / total
+        return p
+
+    def log_probability(self, captions):
+        """Natural logarithm of the probability of each whole caption, with its end: (N,) float64, finite.
+
+        Divide by `lengths` for the mean per word.
+        """
+        if not hasattr(self, "known"):
+            raise ValueError("This NGrams has seen no captions yet; call fit first.")
+        memory, out = {}, []
+        for caption in _texts(captions):
+            sentence, logs = (_BEGIN, *words(caption), _END), []
+            for i in range(1, len(sentence)):
+                gram = sentence[max(0, i - self.order + 1) : i + 1]
+                if gram not in memory:
+                    memory[gram] = math.log(self.probability(gram[-1], gram[:-1]))
+                logs.append(memory[gram])
+            out.append(math.fsum(logs))  # the same words in another order tie exactly, as they should for order 1
+        return np.array(out)
+
+    def log_probability_per_word(self, captions):
+        """Mean natural logarithm per word, the end counted as one: (N,) float64."""
+        return self.log_probability(captions) / lengths(captions)
+
+
+class Detector:
+    """Logistic regression over the n-grams (up to `order` words) of captions and of *hard negatives*.
+
+    Other than `NGrams` it has seen negatives, so it also learns the habits of whatever made them.
+    """
+
+    def __init__(self, order=3):
+        counts = CountVectorizer(token_pattern=_WORD, ngram_range=(1, order), binary=True, min_df=2)
+        self.model = make_pipeline(counts, LogisticRegression(max_iter=1000))
+
+    def fit(self, captions, negatives):
+        """captions: (N,) str that are true. negatives: (M,) str that are not. Returns itself."""
+        texts = [*_texts(captions), *_texts(negatives)]
+        self.model.fit(texts, np.arange(len(texts)) < len(captions))
+        return self
+
+    def score(self, texts):
+        """(N,) float64 log-odds that each text is a true caption."""
+        return self.model.decision_function(_texts(texts))
+
+
+def other_captions(project):
+    """True captions to train on before a project's benchmark is tested: those of all other projects, each once.
+
+    project: "SugarCrepe" (with SugarCrepe++, whose captions are the same), "VALSE", "COLA" or "NegCLIP". Left out is
+    what has the words of any of its texts, true or false, and what is said of one of its pictures. Pictures are the
+    same when their file names end in the same number, so one that two data sets number differently is not noticed.
+    Returns a list of str. Raises ValueError for another name; other errors as in `load_hard_negatives`.
+    """
+    own = [name for name in SUBSETS if _same_project(name, project)]
+    if not own:
+        raise ValueError(f"There is no project {project!r}; choose SugarCrepe, VALSE, COLA or NegCLIP.")
+    said = {words(text) for name in own for column in load_hard_negatives(name)[:3] for text in column or ()}
+    shown = {picture for name in own for picture in _pictures(load_hard_negatives(name).images)}
+    out = {}
+    for name in SUBSETS:
+        if name not in own:
+            captions, _, paraphrases, images = load_hard_negatives(name)
+            for column in (captions, paraphrases or ()):
+                for text, picture in zip(column, _pictures(images), strict=False):
+                    if words(text) not in said and picture not in shown:
+                        out.setdefault(words(text), text)
+    return list(out.values())
+
+
+def _same_project(name, project):
+    return name.split("/")[0].removesuffix("++") == str(project).removesuffix("++")
+
+
+def _pictures(images):
+    """(N,) str: the number at the end of each image's file name."""
+    return [re.search(r"(\d+)\.jpg$", image)[1].lstrip("0") for image in images]
+
+
+def _texts(captions):
+    if isinstance(captions, str) or not len(captions):
+        raise ValueError(f"A list of one or more captions is needed, got {captions!r}; wrap a single one in [ ].")
+    return captions

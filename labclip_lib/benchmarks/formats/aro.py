@@ -1,0 +1,238 @@
+"""ARO (Yuksekgonul et al., 2023): which word goes with which thing in Visual Genome, and in which order words stand.
+
+root/aro/visual_genome_relation.json     VG-R: "the horse is eating the grass", "the grass is eating the horse"
+root/aro/visual_genome_attribution.json  VG-A: "the crouched cat and the open door", "the open cat and ..."
+root/aro/images/*.jpg
+COCO-Order and Flickr-Order: the captions of `coco.py`, each with up to four shuffles of its words
+"""
+
+import dataclasses
+import difflib
+import functools
+import itertools
+import random
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms.functional import to_pil_image
+
+from labclip_lib.benchmarks.formats import coco
+from labclip_lib.benchmarks.pictures import write_once
+from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.models.pictures import FORMATS, Picture
+from labclip_lib.operators.language import read
+from labclip_lib.operators.tagging import ADJECTIVE, NOUN
+from labclip_lib.world.scenes import World
+
+_FILES = {"VG-R": "visual_genome_relation.json", "VG-A": "visual_genome_attribution.json"}
+_ORDER = {"COCO-Order": "coco", "Flickr-Order": "flickr30k"}
+TASKS = (*_FILES, *_ORDER)
+
+# The relations of VG-R that the notebook of ARO drops. Many of the rarer ones ("licking") are not symmetric at all.
+SYMMETRIC = frozenset(
+    re.split(
+        r",\s+",
+        """adjusting, attached to, between, bigger than, biting, boarding, brushing, chewing, cleaning,
+    climbing, close to, coming from, coming out of, contain, crossing, dragging, draped over, drinking, drinking from,
+    driving, driving down, driving on, eating from, eating in, enclosing, exiting, facing, filled with, floating in,
+    floating on, flying, flying above, flying in, flying over, flying through, full of, going down, going into,
+    going through, grazing in, growing in, growing on, guiding, hanging from, hanging in, hanging off, hanging over,
+    higher than, holding onto, hugging, in between, jumping off, jumping on, jumping over, kept in, larger than,
+    leading, leaning over, leaving, licking, longer than, looking in, looking into, looking out, looking over,
+    looking through, lying next to, lying on top of, making, mixed with, mounted on, moving, on the back of,
+    on the edge of, on the front of, on the other side of, opening, painted on, parked at, parked beside, parked by,
+    parked in, parked in front of, parked near, parked next to, perched on, petting, piled on, playing, playing in,
+    playing on, playing with, pouring, reaching for, reading, reflected on, riding on, running in, running on,
+    running through, seen through, sitting behind, sitting beside, sitting by, sitting in front of, sitting near,
+    sitting next to, sitting under, skiing down, skiing on, sleeping in, sleeping on, smiling at, sniffing, splashing,
+    sprinkled on, stacked on, standing against, standing around, standing behind, standing beside,
+    standing in front of, standing near, standing next to, staring at, stuck in, surrounding, swimming in, swinging,
+    talking to, topped with, touching, traveling down, traveling on, tying, typing on, underneath, wading in,
+    waiting for, walking across, walking by, walking down, walking next to, walking through, working in, working on,
+    worn on, wrapped around, wrapped in, by, of, near, next to, with, beside, on the side of, around""",
+    )
+)
+CONVENTIONS = ("ARO", "LABCLIP")
+FEWEST = 25  # items of an attribute pair that counts, in the code of ARO
+
+
+def load(root, task, seed=0, jobs=1, tagger=None, progress=False):
+    """The items of a task, one of TASKS: a list of Records.
+
+    VG-R, VG-A: the part of the image that ARO crops; group: the relation, or the two attributes ("crouched_open");
+    cluster: the image. COCO-Order, Flickr-Order: the test captions as ARO cleans them, with `order_negatives`; a
+    caption that no shuffle changes is left out. seed, tagger, and jobs (processes): for these two.
+    Raises ValueError, in one sentence, for what is missing or not in the published format.
+    """
+    if task in _FILES:
+        return _visual_genome(root, task)
+    if task in _ORDER:
+        return _order(root, task, functools.partial(order_negatives, seed=seed, tagger=tagger), jobs, progress)
+    close = difflib.get_close_matches(str(task), TASKS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(TASKS)}."
+    raise ValueError(f"ARO has no task {task!r}; {hint}")
+
+
+# Relations and attributes
+
+
+def _visual_genome(root, task):
+    path = Path(root) / "aro" / _FILES[task]
+    records = []
+    # An item may well say the same as another: two buttons of one shirt have a box and a caption in common.
+    for number, item in enumerate(is_a(read_json(path, "aro"), list, path, "the file")):
+        where = f"item {number}"
+        name, true, false = (text(item, key, path, where) for key in ("image_path", "true_caption", "false_caption"))
+        x, y, w, h = (
+            is_a(need(item, f"bbox_{side}", path, where), int, path, f"bbox_{side} of {where}") for side in "xywh"
+        )
+        image = picture(root, "aro/images", name, path, where)._replace(box=(x, y, x + w, y + h))
+        group = text(item, "relation_name", path, where) if task == "VG-R" else _attributes(item, path, where)
+        records.append(Record(f"{number}/{name}", image, (true,), (false,), group, name))
+    checked(records, "aro")
+    sizes = {image: _size(image) for image in dict.fromkeys(record.image.path for record in records)}
+    for number, record in enumerate(records):
+        left, upper, right, lower = record.image.box
+        width, height = sizes[record.image.path]
+        # A box may stand out over the edge: like ARO's own crop it is black there.
+        if not (left < right and upper < lower and left < width and upper < height and right > 0 and lower > 0):
+            raise ValueError(
+                f"{path}: the box {record.image.box} of item {number} holds nothing of its image, {record.image.path}, "
+                f"of {width} x {height} pixels; fetch both again."
+            )
+    return records
+
+
+def _attributes(item, path, where):
+    pair = is_a(need(item, "attributes", path, where), list, path, f"the 'attributes' of {where}")
+    if len(pair) != 2:
+        raise ValueError(f"{path}: {where} has {len(pair)} attributes, not two; this is not the published format.")
+    return "_".join(is_a(attribute, str, path, f"an attribute of {where}") for attribute in pair)
+
+
+def _size(path):
+    try:
+        with Image.open(path, formats=FORMATS) as image:  # reads no more than the header
+            return image.size
+    except Exception:  # Picture.read says in one sentence what is wrong
+        return Picture(path).read().size
+
+
+def kept(groups, task, convention):
+    """Which items go into the macro average over groups? (N,) bool.
+
+    groups: (N,) labels of all items of the task, "VG-R" or "VG-A". convention: "ARO": VG-R without the SYMMETRIC
+    relations, as its authors' notebook has it, and of VG-A the attribute pairs with 25 items or more. "LABCLIP": all
+    of VG-R. What it does with rare attribute pairs is not said, so we take ARO's rule.
+    Raises ValueError for another task or convention.
+    """
+    if task not in _FILES or convention not in CONVENTIONS:
+        raise ValueError(
+            f"There is no macro average of {task!r} by {convention!r}; choose from {', '.join(_FILES)} and from "
+            f"{', '.join(CONVENTIONS)}."
+        )
+    groups = [str(group) for group in groups]
+    if task == "VG-A":
+        count = Counter(groups)
+        return np.array([count[group] >= FEWEST for group in groups], bool)
+    return np.array([convention == "LABCLIP" or group not in SYMMETRIC for group in groups], bool)
+
+
+# The order of words
+
+
+def _order(root, task, make, jobs, progress):
+    records = coco.load(root, "test", _ORDER[task])
+    captions = [caption for record in records for caption in record.captions]
+    negatives = coco.for_each(captions, make, jobs, progress)
+    return [
+        Record(f"{record.key}/{i}", record.image, (plain(caption),), tuple(negatives[caption]), "", record.cluster)
+        for record in records
+        for i, caption in enumerate(record.captions)
+        if negatives[caption]
+    ]
+
+
+def plain(caption, words=30):
+    """A caption as ARO cleans it: in lower case, without .!"()*#:;~ and cut to 30 words."""
+    return " ".join(re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()[:words])
+
+
+def order_negatives(caption, seed=0, tagger=None):
+    """Up to four shuffles of a caption, all different from it and from each other: a list of str.
+
+    In this order: nouns among their places and adjectives among theirs; all other words; the words within each run of
+    three; the runs of three. Not quite ARO's: a shuffle that can give nothing new is left out, where in ARO an
+    unchanged caption, or "a cat and a dog" for "a dog and a cat", counts as wrong; and punctuation marks stay in
+    their places, so that spacing gives no negative away.
+    caption: a str, made `plain` first. seed: what is drawn depends on it and on the caption. tagger: see
+    `language.read`.
+    """
+    true = plain(caption)
+    sentence = read(true, tagger)
+    words = sentence.words
+    places = [i for i, word in enumerate(words) if word.text[:1].isalnum()]
+    nouns, adjectives = ([i for i in places if words[i].kind == kind] for kind in (NOUN, ADJECTIVE))
+    others = [i for i in places if words[i].kind not in (NOUN, ADJECTIVE)]
+    threes = [places[k : k + 3] for k in range(0, len(places), 3)]
+    rng = random.Random(f"{seed} {true}")  # unlike hash(), the same in every process
+    found = [true]
+    for groups in ([nouns, adjectives], [others], threes, None):
+        for _ in range(100):  # four texts at most are taken, so what 100 draws do not bring is as good as not there
+            if groups is None:
+                order = list(itertools.chain(*rng.sample(threes, len(threes))))
+                comes_from = dict(zip(places, order, strict=True))
+            else:
+                comes_from = {
+                    i: j for group in groups for i, j in zip(group, rng.sample(group, len(group)), strict=True)
+                }
+            moved = [words[comes_from.get(i, i)] for i in range(len(words))]
+            new = "".join(word.space + other.text for word, other in zip(words, moved, strict=True))
+            if new not in found and not coco.says_the_same(sentence, moved):
+                found.append(new)
+                break
+    return found[1:]
+
+
+# The small version
+
+_TOY = "the {attr1} {obj1} and the {attr2} {obj2}"
+
+
+def write_toy(root, seed=0):
+    """VG-A from scenes of two objects, in words of PocketCLIP; what is there stays.
+
+    Two scenes in every image, each an item with a box of its own, so that only the part that is meant fits the
+    caption. Eight pairs of colours have 30 items, four have 10. There is no VG-R: PocketCLIP has no word for a
+    relation that can be turned round. COCO-Order and Flickr-Order: see `coco.write_toy`.
+    """
+    folder = Path(root) / "aro"
+    path = folder / _FILES["VG-A"]
+    if path.exists():
+        return
+    world, rng = World(), np.random.default_rng(seed)
+    ordered = np.array(list(itertools.permutations(range(len(world.colors)), 2)))
+    ordered = rng.permutation(ordered)[:12].repeat([30] * 8 + [10] * 4, axis=0)
+    color = torch.from_numpy(rng.permutation(ordered))
+    scenes = world.sample(len(color), seed=seed)
+    # The shape that is named first gets the first colour of the pair.
+    scenes = dataclasses.replace(scenes, color=torch.empty_like(color).scatter_(1, scenes.mention_order(), color))
+    said = zip(scenes.captions(template=_TOY), scenes.swapped().captions(template=_TOY), strict=True)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    items = []
+    for number, (pixels, (true, false)) in enumerate(zip(scenes.render(64), said, strict=True)):
+        half = number % 2
+        if half == 0:
+            canvas = Image.new("RGB", (200, 100), tuple(rng.integers(0, 256, 3).tolist()))
+        x, y = 100 * half + int(rng.integers(36)), int(rng.integers(36))
+        canvas.paste(to_pil_image(pixels), (x, y))
+        name = f"{number // 2 + 1}.png"
+        canvas.save(folder / "images" / name)
+        item = {"image_path": name, "bbox_x": x, "bbox_y": y, "bbox_w": 64, "bbox_h": 64}
+        item |= {"true_caption": true, "false_caption": false}
+        items.append(item | {"attributes": [world.colors[c] for c in color[number]]})
+    write_once(path, items)

@@ -1,0 +1,86 @@
+"""Real captions with their hard negatives, as five projects publish them: SugarCrepe(++), VALSE, COLA and NegCLIP.
+
+Text only; the pictures are not needed here. Where the files come from: `base/pinned.py`.
+"""
+
+import ast
+import difflib
+import json
+from typing import NamedTuple
+
+from labclip_lib.base.csv_tables import as_table, lines_of
+from labclip_lib.base.pinned import PINNED, pinned_file
+
+_FOLDERS = {
+    "sugarcrepe": "SugarCrepe", "sugarcrepe_pp": "SugarCrepe++", "valse": "VALSE", "cola": "COLA", "aro": "NegCLIP",
+}  # fmt: skip
+_NAMES = {"COLA_multiobjects_matching_benchmark": "multi-object", "valid_neg_clip": "validation"}
+# Subset -> its file, a key of `pinned.PINNED`.
+SUBSETS = {
+    f"{project}/{_NAMES.get(stem, stem)}": path
+    for folder, project in _FOLDERS.items()
+    for path in PINNED
+    if path.startswith(f"{folder}/") and (stem := path.partition("/")[2].partition(".")[0])
+}
+
+
+class HardNegatives(NamedTuple):
+    """One subset, N items: captions, negatives, paraphrases of the captions (None where it has none), image files."""
+
+    captions: list
+    negatives: list
+    paraphrases: list | None
+    images: list
+
+
+def load_hard_negatives(name):
+    """The pairs of a subset, a key of SUBSETS such as "SugarCrepe/swap_att"; a HardNegatives.
+
+    VALSE: the items that its authors call valid (two or more of three annotators agreed). NegCLIP: a pair for each
+    of a caption's one to five negatives. COLA: the first caption of a pair and the second.
+    Raises ValueError for another name, and when the file is not there (see `base/pinned.py`).
+    """
+    if name not in SUBSETS:
+        close = difflib.get_close_matches(str(name), SUBSETS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "choose a key of SUBSETS."
+        raise ValueError(f"There is no subset {name!r}; {hint}")
+    project = name.partition("/")[0]
+    with pinned_file(SUBSETS[name]).open(encoding="utf-8", newline="") as lines:
+        return _READERS[project](lines)
+
+
+def _sugarcrepe(lines):
+    items = json.load(lines).values()
+    return _columns(items, "caption", "negative_caption", None, "filename")
+
+
+def _sugarcrepe_pp(lines):
+    return _columns(json.load(lines), "caption", "negative_caption", "caption2", "filename")
+
+
+def _valse(lines):
+    items = [item for item in json.load(lines).values() if item["mturk"]["caption"] >= 2]
+    return _columns(items, "caption", "foil", None, "image_file")
+
+
+def _cola(lines):
+    items = json.load(lines)
+    return _columns(items, 1, 3, None, 0)
+
+
+def _negclip(lines):
+    rows = [
+        (row["title"], negative, row["filepath"])
+        for _, row in as_table(lines_of(lines.read(), "NegCLIP's file", "\t"), "NegCLIP's file").rows
+        for negative in ast.literal_eval(row["neg_caption"])
+    ]
+    return _columns(rows, 0, 1, None, 2)
+
+
+def _columns(items, *fields):
+    return HardNegatives(*(None if field is None else [item[field] for item in items] for field in fields))
+
+
+_READERS = {
+    "SugarCrepe": _sugarcrepe, "SugarCrepe++": _sugarcrepe_pp, "VALSE": _valse, "COLA": _cola, "NegCLIP": _negclip,
+}  # fmt: skip

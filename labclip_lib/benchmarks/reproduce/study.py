@@ -1,0 +1,163 @@
+"""One backbone on one folder of benchmarks: what the papers' tables share, made once and kept."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import torch
+
+import labclip_lib
+from labclip_lib.alignment.fit import fit_labclip
+from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.pairs import Pairs
+from labclip_lib.base.progress import track
+from labclip_lib.benchmarks.evaluation import embed_records, evaluate
+from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, pug, sugarcrepe, valse
+from labclip_lib.benchmarks.records import Record
+from labclip_lib.embeddings.feed import text_ids
+from labclip_lib.probing.protocols import split_by_combination
+
+# A file that says: this is no published data.
+TOY = "TOY.txt"
+SCENES = {
+    "CLEVR": clevr.load,
+    "PUG:SPAR": lambda root: pug.load(root, "SPAR"),
+    "PUG:SPARE": lambda root: pug.load(root, "SPARE"),
+}
+RECIPE = {"CLEVR": "paper", "PUG:SPAR": "paper-pug", "PUG:SPARE": "paper-pug", "COCO": "paper-coco"}
+# Method -> mode and whether by the authors' recipe for that data; None is CLIP as it is.
+METHODS = {
+    "CLIP": None,
+    "LABCLIP-SB, paper's recipe": ("SB", True),
+    "LABCLIP, paper's recipe": ("HNB", True),
+    "LABCLIP": ("HNB", False),
+}
+
+
+class Study:
+    """One backbone on one folder of data: what the tables share, made once and kept in a folder.
+
+    root: the data, laid out as `benchmarks.catalog` says. out: for embeddings, matrices and answers. labclip: the
+    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: processes that
+    make negatives, -1 for one a core.
+    """
+
+    def __init__(self, backbone, root, out, labclip=None, jobs=-1, progress=True, **how):
+        self.backbone, self.root, self.out = backbone, Path(root), Path(out)
+        self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
+        self._kept, self.without = {}, ""
+        for folder in ("embeddings", "matrices", "answers"):
+            (self.out / folder).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def toy(self):
+        """Is this the book's world, and not the published data?"""
+        return (self.root / TOY).is_file()
+
+    def scenes(self, name, load=None):
+        """(LabelledImages, tables.Tables) of a benchmark of labelled scenes."""
+        if name not in self._kept:
+            scenes = (load or SCENES[name])(self.root)
+            said = zip(scenes.images, scenes.captions(), scenes.swapped(), strict=True)
+            records = [Record(str(i), image, (true,), (swapped,)) for i, (image, true, swapped) in enumerate(said)]
+            images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
+            rows = [images.row[record.image] for record in records]
+            true, swapped = ([texts.row[getattr(r, side)[0]] for r in records] for side in ("captions", "negatives"))
+            tables = scenes.tables(images.table[rows], texts.table[true], texts.table[swapped])
+            self._kept[name] = scenes, tables
+        return self._kept[name]
+
+    def scene_labclip(self, name, method):
+        """A LABCLIP fitted to the training combinations of a benchmark of scenes."""
+        scenes, tables = self.scenes(name)
+        split = split_by_combination(tables.attribute, tables.object)
+        swappable = scenes.swappable()
+        of_rows = [tables.unit(name) for name in ("images", "captions", "swapped")]
+        of_rows += [None, text_ids(scenes.captions()), text_ids(scenes.swapped())]
+        parts = (Pairs(*(table if table is None else table[rows & swappable] for table in of_rows))
+                 for rows in (split.train, split.validation))  # fmt: skip
+        return self._fit(name, method, *parts)
+
+    def coco_labclip(self, method):
+        """A LABCLIP fitted to COCO's training images, with NegCLIP's kind of negatives."""
+        return self._fit("COCO", method, self._coco_pairs(), None)
+
+    def _coco_pairs(self):
+        if "COCO" not in self._kept:
+            records, _ = coco.training_pairs(self.root, jobs=self.jobs)
+            images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
+            said = [(images.row[r.image], texts.row[c], texts.row[n])
+                    for r in records for c, n in zip(r.captions, r.negatives, strict=True)]  # fmt: skip
+            image, caption, negative = torch.tensor(said).T
+            embedded = images.table, texts.table[caption], texts.table[negative]
+            self._kept["COCO"] = Pairs(*embedded, image, caption, negative)
+        return self._kept["COCO"]
+
+    def methods(self):
+        """Which METHODS can be asked about real captions; CLIP alone, and why in `without`, where COCO is missing."""
+        if self.labclip:
+            return ("CLIP", "LABCLIP")
+        try:
+            self._coco_pairs()
+        except ValueError as error:
+            self.without = f"LABCLIP was not run, for want of something to fit it to: {error}"
+            return ("CLIP",)
+        return tuple(METHODS)
+
+    def _fit(self, name, method, pairs, validation):
+        mode, authors = METHODS[method]
+        recipe = RECIPE[name] if authors else "default"
+        digest = hashlib.sha256(repr((name, mode, recipe, labclip_lib.__version__, self.backbone.fingerprint)).encode())
+        for part in (pairs, validation) if validation else (pairs,):
+            for table in vars(part).values():
+                said = b"none" if table is None else table.cpu().numpy().tobytes()
+                digest.update(f"{None if table is None else tuple(table.shape)}".encode() + said)
+        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"
+        if not path.is_file():
+            device = self.backbone.device
+            pairs, validation = pairs.to(device), validation and validation.to(device)
+            # On a few pairs, as in a trial, a batch of the recipe's size would be more than there is.
+            small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
+            checkpoint = path.with_suffix(".checkpoint")
+            labclip = fit_labclip(
+                **vars(pairs), mode=mode, recipe=recipe, validation=validation, checkpoint=checkpoint,
+                progress=self.progress, **small,
+            )  # fmt: skip
+            labclip.save(path)
+            checkpoint.unlink(missing_ok=True)
+        return LABCLIP.load(path)
+
+    def asked(self, benchmark, records):
+        """{method: Results} on real captions; the answers are kept in the folder, item by item."""
+        out = {}
+        for method in self.methods():
+            transform = None
+            if method != "CLIP":
+                transform = LABCLIP.load(self.labclip) if self.labclip else self.coco_labclip(method)
+            found = evaluate(
+                self.backbone, records, transform, benchmark=benchmark, cache=self.out / "embeddings",
+                progress=self.progress, **self.how,
+            )  # fmt: skip
+            out[method] = dataclasses.replace(found, model=f"{self.backbone.name}, {method}")
+            name = f"{benchmark}-{method}".lower().replace(" ", "-").replace(",", "").replace("'", "")
+            out[method].save(self.out / "answers" / f"{name}.csv")
+        return out
+
+
+def check_labclip(path, backbone):
+    """Find out before the work that a LABCLIP, or None, can be read and fits. ValueError or OSError if not."""
+    size = path and len(LABCLIP.load(path).linear.weight)
+    if size and size != backbone.dim:
+        raise ValueError(
+            f"{path} is for embeddings of {size}, those of {backbone.name!r} have {backbone.dim}; give another."
+        )
+
+
+def write_toys(root, progress=True):
+    """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
+    for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
+        benchmark.write_toy(root, *which)
+    (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")

@@ -1,0 +1,43 @@
+"""The reader's self-checks: they say what you should see, and name the likely mistake when you do not."""
+
+import math
+
+import torch
+
+from labclip_lib.book.exercises import EXERCISES, CheckFailed
+
+
+def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hint=""):
+    """Compare a number with what the reader should see; print it, or raise CheckFailed with the hint.
+
+    near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
+    """
+    value = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    if near is not None:
+        low, high = near - tol, near + tol
+    should = _span(low, high)
+    if near is not None:
+        should = f"{near:g} within {tol:g}" if tol else f"exactly {near:g}"
+    if not low <= value <= high:  # NaN fails too
+        raise CheckFailed(f"{what} is {value:.4g}; you should see {should}.{' ' + hint if hint else ''}")
+    print(f"Check passed: {what} is {value:.4g}; you should see {should}.")
+
+
+def check_exercise(name, answer):
+    """Try the reader's function on inputs of our own; print that it works, or raise CheckFailed.
+
+    name: a key of EXERCISES. answer: the function to try.
+    """
+    try:
+        EXERCISES[name](answer)
+    except CheckFailed:
+        raise
+    except Exception as error:
+        raise CheckFailed(f"{answer.__name__} stopped with {type(error).__name__}: {error}.") from None
+    print(f"Exercise passed: {answer.__name__} does what it should.")
+
+
+def _span(low, high):
+    if high == math.inf:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if low == -math.inf else f"{low:g} to {high:g}"

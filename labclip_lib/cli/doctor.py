@@ -1,0 +1,119 @@
+"""`python -m labclip_lib doctor`: what is installed, what is missing and how to get it.
+
+It answers where nothing else is installed, so it imports at its top only what comes with Python.
+"""
+
+import importlib
+import importlib.metadata
+import platform
+import re
+import sys
+from pathlib import Path
+
+from labclip_lib.base.pinned import ADDRESSES, at_hand, data_folder
+
+CLONE = Path(__file__).resolve().parents[2]
+
+
+def doctor():
+    """Print the state of the installation; returns True when PocketCLIP can be used."""
+    print(f"Python {platform.python_version()} on {platform.platform()}")
+    sound = sys.version_info >= (3, 11)
+    if not sound:
+        print("  too old: Python 3.11 or newer is needed")
+        return False
+    for purpose, command, needed, lines in requirements():
+        for line in lines:
+            told, fits = _state(line)
+            print(told if fits else f"{told} for {purpose}: {command}")
+            sound = sound and (fits or not needed)
+    sound = all([sound, _say(_device), _say(_weights)])
+    for line in _texts():
+        print(line)
+    return sound
+
+
+def requirements():
+    """What the library needs, each of its extras, and the book: (purpose, command that installs it, needed, [str]).
+
+    From pyproject.toml and requirements.txt where this is a clone of the book, else from the installed package.
+    """
+    project, book = CLONE / "pyproject.toml", CLONE / "requirements.txt"
+    if project.is_file() and book.is_file():
+        import tomllib
+
+        told = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+        yield "the library", "pip install .", True, told["dependencies"]
+        for extra, lines in told["optional-dependencies"].items():
+            yield f"`{extra}`", f"pip install '.[{extra}]'", False, lines
+        lines = [line for line in book.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
+        yield "building the book", "pip install -r requirements.txt", False, lines
+        return
+    groups = {"": []}
+    for line in importlib.metadata.requires("labclip_lib"):
+        line, _, marker = line.partition(";")
+        extra = re.search(r"extra == .([\w-]+)", marker)
+        groups.setdefault(extra[1] if extra else "", []).append(line.strip())
+    for extra, lines in groups.items():
+        purpose = f"`{extra}`" if extra else "the library"
+        yield purpose, f"pip install {' '.join(map(repr, lines))}", not extra, lines
+
+
+def _state(line):
+    """What to say of one requirement, such as "numpy>=2.0", and whether it is met."""
+    name, wanted = re.fullmatch(r"([\w.-]+)(?:\[.*?\])?\s*(.*?)\s*", line).groups()
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name} is missing, needed", False
+    try:
+        from packaging.specifiers import SpecifierSet
+    except ImportError:  # then only what is missing can be told
+        return f"{name} {version}", True
+    if SpecifierSet(wanted).contains(version, prereleases=True):
+        return f"{name} {version}", True
+    return f"{name} {version} is there, {wanted} is needed", False
+
+
+def _say(look):
+    """Print what a look at the installation finds; a package that cannot be loaded may raise anything."""
+    try:
+        print(look())
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        print(f"{look.__doc__} cannot be used: {type(error).__name__}{first and ': '}{first}")
+        return False
+    return True
+
+
+def _device():
+    """torch"""
+    import torch
+
+    from labclip_lib.base.devices import pick_device
+
+    device = pick_device()
+    named = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"device: {device} ({named})"
+
+
+def _weights():
+    """PocketCLIP"""
+    from labclip_lib.models.pocket import verify_weights
+
+    card = verify_weights()
+    return f"PocketCLIP's weights: SHA-256 {card['sha256'][:12]}... as expected, seed {card['recipe']['seed']}"
+
+
+def _texts():
+    """Lines about the texts of the book: how many are there, and which are not what was published."""
+    there, damaged = 0, []
+    for name in ADDRESSES:
+        try:
+            there += at_hand(name)
+        except ValueError as error:
+            damaged.append(str(error))
+    seen = "all" if there == len(ADDRESSES) else f"{there} of" if there else "none of"
+    rest = "" if there == len(ADDRESSES) else "; fetch them with `python -m labclip_lib get texts`"
+    yield f"texts of the book: {seen} {len(ADDRESSES)} are in {data_folder()}{rest}"
+    yield from damaged

@@ -1,0 +1,116 @@
+"""A student's notebook that is asked in a sandbox, and goes on without what took too long, crashed or ended everything.
+
+Where its process ends, the cells run again in another one: without the statement that ended it and all that follows in
+that cell, and with nothing called that had taken too long.
+"""
+
+import ast
+import contextlib
+import math
+import time
+
+from labclip_lib.course.grader.sandbox import Answer, Sandbox
+
+# All cells together, one cell or call, and all calls of one test; a notebook that imports torch needs 1 GB.
+LIMITS = {"seconds": 300, "step_seconds": 60, "test_seconds": 120, "memory_mb": 3072, "processes": 32}
+
+
+class Notebook:
+    """The code cells of a submission, to be used in a `with` statement: it answers like a Sandbox.
+
+    numbers, code: of the cells, as `Submission.code` gives them. tests: how many there are.
+    limits: seconds, for all cells, however often they run; step_seconds, for each cell and each call; test_seconds,
+    after which no call begins until the next `begin`; and the sandbox's.
+
+    cells: per cell None, or why it did not end well. spent: whether there was no time left to run the cells again; then
+    no answer says anything about the student's code.
+    """
+
+    def __init__(self, numbers, code, tests, **limits):
+        most = most_seconds(tests, limits)
+        limits = LIMITS | {"cpu_seconds": math.ceil(most)} | limits
+        self._left, self._test_seconds = (limits.pop(name) for name in ("seconds", "test_seconds"))
+        self.numbers, self.code, self._code, self._limits = numbers, code, list(code), limits
+        self._asking, self._left_of_test = most - self._left, self._test_seconds
+        self._late, self._aside, self._needs = {}, {}, 0
+        self.cells, self.spent = [None] * len(self._code), False
+
+    def __enter__(self):
+        self._boxes = contextlib.ExitStack()
+        try:
+            self._run()
+        except BaseException:
+            self._boxes.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._boxes.close()
+
+    def begin(self):
+        """Give the next test its own time."""
+        self._left_of_test = self._test_seconds
+
+    def value(self, name):
+        """The Answer to what the variable `name` holds."""
+        return self._ask(lambda box: box.value(name))
+
+    def call(self, name, /, *args, **keywords):
+        """The Answer to what the function `name` returns. Raises NotPlain like `Sandbox.call`."""
+        return self._ask(lambda box: box.call(name, *args, **keywords))
+
+    def _ask(self, question):
+        if self._left_of_test <= 0:
+            return Answer(None, f"was not called again: the calls of this test had taken its {self._test_seconds:g} s")
+        if self._box.over:
+            if self._left > 2 * self._needs:  # no cell gets more than half of what is left
+                self._run()
+            if self._box.over:
+                self.spent = True
+                return Answer(None, f"was not asked: {self._box.stopped or 'its process ended'}")
+        start = time.monotonic()
+        answer = question(self._box)
+        self._left_of_test -= time.monotonic() - start
+        self._late |= self._box.late
+        return answer
+
+    def _run(self):
+        """Run the cells, again until they run through or there is no time left for it."""
+        while True:
+            self._boxes.close()
+            start = time.monotonic()
+            box = Sandbox(
+                self._code, numbers=self.numbers, late=self._late, aside=self._aside, cells_seconds=self._left,
+                seconds=self._left + self._asking, **self._limits,
+            )  # fmt: skip
+            self._box = self._boxes.enter_context(box)
+            self._left -= (took := time.monotonic() - start)
+            reached = len(self._code) if box.ended_in is None else box.ended_in + 1
+            for place, reason in enumerate(box.cells[:reached]):
+                self.cells[place] = self.cells[place] or reason
+            self._aside |= box.aside
+            for place, line in box.lines.items():
+                self._code[place] = _before(self._code[place], line)
+            if box.ended_in is None:
+                self._needs = took
+                return
+            if box.ended_in not in box.lines:
+                self._code[box.ended_in] = "pass"
+            if self._left <= 0:
+                for place in range(reached, len(self._code)):
+                    self.cells[place] = self.cells[place] or "was not run: the cells before it took all of the time"
+                return
+
+
+def most_seconds(tests, limits):
+    """What running a submission may take in all, with this number of tests."""
+    limits = LIMITS | limits
+    return limits["seconds"] + tests * (limits["test_seconds"] + limits["step_seconds"])
+
+
+def _before(source, line):
+    """The statements of a cell that end before this line."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        ends = [node.end_lineno for node in ast.parse(source).body if node.end_lineno < line]
+        return "\n".join(source.split("\n")[: max(ends, default=0)])
+    return "pass"

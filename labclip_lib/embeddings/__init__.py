@@ -1,0 +1,23 @@
+"""From pictures and captions to tables of numbers.
+
+embed: embedding in batches
+sources: what there is to embed: folders, captions, pairs, WebDataset tars
+feed: the embeddings of a source, shard by shard, its images read by several processes
+shards: embeddings on disk, in shards that survive an interruption
+tables: embeddings and labels that a reader brings
+real_clip: the photos and real embeddings that chapter 1 shows
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "embed": "embed_images embed_texts",
+        "feed": "text_ids",
+        "shards": "embed_source load_shards",
+        "sources": "open_source",
+        "tables": "load_tables",
+        "real_clip": "load_real_clip",
+    },
+)

@@ -1,0 +1,35 @@
+"""Embed many images or captions, batch by batch."""
+
+import torch
+
+from labclip_lib.base.progress import track
+
+IMAGES_A_BATCH, CAPTIONS_A_BATCH = 256, 1024
+
+
+def embed_images(backbone, images, progress=False):
+    """Embed images batch by batch: (N, D) float32, unit length, on the backbone's device.
+
+    images: as for `Backbone.encode_images`; Scenes are rendered a batch at a time, so a million need no memory.
+    progress: show a bar. Raises ValueError for bad images.
+    """
+    return _embed(backbone, backbone.encode_images, images, IMAGES_A_BATCH, progress)
+
+
+def embed_texts(backbone, captions):
+    """Embed captions, a list of str, as `embed_images` does images; repeated captions are embedded once.
+
+    Returns (N, D) float32. Raises ValueError for captions that the backbone cannot read.
+    """
+    if isinstance(captions, str):
+        raise ValueError("Expected a list of captions, got a single str; put it in a list.")
+    known = {caption: row for row, caption in enumerate(dict.fromkeys(captions))}
+    table = _embed(backbone, backbone.encode_texts, list(known), CAPTIONS_A_BATCH)
+    return table[[known[caption] for caption in captions]]
+
+
+def _embed(backbone, encode, items, batch_size, progress=False):
+    starts = range(0, len(items), batch_size)
+    bar = track(starts, desc=f"embedding with {backbone.name}", unit="batch", shows=progress)
+    parts = [encode(items[start : start + batch_size]) for start in bar]
+    return torch.cat(parts) if parts else torch.zeros(0, backbone.dim, device=backbone.device)

@@ -1,0 +1,310 @@
+"""Embedding tables on disk: made from files in shards, restarted where they stopped, refused when another model's.
+
+    manifest.json               which model, which source, how many rows
+    images-00000.safetensors    images (n, D)
+    captions-00000.safetensors  captions (n, D), text_ids (n,); of pairs also image (n,) and, if there are any,
+                                negatives (n, K, D) and negative_ids (n, K)
+
+Which texts are the same is kept as numbers (`feed.text_ids`), and never told from embeddings. A shard's
+metadata say what it was made from, and the SHA-256 of its tensors.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import shlex
+import tempfile
+import time
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+
+from labclip_lib.base.devices import pick_device, ranks
+from labclip_lib.base.files import write_atomically
+from labclip_lib.embeddings.feed import Feed, memory_errors
+from labclip_lib.embeddings.sources import open_source
+
+FORMAT = 2
+IDS = ("text_ids", "negative_ids")
+PRECISIONS = ("float32", "bfloat16")
+SETTINGS = ("precision", "shard_size")
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedTables:
+    """What `load_shards` read: float32 tables of unit rows, None where the source had no such thing.
+
+    images: (M, D). captions: (N, D). negatives: (N, K, D), of each caption. image: (N,) int64, the row in
+    `images` of each caption's image; None too when row i goes with row i. manifest: the dict of manifest.json.
+    text_ids (N,), negative_ids (N, K): int64, equal where the texts are; equal texts have equal rows. None if unknown.
+    """
+
+    images: torch.Tensor | None
+    captions: torch.Tensor | None
+    negatives: torch.Tensor | None
+    image: torch.Tensor | None
+    manifest: dict
+    text_ids: torch.Tensor | None = None
+    negative_ids: torch.Tensor | None = None
+
+
+def embed_source(
+    backbone, source, out, *, batch_size=256, shard_size=8192, workers=2, precision="float32", progress=True
+):
+    """Embed what `source` holds into the folder `out`, and return its path; finished shards are kept.
+
+    source: a folder of images (in the order of their relative paths); a .txt file, one caption a line; a .csv or
+        .tsv file with the columns image, caption and perhaps negative, or negative1 to negativeK; WebDataset
+        tars, each sample an image and a caption: one, a folder of them, or a pattern "data/{00000..00003}.tar". Or
+        what `open_source` gave, which has its own shard_size.
+    shard_size: rows a shard; of tars, each makes one. workers: processes that read images; 0: this one does.
+    precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are float32 in any case.
+    Under torchrun every process makes its share of the shards, and the first waits for the others.
+    Raises ValueError, in one sentence, for what cannot be read or embedded and for a folder made otherwise; OSError
+    when the disk is full.
+    """
+    for name, value, least in (("batch_size", batch_size, 1), ("shard_size", shard_size, 1), ("workers", workers, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more, got {value}.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
+    out, here, started = Path(out), ranks(), time.perf_counter()
+    source = open_source(source, shard_size) if isinstance(source, (str, Path)) else source
+    manifest = {
+        "format": FORMAT, "model": backbone.name, "fingerprint": backbone.fingerprint, "dim": backbone.dim,
+        "precision": precision, "shard_size": source.shard_size,
+        "source": {"kind": source.kind, "path": source.path, "sha256": source.sha256}, "shards": source.shards(),
+    }  # fmt: skip
+    _prepare(out, manifest, here)
+    paths = _paths(out, manifest)
+    todo = {
+        table: [k for k in range(here.rank, len(files), here.world) if _read(files[k], manifest) is None]
+        for table, files in paths.items()
+    }
+    there = {path for files in paths.values() for path in files if path.exists()}
+    kept = there - {paths[table][k] for table in paths for k in todo[table]}
+    feed = Feed(backbone, source, batch_size, workers, precision, progress and here.rank == 0)
+    with memory_errors(batch_size):
+        # Captions first: they are quick, and a mistake in one of them shows before hours of images.
+        for table in sorted(paths):
+            for k, tensors, truncated in getattr(feed, table)(todo[table]):
+                _write(paths[table][k], tensors, truncated, manifest)
+    if here.rank == 0:
+        counted = _count(paths, kept, manifest, here)
+        counted["last_run"]["seconds"] = round(time.perf_counter() - started, 3)
+        _save(out / "manifest.json", _json(manifest | counted))
+    return out
+
+
+def load_shards(folder, backbone=None, device="cpu"):
+    """Read the tables that `embed_source` wrote: EmbeddedTables on the device, every shard checked.
+
+    Raises ValueError, in one sentence, for a folder that is unfinished, damaged or, where a backbone is given,
+    made by another model.
+    """
+    folder, device = Path(folder), pick_device(device)
+    manifest = _read_manifest(folder)
+    if manifest is None:
+        raise ValueError(f"There is no {folder / 'manifest.json'}; give a folder that `embed` wrote.")
+    if backbone is not None and backbone.fingerprint != manifest["fingerprint"]:
+        made = _made_by(folder, manifest, backbone.name, backbone.fingerprint)
+        raise ValueError(f"{made}; load that model, or embed with this one into another folder.")
+    paths, command = _paths(folder, manifest), _command(folder, manifest)
+    missing = [path for files in paths.values() for path in files if not path.exists()]
+    if missing or "rows" not in manifest:
+        n = sum(manifest["shards"].values())
+        raise ValueError(f"{folder} is not finished, {len(missing)} of {n} shards are missing; run `{command}`.")
+    found = {}
+    for files in paths.values():
+        shards = []
+        for path in files:
+            shard = _read(path, manifest)
+            if shard is None:
+                raise ValueError(f"The shard {path} is damaged; `{command}` makes it anew.")
+            shards.append(shard[0])
+        for name in shards[0]:
+            found[name] = torch.cat([tensors[name] for tensors in shards])
+    rows = {name: len(table) for name, table in found.items() if name not in IDS}
+    if rows != manifest["rows"]:
+        raise ValueError(f"{folder} holds {rows} rows, its manifest says {manifest['rows']}; embed into a new folder.")
+    _one_row_a_text(found)
+    tables = {name: table.to(device) for name, table in found.items()}
+    return EmbeddedTables(
+        *map(tables.get, ("images", "captions", "negatives", "image")), manifest, *map(tables.get, IDS)
+    )
+
+
+def _one_row_a_text(found):
+    """Give a text that was embedded in several shards the row that it has in the first."""
+    if "text_ids" not in found:
+        return
+    tables = [found[name].flatten(0, -2) for name in ("captions", "negatives") if name in found]  # views
+    ids = torch.cat([found[name].flatten() for name in IDS if name in found])
+    here, n = torch.arange(len(ids)), len(tables[0])
+    different, number = ids.unique(return_inverse=True)
+    first = torch.full((len(different),), len(ids)).scatter_reduce_(0, number, here, "amin")[number]
+    for table, start in zip(tables, (0, n), strict=False):
+        for source, begin in zip(tables, (0, n), strict=False):
+            rows = here[start : start + len(table)]
+            comes = first[rows]
+            rows = rows[(comes != rows) & (comes >= begin) & (comes < begin + len(source))]
+            table[rows - start] = source[first[rows] - begin]
+
+
+def _command(folder, manifest):
+    """What to type to make the rest of a folder."""
+    words = ["python", "-m", "labclip_lib", "embed", manifest["source"]["path"], "--out", str(folder)]
+    words += ["--backbone", manifest["model"], "--precision", manifest["precision"]]
+    words += ["--shard-size", str(manifest["shard_size"])] if manifest["shard_size"] else []
+    return shlex.join(words)
+
+
+# The folder
+
+
+def _paths(folder, manifest):
+    """The shards' paths, by table."""
+    return {
+        table: [folder / f"{table}-{k:05d}.safetensors" for k in range(n)] for table, n in manifest["shards"].items()
+    }
+
+
+def _prepare(out, manifest, here):
+    """Make the folder, or see that it is this model's and source's; clear up after writes that were killed."""
+    with _room_on_disk(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    kept, other = _read_manifest(out), "choose another folder for this one"
+    if kept is not None and not any(path.exists() for files in _paths(out, kept).values() for path in files):
+        kept = None  # what was begun ended before its first shard, and the source may have been mended since
+    if kept is not None:
+        if kept["fingerprint"] != manifest["fingerprint"]:
+            raise ValueError(f"{_made_by(out, kept, manifest['model'], manifest['fingerprint'])}; {other}.")
+        if _run(kept | {name: manifest[name] for name in SETTINGS}) != _run(manifest):
+            raise ValueError(
+                f"{out} was embedded from another source than {manifest['source']['path']!r} is now "
+                f"(from {kept['source']['path']!r} as it was then); {other}."
+            )
+        for name in SETTINGS:
+            if kept[name] != manifest[name]:
+                raise ValueError(f"{out} was embedded with {name} {kept[name]}, not {manifest[name]}; {other}.")
+    # Each process clears up what it is going to write itself; the others may be writing already.
+    own = {path.name for paths in _paths(out, manifest).values() for path in paths[here.rank :: here.world]}
+    own |= {"manifest.json"} if here.rank == 0 else set()
+    for left in out.glob(".*"):
+        if left.name[1:].rpartition(".")[0] in own:
+            left.unlink(missing_ok=True)
+    if here.rank == 0 and kept is None:
+        _save(out / "manifest.json", _json(manifest))
+
+
+def _run(manifest):
+    """What a shard must have been made from to belong to this manifest."""
+    source = {name: manifest["source"][name] for name in ("kind", "sha256")}
+    kept = {name: manifest[name] for name in ("format", "fingerprint", *SETTINGS)}
+    return hashlib.sha256(_json(kept | source)).hexdigest()
+
+
+def _read_manifest(folder):
+    """The dict of manifest.json, or None where there is none."""
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+        _run(manifest), _paths(folder, manifest), manifest["source"]["path"], manifest["model"], manifest["dim"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"Cannot read {path}; delete it and run `embed` again, finished shards are kept.") from None
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"{path} has format {manifest['format']}, not {FORMAT}; embed into another folder.")
+    return manifest
+
+
+def _made_by(folder, manifest, name, fingerprint):
+    return (
+        f"{folder} was embedded by {manifest['model']!r} (fingerprint {manifest['fingerprint'][:12]}), "
+        f"not by {name!r} ({fingerprint[:12]})"
+    )
+
+
+def _read(path, manifest):
+    """A shard of this manifest: (tensors, captions cut), or None if it is missing, damaged or of other making."""
+    try:
+        with safe_open(path, "pt") as file:
+            note = json.loads(file.metadata()["shard"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tables = [table for name, table in tensors.items() if name != "image" and name not in IDS]
+        known = {IDS[of == "negatives"]: tensors[of].shape[:-1] for of in ("captions", "negatives") if of in tensors}
+        sound = (
+            note == _note(path, tensors, note["truncated"], manifest)
+            and all(table.shape[-1] == manifest["dim"] and bool(torch.isfinite(table).all()) for table in tables)
+            and len({len(table) for table in tensors.values()}) == 1
+            and known == {name: tensors[name].shape for name in IDS if name in tensors}
+        )
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError):
+        return None
+    return (tensors, note["truncated"]) if sound else None
+
+
+def _write(path, tensors, truncated, manifest):
+    # One entry: safetensors writes several in random order. Not by save_file, whose errors hide that the disk is full.
+    note = {"shard": json.dumps(_note(path, tensors, truncated, manifest))}
+    _save(path, safetensors.torch.save(tensors, note))
+
+
+def _note(path, tensors, truncated, manifest):
+    """A shard's metadata. Its name too, for a shard in another's place is as wrong as a damaged one."""
+    return {"name": path.name, "run": _run(manifest), "sha256": _sha256(tensors), "truncated": truncated}
+
+
+def _sha256(tensors):
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _count(paths, kept, manifest, here):
+    """What the manifest says at the end. The other processes' shards are waited for."""
+    rows, truncated, items = {}, 0, 0
+    for table in paths.values():
+        for k, path in enumerate(table):
+            while (shard := _read(path, manifest)) is None:
+                if k % here.world == here.rank:
+                    raise OSError(f"{path} was written and reads otherwise; check the disk and run the command again.")
+                time.sleep(0.2)
+            for name, tensor in shard[0].items():
+                if name in IDS:
+                    continue
+                rows[name] = rows.get(name, 0) + len(tensor)
+                items += 0 if path in kept or name == "image" else tensor.shape[:-1].numel()
+            truncated += shard[1]
+    return {"rows": rows, "truncated": truncated, "last_run": {"embedded": items}}
+
+
+def _json(content):
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _save(path, data):
+    with _room_on_disk(path.parent):
+        write_atomically(path, lambda part: Path(part).write_bytes(data))
+
+
+@contextlib.contextmanager
+def _room_on_disk(folder):
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(
+                f"The disk of {str(folder)!r} is full; the finished shards are kept, run the same command again when "
+                "there is room."
+            ) from None
+        raise OSError(f"Cannot write to {str(folder)!r} ({error.strerror}); choose another folder.") from None

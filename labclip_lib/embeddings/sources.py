@@ -1,0 +1,313 @@
+"""What there is to embed: a folder of images, a file of captions, pairs of the two, or WebDataset tars."""
+
+import dataclasses
+import glob
+import hashlib
+import os
+import re
+import tarfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from webdataset.shardlists import expand_urls
+from webdataset.tariterators import group_by_keys
+
+from labclip_lib.base.csv_tables import BREAK, read_table
+from labclip_lib.base.files import sha256
+from labclip_lib.base.listing import LeftOut, ending, files_below, is_hidden
+from labclip_lib.base.messages import first_line
+from labclip_lib.base.progress import track
+from labclip_lib.base.text_files import decoded, is_blank, read_text
+from labclip_lib.models.pictures import SUFFIXES, Picture, looks_like_a_picture
+
+WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file of pairs, or .tar files"
+
+
+class Texts(NamedTuple):
+    """Rows of captions; negatives: a list of K a row, or None; image: the row of its image, or None."""
+
+    captions: list
+    negatives: list | None = None
+    image: list | None = None
+
+
+NO_TEXTS = Texts([])
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A source whose items are known in advance, in shards of so many rows.
+
+    kind: "folder", "captions" or "pairs". sha256: of the contents of all that is embedded, and of nothing else: to
+    touch or copy a file changes no source. told: a line on what was taken of a folder or table, and what was left out.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    shard_size: int
+    images: tuple = ()
+    texts: Texts = NO_TEXTS
+    told: str = ""
+
+    def shards(self):
+        """How many there are of each table."""
+        rows = {"images": len(self.images), "captions": len(self.texts.captions)}
+        return {name: -(-n // self.shard_size) for name, n in rows.items() if n}
+
+    def pictures(self, shard):
+        return list(self.images[self._rows(shard)])
+
+    def captions(self, shard):
+        return Texts(*(part and part[self._rows(shard)] for part in self.texts))
+
+    def total(self, table, shards):
+        """How many embeddings those shards of a table hold; None where only reading would tell."""
+        each = 1 + len(self.texts.negatives[0]) if table == "captions" and self.texts.negatives else 1
+        rows = self.images if table == "images" else self.texts.captions
+        return each * sum(len(rows[self._rows(shard)]) for shard in shards)
+
+    def place(self, shard):
+        """What a shard is of, for errors, and the number of its first row there."""
+        return self.path, shard * self.shard_size
+
+    def _rows(self, shard):
+        return slice(shard * self.shard_size, (shard + 1) * self.shard_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tars:
+    """WebDataset tars, one a shard: samples of an image and a caption under one key."""
+
+    path: str
+    sha256: str
+    tars: tuple
+    left_out: LeftOut
+    kind: str = "tars"
+    shard_size: None = None
+
+    @property
+    def told(self):
+        """As of `Listed`; the tars are gone through for it."""
+        left_out = LeftOut({reason: list(seen) for reason, seen in self.left_out.items()})
+        for path in self.tars:
+            with tarfile.open(path, "r:") as tar:
+                for _ in _members(tar, path, left_out):
+                    pass
+        return _told(f"{len(self.tars):,} .tar", left_out)
+
+    def shards(self):
+        return {"images": len(self.tars), "captions": len(self.tars)}
+
+    def pictures(self, shard):
+        return [picture for picture, _ in _samples(self.tars[shard])]
+
+    def captions(self, shard):
+        return Texts([caption for _, caption in _samples(self.tars[shard])])
+
+    def total(self, table, shards):
+        return None
+
+    def place(self, shard):
+        return self.tars[shard], 0
+
+
+def open_source(source, shard_size):
+    """Find out what a source is, and what is in it as far as that is quick: Listed or Tars.
+
+    source: a path, or a pattern of .tar files such as "data/{00000..00003}.tar". Raises ValueError, in one
+    sentence, for what is missing or cannot be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, shard_size)
+    if path.is_file() and path.suffix.lower() in READERS:
+        return READERS[path.suffix.lower()](path, shard_size)
+    if path.is_file():
+        raise ValueError(f"Cannot tell what {str(source)!r} is from its ending; {WANTED}.")
+    if not re.search(r"[{*?[]", str(source)):
+        raise ValueError(f"There is no {str(source)!r}; {WANTED}.")
+    try:
+        named = expand_urls(str(source))
+    except (ValueError, AssertionError) as error:
+        raise ValueError(f"Cannot read the pattern {str(source)!r}: {first_line(error)}; {WANTED}.") from None
+    found = [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+    if not found:
+        raise ValueError(f"No file fits the pattern {str(source)!r}; {WANTED}.")
+    other = [name for name in found if not name.lower().endswith(".tar")]
+    if other:
+        raise ValueError(f"The pattern {str(source)!r} means {other[0]!r} too; a pattern is for .tar files alone.")
+    return _tars(source, [Path(name) for name in found], LeftOut())
+
+
+def _folder(path, shard_size):
+    left_out, images, tars = LeftOut(), {}, {}
+    try:
+        files = files_below(path, left_out)
+    except OSError as error:
+        raise ValueError(f"Cannot read the folder {error.filename!r} ({error.strerror}); mend or move it.") from None
+    for name, file in files.items():
+        kind = ending(name)
+        if kind == ".tar":
+            tars[name] = file
+        elif kind in SUFFIXES or (not file.suffix and looks_like_a_picture(file)):
+            images[name] = file
+        else:
+            left_out.add(kind, name)
+    if bool(images) == bool(tars):
+        seen = "both images and .tar files" if images else f"no {', '.join(SUFFIXES)} and no .tar file"
+        also = f" (left out: {left_out})" if left_out else ""
+        raise ValueError(f"The folder {str(path)!r} holds {seen}{also}; give one of images or one of .tar files.")
+    if tars:
+        return _tars(path, list(tars.values()), left_out)
+    paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
+    told = _told(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
+    return Listed("folder", str(path), _digest(contents(paths)), shard_size, tuple(map(Picture, paths)), told=told)
+
+
+def _told(taken, left_out):
+    return f"Taken: {taken}; left out: {left_out or 'nothing'}."
+
+
+def contents(paths):
+    """The SHA-256 of each file's content, as hex, in their order: what tells an input from another.
+
+    Not size or time: a tar is padded to full blocks, and times are restored, or change by a copy. It costs about a
+    twentieth of decoding a photo. Raises ValueError, in one sentence, for a file that cannot be read.
+    """
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            read = pool.map(sha256, paths)
+            return list(track(read, desc="reading the files", total=len(paths), unit="", delay=5))
+    except OSError as error:
+        raise ValueError(f"Cannot read {str(error.filename)!r} ({error.strerror}); mend it or leave it out.") from None
+
+
+def _captions(path, shard_size):
+    lines = BREAK.split(read_text(path))
+    lines = lines if lines[-1] else lines[:-1]
+    for number, line in enumerate(lines, 1):
+        if is_blank(line):
+            raise ValueError(f"Line {number} of {path} is blank; write one caption a line.")
+    if not lines:
+        raise ValueError(f"{path} holds no caption; write one a line.")
+    return Listed("captions", str(path), _digest(lines), shard_size, texts=Texts(lines))
+
+
+def _pairs(path, shard_size):
+    rows, columns = _rows(path)
+    found = [name for name in columns if name.startswith("negative")]
+    negatives = found if found == ["negative"] else [f"negative{k}" for k in range(1, len(found) + 1)]
+    if sorted(found) != sorted(negatives):
+        raise ValueError(
+            f"{path} has the columns {', '.join(found)}; call it negative, or number them negative1, negative2."
+        )
+    images = {}
+    for _, row in rows:
+        images.setdefault(os.path.normpath(path.parent / row["image"]), len(images))
+    missing = [image for image in images if not os.path.isfile(image)]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of the {len(images)} images of {path} are missing, the first is {missing[0]!r}; "
+            "their paths are read from the file's own folder."
+        )
+    texts = Texts(
+        [row["caption"] for _, row in rows],
+        [[row[name] for name in negatives] for _, row in rows] if negatives else None,
+        [images[os.path.normpath(path.parent / row["image"])] for _, row in rows],
+    )
+    digest = _digest([repr(texts), *contents(list(images))])
+    taken = ["image", "caption", *negatives]
+    told = _told(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
+    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts, told)
+
+
+def _rows(path):
+    """The rows of a table of pairs, each with its line number, and the names of its columns in order."""
+    columns, rows = read_table(path, ("image", "caption"))
+    if not rows:
+        raise ValueError(f"{path} holds no pair; give one line a pair below the header.")
+    wanted = [name for name in columns if name in ("image", "caption") or name.startswith("negative")]
+    for number, row in rows:
+        blank = [name for name in wanted if is_blank(row[name])]
+        if blank:
+            raise ValueError(f"Line {number} of {path} has no {blank[0]}; fill it in or drop the line.")
+    return rows, columns
+
+
+def _tars(source, tars, left_out):
+    missing = [tar for tar in tars if not tar.is_file()]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of the {len(tars)} tars of {str(source)!r} are missing, the first is "
+            f"{str(missing[0])!r}; fetch them or give another pattern."
+        )
+    return Tars(str(source), _digest(contents(tars)), tuple(map(str, tars)), left_out)
+
+
+def _samples(path):
+    """Every sample of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled."""
+    out, after = [], ""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for sample in group_by_keys(_members(tar, path, LeftOut())):
+                key = sample["__key__"]
+                images = [sample[end[1:]] for end in SUFFIXES if end[1:] in sample]
+                if len(images) != 1 or "txt" not in sample:
+                    lacks = f"{len(images) or 'no'} image" if len(images) != 1 else "no caption (txt)"
+                    raise ValueError(
+                        f"The sample {key!r} of {path} has {lacks}; the files of a sample stand together in the "
+                        "tar, one image and one .txt."
+                    )
+                text = tar.extractfile(sample["txt"]).read()
+                caption = decoded(text, f"the caption of the sample {key!r} of {path}").strip()
+                if is_blank(caption):
+                    raise ValueError(f"The sample {key!r} of {path} has a blank caption; write one or leave it out.")
+                out.append((Picture(path, key, images[0].offset_data, images[0].size), caption))
+                after = f" after the sample {key!r}"
+    except tarfile.TarError as error:
+        raise ValueError(f"{path} cannot be read as a plain tar{after} ({first_line(error)}); {FETCH}.") from None
+    except ValueError as error:
+        if "duplicate file name" not in str(error):  # then it is one of the sentences above
+            raise
+        name = error.args[0].partition(": duplicate")[0]
+        raise ValueError(f"{path} holds {name!r} twice{after}; {FETCH}.") from None
+    with open(path, "rb") as file:
+        file.seek(-512, os.SEEK_END)
+        if any(file.read()):  # tarfile takes an archive cut between two members, or within a header, for a whole one
+            raise ValueError(f"{path} is cut short{after}; {FETCH}.")
+    return out
+
+
+def _members(tar, path, left_out):
+    """The files of a tar's samples, as WebDataset groups them; what else there is is added to left_out."""
+    for member in tar:
+        # By WebDataset's convention what lies in a folder such as __notes__ is no sample.
+        if is_hidden(member.name) or re.match(r"__[^/]*__($|/)", member.name):
+            left_out.add("hidden", member.name)
+        elif member.isdir():
+            continue
+        elif not member.isfile() or member.issparse():
+            left_out.add("links or no files", member.name)
+        else:
+            kind = ending(member.name)
+            if kind != ".txt" and kind not in SUFFIXES:
+                left_out.add(kind, member.name)
+            yield {"fname": member.name, "data": member, "__url__": path}
+
+
+def _digest(pieces):
+    digest = hashlib.sha256()
+    for piece in pieces:
+        piece = piece if isinstance(piece, bytes) else repr(piece).encode()
+        digest.update(len(piece).to_bytes(8, "little") + piece)
+    return digest.hexdigest()
+
+
+FETCH = "fetch or write it again"
+READERS = {
+    ".txt": _captions, ".csv": _pairs, ".tsv": _pairs,
+    ".tar": lambda path, shard_size: _tars(path, [path], LeftOut()),
+}  # fmt: skip

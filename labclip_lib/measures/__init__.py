@@ -1,0 +1,20 @@
+"""Counting right answers, and how sure one can be.
+
+outcomes: who wins a comparison, what a tie is worth, what guessing gets
+intervals: means with bootstrap intervals that resample what belongs together
+measure: outcomes beside chance and the bag-of-words ceiling
+markdown: Measures as Markdown tables, and as data for JSON
+directions: which embeddings have a direction, however long or short
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "outcomes": "pairwise_accuracy pairwise_outcomes recall_at_k recall_outcomes",
+        "intervals": "Estimate bootstrap_ci estimate paired_difference",
+        "measure": "Measure",
+        "markdown": "as_columns as_rows as_table",
+    },
+)

@@ -1,0 +1,22 @@
+"""Outcomes item by item, beside chance and the ceiling of a bag of words."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from labclip_lib.measures.intervals import estimate
+
+# A whole diagnosis
+
+
+class Measure(NamedTuple):
+    """One line of a table: per-item values with their clusters, and what chance and a bag of words would get."""
+
+    values: np.ndarray
+    clusters: np.ndarray
+    chance: float = math.nan
+    bag_of_words: float = math.nan
+
+    def estimate(self, seed=0):
+        return estimate(self.values, self.clusters, seed)

@@ -1,0 +1,256 @@
+"""One face for every CLIP: `load_backbone` gives a `Backbone` that embeds images and captions.
+
+PocketCLIP, the book's own small model, is an ordinary open_clip model with a registered config. So it
+is loaded by the same call as OpenAI's ViT-B/32 or a checkpoint of yours.
+"""
+
+import hashlib
+import math
+import warnings
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from torchvision.transforms import v2
+
+from labclip_lib.base.devices import pick_device
+from labclip_lib.base.text_files import is_blank
+from labclip_lib.models.pictures import as_rgb
+from labclip_lib.models.pocket import (
+    WEIGHTS,
+    new_pocket,
+    pocket_tokenizer,
+    quiet,
+    read_pocket,
+    read_words,
+    unpadded,
+    verify_weights,
+)
+from labclip_lib.models.pretrained import read_open_clip
+from labclip_lib.models.tokenizer import WordTokenizer
+from labclip_lib.world.scenes import Scenes
+
+
+class Backbone:
+    """A CLIP with frozen towers. Make one with `load_backbone`.
+
+    name: how it was asked for. dim: length D of an embedding. logit_scale: the factor, a float, that
+    turns cosines into logits. image_size: side in pixels of what the image tower sees.
+    model, tokenizer, preprocess: the open_clip pieces underneath.
+    """
+
+    def __init__(self, model, tokenizer, name, device):
+        self.model = model.to(device).eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.name = name
+        self.device = torch.device(device)
+        config = open_clip.get_model_preprocess_cfg(model)
+        height, width = [config["size"]] * 2 if isinstance(config["size"], int) else config["size"]
+        if height != width or config["resize_mode"] == "longest":
+            raise ValueError(
+                f"{name!r} takes images of {height} x {width} pixels, resize_mode {config['resize_mode']!r}; "
+                "only models of square images that are cropped or squashed are supported."
+            )
+        self.image_size = height
+        self.preprocess = image_transform_v2(PreprocessCfg(**config), is_train=False)
+        size = [self.image_size] * 2 if config["resize_mode"] == "squash" else self.image_size
+        how = v2.InterpolationMode(config["interpolation"])
+        self._resize = v2.Compose([v2.Resize(size, how, antialias=True), v2.CenterCrop(self.image_size)])
+        self._normalize = v2.Normalize(config["mean"], config["std"])
+        # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
+        self._nothing = None if isinstance(tokenizer, WordTokenizer) else tokenizer([""])
+        self._encode_text = unpadded(model) if isinstance(tokenizer, WordTokenizer) else model.encode_text
+        self.dim = self._forward(self._encode_text, self._tokens(["a"]), True).shape[1]
+
+    @property
+    def logit_scale(self):
+        return math.exp(float(self.model.logit_scale))
+
+    @property
+    def fingerprint(self):
+        """SHA-256 of all that decides an embedding, to tell caches of two models apart.
+
+        That is the weights, the preparation of images, the words of PocketCLIP, and what the layers are: the same
+        weights under another activation are another model.
+        """
+        if not hasattr(self, "_fingerprint"):
+            words = getattr(self.tokenizer, "words", None)
+            made = (self.image_size, self._resize, self._normalize, words, _settings(self.model))
+            digest = hashlib.sha256(repr(made).encode())
+            for key, value in sorted(self.model.state_dict().items()):
+                digest.update(key.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def encode_images(self, images, normalize=True):
+        """Embed images: (N, D) float32 on the backbone's device, unit length if normalize.
+
+        images: Scenes, which are rendered at `image_size`; a float tensor (N, 3, H, W) in [0, 1]; or a list of PIL
+        images or paths, which become RGB by `pictures.to_rgb`. Any size is resized, and cropped at the centre if it
+        is not square, as open_clip does for this model.
+        Raises ValueError for another shape, values outside [0, 1] or not finite, an unreadable file.
+        """
+        if isinstance(images, Scenes):
+            images = images.render(self.image_size, self.device)
+        if isinstance(images, torch.Tensor):
+            batch = self._normalize(self._resized(_checked(images).to(self.device, torch.float32)))
+        else:
+            batch = [self.preprocess(as_rgb(image)) for image in _listed(images, "images")]
+            batch = torch.stack(batch) if batch else torch.zeros(0, 3, self.image_size, self.image_size)
+        return self._forward(self.model.encode_image, batch, normalize)
+
+    def encode_texts(self, captions, normalize=True):
+        """Embed captions, a list of str: (N, D) float32 on the backbone's device, unit length if normalize.
+
+        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
+        seen. Warns once, with a UserWarning, when captions are `truncated`.
+        """
+        captions = _checked_captions(captions)
+        tokens = self._tokens(captions)
+        if captions and self._nothing is not None:
+            nothing = (tokens == self._nothing).all(1).nonzero().flatten().tolist()
+            if nothing:
+                row = nothing[0]
+                raise ValueError(f"Caption {row} is {captions[row]!r}, of which the model reads nothing; mend it.")
+        cut = self._cut(captions, tokens)
+        if any(cut):
+            first = captions[cut.index(True)]
+            begins = repr(first if len(first) <= 40 else first[:40] + "...")
+            warnings.warn(
+                f"{sum(cut)} of {len(captions)} captions need more than the {tokens.shape[1]} tokens that "
+                f"{self.name!r} reads, and lose their ends; shorten them (the first is {begins}).",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._forward(self._encode_text, tokens, normalize)
+
+    def truncated(self, captions):
+        """Whether each caption is too long for the text tower, which then never sees its end: N values, a list of bool.
+
+        open_clip's tokenizers cut without a word. PocketCLIP's refuses such a caption instead, so here it is always
+        False. For open_clip's own tokenizer the tokens are counted. For others (Hugging Face's) it rests on this:
+        given room for one token more, a caption that fits gains padding, one that is cut gains a token of its own.
+        Raises ValueError for an empty caption.
+        """
+        captions = _checked_captions(captions)
+        if isinstance(self.tokenizer, WordTokenizer):
+            return [False] * len(captions)
+        return self._cut(captions, self._tokens(captions))
+
+    def _tokens(self, captions):
+        return self.tokenizer(captions) if captions else torch.zeros(0, 1, dtype=torch.int64)
+
+    def _cut(self, captions, tokens):
+        """`truncated`, for captions whose tokens (N, L) are at hand; only full rows are tokenised again."""
+        cut, length, tokenizer = [False] * len(captions), tokens.shape[1], self.tokenizer
+        if isinstance(tokenizer, open_clip.SimpleTokenizer):
+            for row in tokens[:, -1].nonzero().flatten().tolist():
+                cut[row] = len(tokenizer.encode(captions[row])) + 2 > length  # with a start and an end of text
+        elif captions and not isinstance(tokenizer, WordTokenizer):
+            padding = int(tokenizer(["a"], context_length=length + 1).sum() - tokenizer(["a"]).sum())
+            full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one may be the end of text
+            if full:
+                longer = tokenizer([captions[row] for row in full], context_length=length + 1)
+                for row, gained in zip(full, (longer.sum(1) - tokens[full].sum(1)).tolist(), strict=True):
+                    cut[row] = gained != padding
+        return cut
+
+    def _resized(self, images):
+        if images.shape[-2:] == (self.image_size, self.image_size):
+            return images
+        return self._resize(images).clamp(0, 1)  # bicubic can overshoot
+
+    @torch.no_grad()
+    def _forward(self, tower, batch, normalize, step=256):
+        if not len(batch):
+            return torch.zeros(0, self.dim, device=self.device)
+        parts = [tower(batch[i : i + step].to(self.device)).float() for i in range(0, len(batch), step)]
+        out = torch.cat(parts)
+        return torch.nn.functional.normalize(out, dim=-1) if normalize else out
+
+
+def load_backbone(name="pocket", device="auto"):
+    """Load a CLIP.
+
+    name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
+        "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
+        checkpoint that `python -m labclip_lib pretrain` wrote. A file says nothing of its activation or
+        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"; GELU with a UserWarning
+        where there are both), and images are prepared as for OpenAI's models. Of a file only weights
+        are read, nothing in it is run.
+    device: "auto" (cuda, else mps, else cpu) or a torch device.
+    Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
+    downloaded and there is no network.
+    """
+    device = pick_device(device)
+    if name == "pocket":
+        verify_weights()
+        return Backbone(*read_pocket(WEIGHTS / "pocket.safetensors"), name, device)
+    named = name.partition("/")[0] in open_clip.list_models()  # so is a folder called "pocket", once one was loaded
+    if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
+        return Backbone(*read_pocket(name), name, device)
+    return Backbone(*read_open_clip(name), name, device)
+
+
+def random_init_encoder(name="pocket", seed=0, device="auto"):
+    """The same towers before any training, a control: what their architecture alone lets a probe read.
+
+    name: "pocket", an open_clip architecture, or a pair "MODEL/PRETRAINED", whose weights are not loaded.
+        Raises ValueError for an unknown name.
+    """
+    device = pick_device(device)
+    architecture, _, pretrained = name.partition("/")
+    if name != "pocket" and architecture not in open_clip.list_models():
+        raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(seed)
+        if name != "pocket":
+            config = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
+            model = open_clip.create_model(architecture, force_quick_gelu=config.get("quick_gelu", False))
+            return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
+        model = new_pocket(WEIGHTS / "pocket.json", position_std=verify_weights()["recipe"]["position_std"])
+    tokenizer = pocket_tokenizer(read_words(WEIGHTS / "pocket.safetensors"), WEIGHTS / "pocket.json")
+    return Backbone(model, tokenizer, "untrained pocket", device)
+
+
+def _settings(model):
+    """What a model's layers are beside their weights: kinds, and numbers and words such as heads and eps."""
+    kept = []
+    for name, module in model.named_modules():
+        plain = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float, str)) and k != "training"}
+        kept.append((name, type(module).__name__, sorted(plain.items())))
+    return kept
+
+
+def _listed(items, what):
+    if isinstance(items, (str, bytes, Path, Image.Image)):
+        raise ValueError(f"Expected a list of {what}, got a single {type(items).__name__}; put it in a list.")
+    if not isinstance(items, (list, tuple)) and hasattr(items, "shape"):
+        raise ValueError(
+            f"Expected a list of {what}, got {type(items).__name__} {tuple(items.shape)}; use torch.from_numpy."
+        )
+    return list(items)
+
+
+def _checked_captions(captions):
+    captions = _listed(captions, "captions")
+    for row, caption in enumerate(captions):
+        if not isinstance(caption, str) or is_blank(caption):
+            raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
+    return captions
+
+
+def _checked(images):
+    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:] or not images.is_floating_point():
+        hint = " (add a batch dimension: images[None])" if images.ndim == 3 else ""
+        hint = " (divide by 255)" if images.dtype == torch.uint8 else hint
+        raise ValueError(f"Images must be a float tensor (N, 3, H, W), got {images.dtype} {tuple(images.shape)}{hint}.")
+    if images.numel():
+        if not bool(torch.isfinite(images).all()):
+            raise ValueError("Images hold NaN or infinite pixels; every pixel must be a number in [0, 1].")
+        low, high = float(images.min()), float(images.max())
+        if low < 0 or high > 1:
+            raise ValueError(f"Pixels must lie in [0, 1], got {low:.3g} to {high:.3g}; divide 8-bit images by 255.")
+    return images

@@ -1,0 +1,118 @@
+"""What is PocketCLIP's own: the weights in the package and their checksum, its config, its words, its checkpoints.
+
+PocketCLIP is an ordinary open_clip model of a registered config. This room makes one, new or from a file;
+`backbones.py` gives it the face of every other CLIP.
+"""
+
+import contextlib
+import json
+import logging
+from pathlib import Path
+
+import open_clip
+import torch
+from safetensors import SafetensorError, safe_open
+
+from labclip_lib.base.files import sha256
+from labclip_lib.base.messages import first_line
+from labclip_lib.models.tokenizer import WordTokenizer
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def verify_weights(folder=WEIGHTS):
+    """Check PocketCLIP's weights against the checksum in its card; ValueError if they differ.
+
+    Returns the card: recipe, seed, checksum and report, a dict.
+    """
+    weights, card = Path(folder) / "pocket.safetensors", Path(folder) / "pocket-card.json"
+    if not weights.exists() or not card.exists():
+        missing = weights if not weights.exists() else card
+        raise ValueError(f"PocketCLIP's {missing.name} is missing from {missing.parent}; install labclip_lib again.")
+    card = json.loads(card.read_text())
+    seen = sha256(weights)
+    if seen != card["sha256"]:
+        raise ValueError(
+            f"PocketCLIP's weights are damaged: SHA-256 {seen[:12]}..., expected {card['sha256'][:12]}...; "
+            "install labclip_lib again."
+        )
+    return card
+
+
+def new_pocket(config, device="cpu", position_std=None):
+    """An untrained open_clip model after a config file (a path); its seed is torch's global one.
+
+    position_std: spread of the text tower's positions at the start, instead of open_clip's 0.01.
+    """
+    open_clip.add_model_config(config)
+    with quiet():
+        model = open_clip.create_model(Path(config).stem, device=device)
+    if position_std is not None:
+        torch.nn.init.normal_(model.text.positional_embedding, std=position_std)
+    return model
+
+
+def unpadded(model):
+    """A PocketCLIP's encode_text, spared the padding behind its longest caption.
+
+    Attention is causal, so what stands behind the end of text changes nothing, and captions of six words would
+    otherwise cost as much as captions of twenty. open_clip wants the mask cut to match.
+    """
+    mask = model.text.attn_mask
+
+    def encode_text(tokens):
+        longest = int((tokens > 0).sum(1).max())
+        model.text.attn_mask = mask[:longest, :longest]
+        try:
+            return model.encode_text(tokens[:, :longest])
+        finally:
+            model.text.attn_mask = mask  # so that the model still reads padded tokens
+
+    return encode_text
+
+
+def pocket_tokenizer(words, config):
+    """The word tokenizer that goes with a PocketCLIP config file (a path)."""
+    return WordTokenizer(words, json.loads(Path(config).read_text())["text_cfg"]["context_length"])
+
+
+def read_words(path):
+    """The words that a PocketCLIP checkpoint (a path) was trained on, in the order of their ids.
+
+    Raises ValueError for a file that has none and SafetensorError or OSError for one that cannot be read.
+    """
+    with safe_open(path, "pt") as file:
+        words = json.loads((file.metadata() or {}).get("words", "null"))
+    if words is None:
+        raise ValueError(f"{path} has no word list in its metadata: not a PocketCLIP checkpoint.")
+    return words
+
+
+def read_pocket(path):
+    """The open_clip model and the word tokenizer of a PocketCLIP checkpoint (a path), whose config lies beside it.
+
+    Raises ValueError for a missing or damaged file, and for a checkpoint of something else.
+    """
+    path, config = Path(path), Path(path).with_suffix(".json")
+    for needed in (path, config):
+        if not needed.exists():
+            raise ValueError(f"No file {str(needed)!r} to load {str(path)!r} from; check the path.")
+    try:
+        words = read_words(path)
+        open_clip.add_model_config(config)
+        with quiet():
+            model = open_clip.create_model(config.stem, pretrained=str(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(f"Cannot read the checkpoint {path}: {first_line(error)}; it may be cut short.") from None
+    return model, pocket_tokenizer(words, config)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Without open_clip's log, which says "no pretrained weights loaded" of a model we are about to train or fill."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

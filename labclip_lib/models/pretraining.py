@@ -1,0 +1,209 @@
+"""How PocketCLIP is made: contrastive pretraining from nothing on rendered scenes.
+
+Every step draws fresh scenes and captions from a seed made of the run's seed and the step's number, so a
+run that was interrupted and resumed ends with the same weights as one that was not.
+"""
+
+import dataclasses
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch.nn.functional import normalize
+
+from labclip_lib.base.devices import pick_device
+from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.progress import track
+from labclip_lib.models.backbones import Backbone
+from labclip_lib.models.losses import info_nce
+from labclip_lib.models.pocket import WEIGHTS, new_pocket, pocket_tokenizer, unpadded
+from labclip_lib.world.captions import FILLERS, CaptionPolicy
+from labclip_lib.world.scenes import World
+
+MAX_LOGIT_SCALE = 100  # as in Radford et al. (2021)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a PocketCLIP comes out, but for the machine.
+
+    image_lr, text_lr: peak learning rates (AdamW, linear warm-up, then cosine to 0). text_lr is that of the
+        text tower's embeddings and transformer. It is far lower, because at the image tower's rate they
+        forget word order. The text tower's last norm and projection learn at the image tower's rate.
+    position_std: spread of the text tower's positions at the start; words start at 0.02 and open_clip's
+        positions at 0.01. A tower this small needs louder positions to carry word order at all.
+    world, policy: what is drawn and what captions say of it. config: path of the open_clip model config.
+    """
+
+    seed: int = 0
+    steps: int = 1200
+    batch_size: int = 192
+    image_lr: float = 2e-3
+    text_lr: float = 1e-5
+    position_std: float = 0.03
+    weight_decay: float = 0.05
+    betas: tuple = (0.9, 0.98)
+    warmup: int = 100
+    policy: CaptionPolicy = dataclasses.field(default_factory=CaptionPolicy)
+    world: World = dataclasses.field(default_factory=World)
+    config: str = str(WEIGHTS / "pocket.json")
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"Recipe needs one or more steps, got {self.steps}.")
+
+    def as_dict(self):
+        """Plain data for the card and for telling two recipes apart; the config by its contents."""
+        return json.loads(json.dumps(dataclasses.asdict(self) | {"config": json.loads(Path(self.config).read_text())}))
+
+    def vocabulary(self):
+        return (*FILLERS, *self.world.colors, *self.world.shapes)
+
+
+class Trainer:
+    """The training state of one recipe; `step` takes one optimiser step and returns the loss."""
+
+    def __init__(self, recipe, device="cpu"):
+        self.recipe, self.device = recipe, torch.device(device)
+        self.tokenizer = pocket_tokenizer(recipe.vocabulary(), recipe.config)
+        wanted = json.loads(Path(recipe.config).read_text())["text_cfg"]["vocab_size"]
+        if wanted != self.tokenizer.vocab_size:
+            raise ValueError(
+                f"{recipe.config} says vocab_size {wanted}, but this world's words need "
+                f"{self.tokenizer.vocab_size}; set it to that."
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = new_pocket(recipe.config, position_std=recipe.position_std)  # on the CPU: every device starts alike
+        self.model = model.to(device, memory_format=torch.channels_last).train()  # a third faster on a CPU
+        self.backbone = None
+        self.done = 0
+        preprocess = model.visual.preprocess_cfg
+        self._mean = torch.tensor(preprocess["mean"], device=device)[:, None, None]
+        self._std = torch.tensor(preprocess["std"], device=device)[:, None, None]
+        self._encode_text = unpadded(self.model)
+        self.optimizer = torch.optim.AdamW(self._groups(), betas=recipe.betas)
+
+    def _groups(self):
+        recipe, groups = self.recipe, {}
+        for name, parameter in self.model.named_parameters():
+            slow = name.startswith("text.") and not name.startswith(("text.ln_final", "text.text_projection"))
+            decays = parameter.ndim > 1  # biases, gains and the logit scale are not decayed
+            groups.setdefault((slow, decays), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "peak": recipe.text_lr if slow else recipe.image_lr,
+                "weight_decay": recipe.weight_decay * decays,
+            }
+            for (slow, decays), parameters in groups.items()
+        ]
+
+    def step(self):
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * schedule(self.done, recipe.steps, recipe.warmup)
+        ones, twos, captions = recipe.policy.sample(recipe.world, recipe.batch_size, seed=[recipe.seed, self.done])
+        size = self.model.visual.image_size
+        size = size if isinstance(size, int) else size[0]
+        pixels = torch.cat([part.render(size, self.device) for part in (ones, twos)])
+        images = normalize(self.model.encode_image((pixels - self._mean) / self._std), dim=-1)
+        texts = normalize(self._encode_text(self.tokenizer(captions).to(self.device)), dim=-1)
+        loss = info_nce(images, texts, self.model.logit_scale.exp())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(0, math.log(MAX_LOGIT_SCALE))
+        self.done += 1
+        return loss.detach()
+
+    def snapshot(self):
+        """A frozen copy of the model so far, as a Backbone."""
+        model = new_pocket(self.recipe.config)
+        model.load_state_dict(stored(self.model.state_dict()))
+        return Backbone(model, self.tokenizer, f"pocket at step {self.done}", self.device)
+
+    def state(self):
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
+
+    def load(self, state):
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done = state["done"]
+
+
+def schedule(step, steps, warmup):
+    """Learning-rate factor in (0, 1]: linear warm-up, then half a cosine down to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def stored(state):
+    """Weights as they are shipped: matrices in half precision, everything else untouched."""
+    return {
+        key: value.detach().cpu().half().contiguous() if value.ndim > 1 else value.detach().cpu().contiguous()
+        for key, value in state.items()
+    }
+
+
+def pretrain(recipe, out, device="auto", progress=True, save_every=50):
+    """Train a PocketCLIP and write it to a folder; returns the path of its checkpoint.
+
+    Writes pocket.safetensors, pocket.json (open_clip config), pocket-card.json (recipe, checksum, time)
+    and pocket-log.csv (loss and logit scale, a row a step). If the folder holds an unfinished run of the
+    same recipe, goes on from there; if it holds a finished one, does nothing.
+    Raises ValueError when the folder holds another recipe's run.
+    """
+    out, device = Path(out), pick_device(device)
+    card_path, resume_path, weights = out / "pocket-card.json", out / "resume.pt", out / "pocket.safetensors"
+    if card_path.exists():
+        if json.loads(card_path.read_text())["recipe"] != recipe.as_dict():
+            raise ValueError(f"{out} holds a PocketCLIP of another recipe; choose another --out folder.")
+        return weights
+    out.mkdir(parents=True, exist_ok=True)
+    trainer, log, seconds = Trainer(recipe, device), [], 0.0
+    if resume_path.exists():
+        kept = torch.load(resume_path, map_location=device, weights_only=True)
+        if kept["recipe"] != recipe.as_dict():
+            raise ValueError(f"{out} holds an unfinished run of another recipe; choose another --out folder.")
+        trainer.load(kept["state"])
+        log, seconds = kept["log"], kept["seconds"]
+    started = time.perf_counter() - seconds
+
+    def keep():
+        state = {
+            "recipe": recipe.as_dict(), "state": trainer.state(), "log": log,
+            "seconds": time.perf_counter() - started,
+        }  # fmt: skip
+        write_atomically(resume_path, lambda part: torch.save(state, part))
+
+    bar = track(total=recipe.steps, initial=trainer.done, desc=f"PocketCLIP seed {recipe.seed}", shows=progress)
+    try:
+        while trainer.done < recipe.steps:
+            loss = float(trainer.step())
+            log.append([trainer.done, loss, math.exp(trainer.model.logit_scale.item())])
+            bar.update()
+            bar.set_postfix(loss=f"{loss:.2f}")
+            if trainer.done % save_every == 0:
+                keep()
+    finally:
+        bar.close()
+    seconds = time.perf_counter() - started
+    rows = ["step,loss,logit_scale", *(f"{step},{loss:.5f},{scale:.4f}" for step, loss, scale in log)]
+    write_atomically(out / "pocket-log.csv", lambda part: Path(part).write_text("\n".join(rows) + "\n"))
+    metadata = {"words": json.dumps(recipe.vocabulary())}  # one entry: safetensors writes several in random order
+    write_atomically(weights, lambda part: save_file(stored(trainer.model.state_dict()), part, metadata))
+    write_atomically(out / "pocket.json", lambda part: shutil.copyfile(recipe.config, part))
+    card = {
+        "recipe": recipe.as_dict(), "sha256": sha256(weights), "seconds": round(seconds, 1),
+        "device": str(device), "threads": torch.get_num_threads(), "torch": torch.__version__,
+    }  # fmt: skip
+    write_atomically(card_path, lambda part: Path(part).write_text(json.dumps(card, indent=2) + "\n"))
+    resume_path.unlink(missing_ok=True)
+    return weights

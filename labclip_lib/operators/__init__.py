@@ -1,0 +1,25 @@
+"""SWAP, REPLACE and ADD: making a hard negative out of a caption or a scene.
+
+inflection: English words in their forms: one dog, two dogs
+tagging: the kind of each word of a caption
+language: captions as words and noun phrases; mending their grammar
+atoms: which parts of a caption are attributes, objects, relations, and which may change places
+substitutes: what may stand for what: a colour for a colour
+negatives: what an operator gives back, and why there may be nothing
+on_scenes: the operators on scenes
+english: the operators on captions, shuffles, and their composition
+coverage: which operators explain a benchmark's hard negatives
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "tagging": "spacy_tagger world_tagger",
+        "language": "canonical read",
+        "negatives": "Negative",
+        "english": "OPERATORS SHUFFLES add compose replace shuffle_words swap",
+        "coverage": "HOLDS cover coverage_table explain",
+    },
+)

@@ -1,0 +1,217 @@
+"""The atoms of a caption: its attributes, objects, phrases, arguments and relations, and which may change places.
+
+This is the book's own grammar of Chen et al.'s (2025) "atomic concepts", over the noun phrases of `language.py`.
+"""
+
+import itertools
+from typing import NamedTuple
+
+from labclip_lib.operators.inflection import form_of, stem
+from labclip_lib.operators.language import Sentence, agree, canonical, number_of
+from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, DETERMINER, NOUN, NUMBER, PREPOSITION, VERB
+
+
+class Span(NamedTuple):
+    """Words start to end of a sentence.
+
+    plain: a whole unit; SWAP draws these before parts of one. kind: attributes change places with their like, a
+    "number" with a number, a "quality" with a quality.
+    """
+
+    start: int
+    end: int
+    plain: bool = True
+    kind: str = ""
+
+
+def spans(sentence, what):
+    """The attributes, objects, phrases, arguments or relations of a `Sentence`, a list of Spans.
+
+    attributes: runs of modifiers of a noun, and adjectives that stand alone. objects: runs of nouns.
+    phrases: noun phrases from any word on. arguments: whole noun phrases, with the "of", "with", "and" that hang
+    on them. relations: runs of verbs, prepositions and adverbs between noun phrases.
+    """
+    words, phrases = sentence.words, sentence.noun_phrases
+    if what == "attributes":
+        found = [span for phrase in phrases for span in _attributes(words, phrase)]
+        inside = {i for phrase in phrases for i in range(phrase.start, phrase.end)}
+        return found + [Span(i, i + 1, True, "quality") for i, word in enumerate(words)
+                        if word.kind == ADJECTIVE and i not in inside]  # fmt: skip
+    if what == "objects":
+        runs = {(p.nouns, p.end) for p in phrases}
+        parts = {(i, j) for start, end in runs for i in range(start, end) for j in range(i + 1, min(i + 3, end) + 1)}
+        return [Span(*part, part in runs) for part in sorted(parts | runs)]
+    if what == "phrases":
+        return [
+            Span(i, p.end, i == p.start)
+            for p in phrases
+            for i in {p.start, *range(max(p.start, p.end - 6), p.end)}
+            if words[i].text[:1].isalnum()
+        ]
+    if what == "arguments":
+        return _arguments(words, phrases)
+    if what == "relations":
+        return _relations(words, phrases)
+    raise ValueError(f"spans are attributes, objects, phrases, arguments or relations, not {what!r}.")
+
+
+def _attributes(words, phrase):
+    out = []
+    for start in range(phrase.inner, phrase.end - 1):
+        for end in range(start + 1, min(start + 7, phrase.end)):
+            if not (words[start].text[:1].isalnum() and words[end - 1].text[:1].isalnum()):
+                continue
+            if {words[start].key, words[end - 1].key} & {"and", "or"}:
+                continue
+            numbers = [word.kind == NUMBER for word in words[start:end]]
+            if end - start == 1:
+                out.append(Span(start, end, words[start].kind != NOUN, "number" if numbers[0] else "quality"))
+            elif not any(numbers):
+                out.append(Span(start, end, False, "quality"))
+    # "a" is a number too: "three people guide a horse" has the twin "a person guides three horses".
+    for i in range(phrase.start, phrase.inner):
+        if words[i].key in ("a", "an") and not (i + 1 < len(words) and words[i + 1].kind == NUMBER):
+            out.append(Span(i, i + 1, False, "number"))
+    return out
+
+
+def _arguments(words, phrases):
+    out = []
+    for first, phrase in enumerate(phrases):
+        out.append(Span(phrase.start, phrase.end))
+        end = phrase.end
+        for other in phrases[first + 1 : first + 3]:
+            between = words[end : other.start]
+            if len(between) != 1 or between[0].key not in ("of", "with", "in", "on", "and", "for", "at", "from"):
+                break
+            end = other.end
+            out.append(Span(phrase.start, end, False))
+    return out
+
+
+def _relations(words, phrases):
+    inside = {i for phrase in phrases for i in range(phrase.start, phrase.end)}
+    out = []
+    for yes, run in itertools.groupby(range(len(words)), lambda i: i not in inside and words[i].kind in _RELATES):
+        run = list(run)
+        if yes:
+            out += [Span(i, j + 1, (i, j) == (run[0], run[-1])) for i in run for j in run if i <= j < i + 7]
+    return out
+
+
+SWAPS = ("attributes", "objects", "phrases", "arguments", "relations")
+_RELATES = (VERB, PREPOSITION, ADVERB)
+_MOST = 100_000  # pairs that are looked at: more than a caption has, and an end to a page-long one
+
+
+class Exchange(NamedTuple):
+    """Two atoms of a sentence that SWAP may exchange."""
+
+    sentence: Sentence
+    what: str
+    first: Span
+    second: Span
+
+    @property
+    def plain(self):
+        return self.first.plain and self.second.plain
+
+    @property
+    def raw(self):
+        """The Words with the two atoms exchanged and nothing else changed: the same bag of words."""
+        words, first, second = self.sentence.words, self.first, self.second
+        a, b = words[first.start : first.end], words[second.start : second.end]
+        between = words[first.end : second.start]
+        out = [*words[: first.start], *b, *between, *a, *words[second.end :]]
+        # Spaces stay in their places and do not move with the words.
+        if a and b:
+            starts = {first.start: a[0].space, second.end - len(a): b[0].space}
+        elif a:  # a moves before the noun at second.start
+            starts = {first.start: a[0].space, second.end - len(a): words[second.start].space, second.end: " "}
+        else:
+            starts = {first.start: words[first.start].space, first.start + len(b): " ", second.end: b[0].space}
+        return tuple(word._replace(space=starts.get(i, word.space)) for i, word in enumerate(out))
+
+    @property
+    def mended(self):
+        """`raw` with the grammar mended: the same bag of words up to articles and inflection."""
+        raw, wanted = self.raw, {}
+        shift = (self.second.end - self.second.start) - (self.first.end - self.first.start)
+        for span, moved in ((self.first, shift), (self.second, 0)):
+            phrase = self.sentence.phrase_at(span.start)
+            if phrase is None:
+                continue
+            last = span.end - 1 + moved  # of the words that came in
+            if self.what == "objects" and span.end == phrase.end:  # the noun changes, the number stays
+                wanted[last] = number_of(self.sentence.words, phrase)
+            elif self.what == "attributes" and span.kind == "number":
+                number = raw[last].key
+                wanted[phrase.end - 1 + moved] = "one" if number in ("a", "an", "one", "1") else "many"
+            elif self.what in ("phrases", "arguments"):  # they stay as they are; the verb after them must follow
+                wanted[last] = form_of(raw[last].key)
+        return agree(raw, wanted)
+
+
+def swaps(sentence, what):
+    """Every `Exchange` of two different atoms of a sort that SWAP can make in a `Sentence`.
+
+    The attributes of one noun may also go to another that has none: "a red cat on a chair", "a cat on a red chair".
+    """
+    words = sentence.words
+    found = spans(sentence, what) + (_bare(sentence) if what == "attributes" else [])
+    pairs = itertools.combinations(sorted(found), 2)
+    stems = [stem(word.key) if canonical([word]) else "" for word in words]
+    relations = [0, *itertools.accumulate(word.kind in (VERB, PREPOSITION) for word in words)]
+    for first, second in itertools.islice(pairs, _MOST):
+        if first.end > second.start or first.kind != second.kind or _alike(stems, first, second):
+            continue
+        if not all(_whole(sentence, a) for a, b in ((first, second), (second, first)) if b.start == b.end):
+            continue  # part of "big red" stays, and then the way back is no exchange
+        phrase = sentence.phrase_at(first.start)
+        if what != "objects" and phrase is not None and phrase == sentence.phrase_at(second.start):
+            continue  # "a lush green field" is a green lush field; but a dog bed is no bed dog
+        if what == "relations" and all(word.kind in _RELATES for word in words[first.end : second.start]):
+            continue  # "is on" is one relation; "on is" is none
+        if what == "arguments" and relations[first.end] == relations[second.start]:
+            continue  # nothing relates them
+        if any(owned(words, a) and words[b.start].kind == DETERMINER for a, b in ((first, second), (second, first))):
+            continue  # "the boy's a cat"
+        yield Exchange(sentence, what, first, second)
+
+
+def _bare(sentence):
+    """An empty Span before each noun that nothing describes."""
+    return [
+        Span(p.nouns, p.nouns, False, "quality")
+        for p in sentence.noun_phrases
+        if all(word.kind == NUMBER for word in sentence.words[p.inner : p.nouns])
+    ]
+
+
+def _whole(sentence, span):
+    """Is this all that describes a noun, its number apart?"""
+    phrase = sentence.phrase_at(span.start)
+    if phrase is None or span.end != phrase.nouns:
+        return False
+    before = sentence.words[phrase.inner : span.start]
+    return span.start < span.end and all(word.kind == NUMBER for word in before)
+
+
+def _alike(stems, first, second):
+    """Would the exchange give the same caption, up to articles and inflection?"""
+    a, b = ([stem for stem in stems[span.start : span.end] if stem] for span in (first, second))
+    if a == b or (a and b and (a[0] != b[0] or a[-1] != b[-1])):
+        return a == b
+    between = [stem for stem in stems[first.end : second.start] if stem]
+    return a + between + b == b + between + a  # "dog" and "dog dog", side by side
+
+
+def owned(words, span):
+    """Does a possessor stand before a Span or NounPhrase, "the boy's" before "dog"?"""
+    i = span.start
+    return i > 1 and words[i - 1].key in ("'s", "’s") and words[i - 2].kind == NOUN
+
+
+def in_place_of(new, old):
+    """New words with the space that stood before the old ones."""
+    return (new[0]._replace(space=old[0].space), *new[1:])

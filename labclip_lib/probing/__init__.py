@@ -1,0 +1,19 @@
+"""What a frozen embedding holds.
+
+protocols: what a probe's score is held against: splits, controls, chance, ceiling
+linear_probe: the linear probe, a scikit-learn estimator on any device
+scene_probes: probes of scenes: which colour does this shape have?
+reports: what the verb `probe` reports
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "protocols": "Split bag_of_words_ceiling chance control_labels split_by_combination split_by_object",
+        "linear_probe": "LinearProbe",
+        "scene_probes": "ProbeResult probe_attribute_sets probe_attributes weight_cosine",
+        "reports": "probe_backbone probe_tables",
+    },
+)

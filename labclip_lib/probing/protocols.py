@@ -1,0 +1,127 @@
+"""What a probe's score must be held against: fair splits, a control task, chance and the bag-of-words ceiling."""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import torch
+
+from labclip_lib.world.twins import pair_clusters
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Which scenes train, choose and test a probe, each an (N,) mask, and what belongs together.
+
+    cluster: (N,) number of each scene's twin pair, the unit that intervals resample.
+    asked: (N, K) mask of the objects that the test asks about.
+    """
+
+    train: torch.Tensor
+    validation: torch.Tensor
+    test: torch.Tensor
+    cluster: torch.Tensor
+    asked: torch.Tensor
+
+    def repeated(self, times):
+        """The split of the same scenes laid out so many times, one after another."""
+        return Split(*(torch.cat([value] * times) for value in vars(self).values()))
+
+    def to(self, device):
+        return Split(*(value.to(device) for value in vars(self).values()))
+
+
+def split_by_combination(attribute, object, seed=42):
+    """Held-out combinations: 80 / 10 / 10 % of the unordered scenes, a scene always with its swapped twin.
+
+    attribute, object: (N, K) labels. Scenes that hold the same attributes and the same objects, however they
+    are paired, share a part. Every single object may still occur in training. The seed is the paper's.
+    Raises ValueError when there are too few different scenes to fill all three parts.
+    """
+    cluster = pair_clusters(attribute, object)
+    n = int(cluster.max()) + 1 if len(cluster) else 0
+    if n < 10:
+        raise ValueError(f"A split by combination needs 10 or more different combinations, got {n}; add scenes.")
+    rank = torch.from_numpy(np.random.default_rng(seed).permutation(n)).to(cluster.device)[cluster] / n
+    asked = torch.ones_like(attribute, dtype=torch.bool)
+    return Split(rank < 0.8, (rank >= 0.8) & (rank < 0.9), rank >= 0.9, cluster, asked)
+
+
+def split_by_object(attribute, object, seed=42):
+    """Held-out objects: for each object one attribute that it never wears in training; the test asks for it.
+
+    Scenes without any held-out object train (90 %) and choose (10 %), again by twin pair; scenes with one
+    are the test, and only the held-out object is asked about. Raises ValueError when a part is empty.
+    """
+    parts = split_by_combination(attribute, object, seed)
+    n_attributes, n_objects = int(attribute.max()) + 1, int(object.max()) + 1
+    order = np.random.default_rng(seed).permutation(max(n_attributes, n_objects))
+    hidden = torch.from_numpy(order % n_attributes).to(attribute.device)  # object -> the attribute kept from it
+    asked = attribute == hidden[object]
+    test = asked.any(1)
+    validation = ~test & parts.validation
+    out = Split(~test & ~validation, validation, test, parts.cluster, asked)
+    for name in ("train", "validation", "test"):
+        if not bool(getattr(out, name).any()):
+            raise ValueError(f"The {name} part of the split by object is empty; add scenes.")
+    return out
+
+
+def control_labels(attribute, object, cluster, seed=0):
+    """Labels for a control task (Hewitt and Liang, 2019): (N, K), a random attribute for each pair and object.
+
+    They are the same for a scene, its twin and all their layouts. So they can be memorised where they were seen,
+    and elsewhere there is nothing to learn: above chance on a clean split, they betray a leak. Where a test repeats
+    what was trained on, task accuracy minus control accuracy is a probe's selectivity.
+    """
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, int(attribute.max()) + 1, (int(cluster.max()) + 1, int(object.max()) + 1))
+    return torch.from_numpy(table).to(attribute.device)[cluster[:, None], object]
+
+
+# Baselines
+
+
+def chance(attribute, object, attributes, size_known=True):
+    """Accuracy of a uniform guess at an object's attributes, one of them or a set, out of so many.
+
+    With size_known it guesses among sets of the right size, otherwise among all sets.
+    """
+    sizes = [len(set(colors)) for _, colors in _per_object(attribute, object)]
+    return float(np.mean([1 / (math.comb(attributes, k) if size_known else 2**attributes) for k in sizes]))
+
+
+def bag_of_words_ceiling(attribute, object, size_known=True):
+    """Best accuracy that can be had from knowing which attributes and which objects there are, not who has which.
+
+    attribute, object: (N, K) labels. Every way to hand out a scene's attributes among its objects is listed, all
+    equally likely, and the most frequent answer is given. Answers are sets where an object repeats; with
+    size_known the size of the set is given away. Returns a float; two objects unlike in both: 0.5.
+    """
+    best = []
+    for scene, shapes in zip(attribute.tolist(), object.tolist(), strict=True):
+        pattern = tuple(sorted(Counter(scene).values()))
+        best += [_best_answer(pattern, m, size_known) for m in Counter(shapes).values()]
+    return float(np.mean(best))
+
+
+@functools.lru_cache
+def _best_answer(pattern, instances, size_known):
+    """Chance that the best guess at the attributes of so many instances is right, given how often each occurs."""
+    owned = [kind for kind, times in enumerate(pattern) for _ in range(times)]
+    answers = Counter(frozenset(pick) for pick in itertools.combinations(owned, instances))
+    if not size_known:
+        return max(answers.values()) / answers.total()
+    largest = Counter()
+    for answer, times in answers.items():
+        largest[len(answer)] = max(largest[len(answer)], times)
+    return largest.total() / answers.total()
+
+
+def _per_object(attribute, object):
+    for scene, shapes in zip(attribute.tolist(), object.tolist(), strict=True):
+        for shape in dict.fromkeys(shapes):
+            yield shape, [c for c, s in zip(scene, shapes, strict=True) if s == shape]

@@ -1,0 +1,124 @@
+"""Linear probes: what a frozen embedding holds. What their scores are worth, `protocols.py` says.
+
+A probe asks one question of an embedding, "which attribute (colour) does this object (shape) have?", and
+may answer with a linear function of it and nothing else. As in the LABCLIP paper (Koishigarina et al.,
+2025) there is one probe an object, trained on the scenes that hold that object.
+"""
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from labclip_lib.measures.directions import even_lengths, look_over, unit
+from labclip_lib.probing.linear_probe import DECAYS, Fit, Rows, fit_lbfgs, fit_sgd
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeResult:
+    """Fitted probes and how each test question went; Q questions, P objects, C attributes.
+
+    right: (Q,) 1.0 or 0.0. guess, truth: (Q,) attributes. object, cluster: (Q,) what was asked about, and where.
+    weight (P, C, D), bias (P, C): the probes, for embeddings as they came. decay: P chosen weight decays.
+    """
+
+    right: np.ndarray
+    guess: np.ndarray
+    truth: np.ndarray
+    object: np.ndarray
+    cluster: np.ndarray
+    weight: torch.Tensor
+    bias: torch.Tensor
+    decay: tuple
+
+    @property
+    def accuracy(self):
+        return float(self.right.mean())
+
+
+def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, tol=1e-2, seed=0):
+    """One probe an object, all fitted at once: which attribute does it have? Returns a ProbeResult.
+
+    features: (N, D) embeddings. attribute, object: (N, K) label numbers, no object twice in a scene.
+    solver, decays, tol: as in LinearProbe. seed: of the "sgd" solver.
+    Raises ValueError for other shapes, non-finite features, a repeated object or an empty part of the split.
+    """
+    objects, target = _targets(features, attribute, object)
+    features = even_lengths(features)
+    if bool((object.sort(1).values.diff(dim=1) == 0).any()):
+        raise ValueError("probe_attributes needs scenes that hold no object twice; use probe_attribute_sets.")
+    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "one", solver, decays, tol, seed)
+    guess, truth = fit.logits(test.x).argmax(-1)[test.real], test.target.float().argmax(-1)[test.real]
+    return ProbeResult(
+        (guess == truth).cpu().double().numpy(), guess.cpu().numpy(), truth.cpu().numpy(),
+        *_where(test, split), fit.weight, fit.bias, tuple(fit.decay),
+    )  # fmt: skip
+
+
+def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
+    """One probe an object: the *set* of attributes of all its instances. Objects may repeat.
+
+    Returns ({"size known": (Q,), "size unknown": (Q,)}, (Q,) clusters). "size known" is the paper's score: the k
+    largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.
+    """
+    objects, target = _targets(features, attribute, object)
+    features = even_lengths(features)
+    fit, test = _fit_scenes(features, objects, target, split, attribute, object, "set", "lbfgs", decays, 1e-2, 0)
+    logits, truth = fit.logits(test.x)[test.real], test.target[test.real]
+    rank = logits.argsort(-1, descending=True).argsort(-1)
+    scores = {"size known": rank < truth.sum(-1, keepdim=True), "size unknown": logits > 0}
+    right = {name: (said == truth).all(-1).cpu().double().numpy() for name, said in scores.items()}
+    return right, _where(test, split)[1]
+
+
+def weight_cosine(first, second):
+    """(P, C) cosines of two ProbeResults' weights, object by object and attribute by attribute.
+
+    The mean over attributes is taken off first: added to all of a probe's rows, it changes no answer.
+    """
+    a, b = (unit(result.weight - result.weight.mean(1, keepdim=True)) for result in (first, second))
+    return (a * b).sum(-1)
+
+
+def _targets(features, attribute, object):
+    """The number of objects and the (N, P, C) mask of the attributes that each object wears in each scene."""
+    if features.ndim != 2 or attribute.shape != object.shape or len(features) != len(attribute):
+        raise ValueError(
+            "Probes need (N, D) features with (N, K) attributes and objects, got "
+            f"{tuple(features.shape)}, {tuple(attribute.shape)} and {tuple(object.shape)}."
+        )
+    look_over(features, "features")
+    objects = int(object.max()) + 1
+    target = torch.zeros(len(features), objects, int(attribute.max()) + 1, dtype=torch.bool, device=features.device)
+    target[torch.arange(len(features), device=features.device)[:, None], object, attribute] = True
+    return objects, target
+
+
+def _fit_scenes(features, objects, target, split, attribute, object, kind, solver, decays, tol, seed):
+    rows = torch.arange(len(features), device=features.device)[:, None]
+    asked = torch.zeros(len(features), objects, dtype=torch.bool, device=features.device)
+    asked[rows.expand_as(object)[split.asked], object[split.asked]] = True
+    parts = []
+    for name, mask in (
+        ("train", split.train[:, None] & target.any(2)),
+        ("validation", split.validation[:, None] & target.any(2)),
+        ("test", split.test[:, None] & asked),
+    ):
+        if not bool(mask.any()):
+            raise ValueError(f"The {name} part of the split is empty; give more scenes or another split.")
+        scene = pad_sequence([torch.where(mask[:, p])[0] for p in range(objects)], True, -1)
+        columns = torch.arange(objects, device=features.device)[:, None]
+        parts.append(Rows(features[scene], target[scene, columns], scene >= 0, scene))
+    train, held, test = parts
+    if solver == "sgd":
+        fits = [fit_sgd(x[r], t[r].float().argmax(1), t.shape[1], seed) for x, t, r in
+                zip(train.x, train.target, train.real, strict=True)]  # fmt: skip
+        return Fit(*(torch.stack(part) for part in zip(*fits, strict=True)), [0.0] * objects, 100), test
+    return fit_lbfgs(train, held, decays, kind, tol=tol), test
+
+
+def _where(test, split):
+    """(Q,) object and cluster of each test question."""
+    objects = torch.arange(len(test.x), device=test.x.device)[:, None].expand_as(test.real)
+    return objects[test.real].cpu().numpy(), split.cluster[test.scene[test.real]].cpu().numpy()

@@ -1,0 +1,19 @@
+"""The long trainings whose results the book keeps.
+
+acceptance: what PocketCLIP must show before it ships
+binding_share: PocketCLIPs whose captions bind more, or less
+missing_twins: PocketCLIPs of worlds in which one of two twins never occurs
+comparison: LABCLIP in its forms, CLIP and full fine-tuning, on three PocketCLIPs
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "acceptance": "load_report load_within",
+        "binding_share": "RECIPE load_dial over_trainings",
+        "missing_twins": "CONDITIONS SEEDS load_support",
+        "comparison": "FULL load_comparison",
+    },
+)

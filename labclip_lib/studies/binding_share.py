@@ -1,0 +1,124 @@
+"""The data dial: how PocketCLIP comes out when more, or fewer, of its captions bind.
+
+Eighteen short trainings, three seeds at each share of binding captions. They differ in nothing else.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+
+from labclip_lib.base.devices import pick_device
+from labclip_lib.base.files import write_atomically
+from labclip_lib.base.progress import track
+from labclip_lib.embeddings.embed import embed_images, embed_texts
+from labclip_lib.measures.intervals import Estimate, estimate
+from labclip_lib.measures.outcomes import pairwise_outcomes
+from labclip_lib.models.pocket import WEIGHTS
+from labclip_lib.models.pretraining import Recipe, Trainer
+from labclip_lib.probing.protocols import split_by_combination
+from labclip_lib.probing.scene_probes import probe_attributes
+from labclip_lib.world.scenes import World
+
+SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+SEEDS = (0, 1, 2)
+MOMENTS = (0, 1 / 6, 1 / 3, 2 / 3, 1)  # of the training, at which it is measured
+# PocketCLIP's recipe but for two things: a quarter of the steps, and a text tower that learns twenty times
+# as fast, so that within them it can take up word order, or lose it.
+RECIPE = Recipe(steps=300, text_lr=2e-4)
+
+
+def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
+    """Train and measure one PocketCLIP a share and seed; returns the path of the table, dial.json.
+
+    A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. The rest as in `train_series`,
+    in the folder `out`: an interrupted run goes on with the training that was interrupted.
+    """
+    runs = {}
+    for share in shares:
+        for seed in seeds:
+            policy = dataclasses.replace(recipe.policy, binding=share)
+            labels = {"share": share, "seed": seed}
+            runs[f"dial-{share:g}-{seed}"] = labels, dataclasses.replace(recipe, seed=seed, policy=policy)
+    return train_series(Path(out) / "dial.json", recipe, runs, measure, device, progress)
+
+
+def train_series(path, recipe, runs, measure, device="auto", progress=True):
+    """Train many models, measure each at `MOMENTS`, and write one table of it all; returns its path.
+
+    runs: {file stem: (labels, Recipe)}. measure: (Backbone, World) -> {metric: value}, plain data. A row of
+    the table is labels | {"step"} | metrics. Each finished training is kept beside the table in a file of its own.
+    Raises ValueError when such a file is of another recipe.
+    """
+    path, device, table = Path(path), pick_device(device), []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stem, (labels, this) in runs.items():
+        kept = path.with_name(f"{stem}.json")
+        if not kept.exists():
+            _write(kept, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
+        run = json.loads(kept.read_text())
+        if run["recipe"] != this.as_dict():
+            raise ValueError(f"{kept} holds a training of another recipe; choose another --out folder.")
+        table += [labels | row for row in run["rows"]]
+    _write(path, {"recipe": recipe.as_dict(), "rows": table})
+    return path
+
+
+def load_dial():
+    """The kept table, a list of rows as `turn_dial` makes them; `pretrain --dial` makes it again."""
+    return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
+
+
+def over_trainings(table, metric, step, **labels):
+    """Estimate of a metric at one step: mean over the trainings with these labels, 95 % interval by Student's t.
+
+    labels: such as share=0.1. The interval speaks of further trainings, with other seeds. With three or five of
+    them it is wide, as it should be. Raises ValueError when no training has these labels.
+    """
+    rows = [row for row in table if row["step"] == step and labels.items() <= row.items()]
+    if not rows:
+        raise ValueError(f"The table has no training with {labels} at step {step}; choose labels that it has.")
+    values = [row[metric]["mean"] for row in rows]
+    mean, error = np.mean(values), scipy.stats.sem(values)
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * error
+    return Estimate(float(mean), float(mean - half), float(mean + half))
+
+
+def _train(recipe, name, measure, device, progress):
+    trainer, rows = Trainer(recipe, device), []
+    moments = [round(moment * recipe.steps) for moment in MOMENTS]
+    with track(total=recipe.steps, shows=progress) as bar:
+        bar.set_description(name)
+        while True:
+            if trainer.done in moments:
+                rows.append({"step": trainer.done} | measure(trainer.snapshot(), recipe.world))
+            if trainer.done == recipe.steps:
+                return rows
+            trainer.step()
+            bar.update()
+
+
+def measure(backbone, world=None, seed=7):
+    """{metric: {"mean", "low", "high"}}: swap accuracy over all scenes, probes on held-out combinations.
+
+    Each composition is drawn once, which is less than `acceptance.measure` has: probes learn from fewer rows.
+    """
+    scenes = (world or World()).compositions(seed=seed)
+    split = split_by_combination(scenes.color, scenes.shape).to(backbone.device)
+    color, shape = scenes.color.to(backbone.device), scenes.shape.to(backbone.device)
+    images = embed_images(backbone, scenes)
+    found, out = {"image probe": probe_attributes(images, color, shape, split)}, {}
+    for order in ("fixed", "random"):
+        captions = [part.captions(order, seed=seed) for part in (scenes, scenes.swapped())]
+        true, twin = embed_texts(backbone, captions[0] + captions[1]).chunk(2)
+        outcomes = pairwise_outcomes((images * true).sum(1), (images * twin).sum(1))
+        out[f"swap accuracy, {order} order"] = estimate(outcomes, split.cluster.cpu().numpy())
+        found[f"text probe, {order} order"] = probe_attributes(true, color, shape, split)
+    out |= {name: estimate(result.right, result.cluster) for name, result in found.items()}
+    return {name: value._asdict() for name, value in out.items()}
+
+
+def _write(path, content):
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=1) + "\n"))

@@ -1,0 +1,158 @@
+"""CLIP, LABCLIP in its forms, and a PocketCLIP that is trained on with all its weights: one examination for all.
+
+Three PocketCLIPs, captions in fixed and in random order. It takes long, so the table is kept.
+"""
+
+import copy
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from labclip_lib.alignment.fit import RECIPES
+from labclip_lib.alignment.task import binding_task, examine, fit_task
+from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.progress import track
+from labclip_lib.models.backbones import Backbone, load_backbone
+from labclip_lib.models.losses import hard_negative_info_nce
+from labclip_lib.models.pocket import WEIGHTS, unpadded
+from labclip_lib.models.pretraining import MAX_LOGIT_SCALE, schedule
+from labclip_lib.probing.protocols import split_by_combination
+from labclip_lib.studies.acceptance import pooled
+from labclip_lib.world.scenes import World
+
+SEEDS = (0, 1, 2)
+LAYOUTS = 10
+# Name -> the arguments of `fit_labclip`; None is CLIP as it is.
+METHODS = {
+    "CLIP": None,
+    "SB, paper": {"mode": "SB", "recipe": "paper"},
+    "HNB, paper": {"mode": "HNB", "recipe": "paper"},
+    "SB, closed form": {"mode": "SB", "epochs": 0},
+    "HNB, closed form": {"mode": "HNB", "epochs": 0},
+    "SB": {"mode": "SB"},
+    "HNB": {"mode": "HNB"},
+    "HNB, image side": {"mode": "HNB", "side": "image"},
+    "HNB, rank 128": {"mode": "HNB", "rank": 128},
+    "HNB, rank 32": {"mode": "HNB", "rank": 32},
+}
+FULL = "fine-tuned, all weights"
+
+
+def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps=250, batch_size=128, rate=3e-4,
+             progress=True):  # fmt: skip
+    """A PocketCLIP trained on, all weights, on the scenes and captions that LABCLIP gets: a new Backbone.
+
+    The one given stays as it is. The loss is LABCLIP's, with hard negatives. AdamW, warmed up over a tenth of the
+    steps, then half a cosine.
+    """
+    world = world or World()
+    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
+    train = torch.where(split_by_combination(parts[0].color, parts[0].shape).train)[0]
+    text = [[part.captions(order, seed=[seed, k]) for k, part in enumerate(p)] for p in
+            (parts, [part.swapped() for part in parts])]  # fmt: skip
+    model, device = copy.deepcopy(backbone.model).requires_grad_(True).train(), backbone.device
+    encode_text = unpadded(model)
+    config = model.visual.preprocess_cfg
+    mean, std = (torch.tensor(config[key], device=device)[:, None, None] for key in ("mean", "std"))
+    adam = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05, betas=(0.9, 0.98))
+    rng = np.random.default_rng(seed)
+    bar = track(range(steps), desc=f"fine-tuning, {order} order", shows=progress)
+    for step in bar:
+        for group in adam.param_groups:
+            group["lr"] = rate * schedule(step, steps, steps // 10)
+        k = rng.integers(layouts)  # a layout a batch, so that no scene is in it twice
+        rows = train[torch.from_numpy(rng.choice(len(train), batch_size, replace=False))]
+        pixels = parts[k][rows].render(backbone.image_size, device)
+        images = normalize(model.encode_image((pixels - mean) / std), dim=-1)
+        said = [text[side][k][row] for side in (0, 1) for row in rows.tolist()]
+        texts, negatives = normalize(encode_text(backbone.tokenizer(said).to(device)), dim=-1).chunk(2)
+        loss = hard_negative_info_nce(images, texts, negatives, model.logit_scale.exp())
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, math.log(MAX_LOGIT_SCALE))
+        bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
+    return Backbone(model, backbone.tokenizer, f"{backbone.name}, fine-tuned", device)
+
+
+def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=None):
+    """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
+
+    runs: the folder in which `pretrain --report` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
+    beside the table, so an interrupted comparison goes on where it stopped. world: left out, the book's.
+    Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    pockets = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    _same_settings(out / "labclip-settings.json", pockets, world, steps)
+    for seed in seeds:
+        path, task = Path(runs) / f"pocket-{seed}" / "pocket.safetensors", None
+        for order in ("fixed", "random"):
+            for name in [*METHODS, FULL]:
+                kept = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
+                if kept.exists():
+                    continue
+                if name == FULL:
+                    pocket = load_backbone(str(path), device)
+                    tuned = finetune(pocket, order, world, LAYOUTS, steps=steps, progress=progress)
+                    found = examine(binding_task(tuned, world, LAYOUTS), None, order)
+                else:
+                    task = task or binding_task(load_backbone(str(path), device), world, LAYOUTS)
+                    how = METHODS[name]
+                    found = examine(task, None if how is None else fit_task(task, order, **how), order)
+                arrays = {f"{k}|{what}": value for what, m in found.items() for k, value in
+                          (("values", m.values), ("clusters", m.clusters))}  # fmt: skip
+                write_atomically(kept, lambda part, arrays=arrays: _write_arrays(part, arrays))
+    table = {
+        order: {name: _pool(out, seeds, order, name) for name in [*METHODS, FULL]} for order in ("fixed", "random")
+    }
+    path = out / "labclip-report.json"
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(table, indent=1) + "\n"))
+    return path
+
+
+def _same_settings(path, pockets, world, steps):
+    """Write down what is compared, or refuse a folder in which something else was."""
+    missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
+    if missing:
+        raise ValueError(f"There is no {missing}; `pretrain --report` makes the PocketCLIPs to compare.")
+    settings = {
+        "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world or World()),
+        "layouts": LAYOUTS, "steps": steps, "methods": METHODS,
+        "recipes": {name: dataclasses.asdict(recipe) for name, recipe in RECIPES.items()},
+    }  # fmt: skip
+    settings = json.loads(json.dumps(settings))
+    if path.exists():
+        if json.loads(path.read_text()) != settings:
+            raise ValueError(
+                f"{path.parent} holds a comparison of other models or settings; choose another --out folder."
+            )
+        return
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
+
+
+def load_comparison():
+    """The kept table, {order: {method: {measure: row as of `acceptance.pooled`}}}; `train --report` makes it again."""
+    return json.loads((WEIGHTS / "labclip-report.json").read_text())
+
+
+def _pool(out, seeds, order, name):
+    runs = [np.load(out / f"labclip-{seed}-{order}-{_plain(name)}.npz", allow_pickle=False) for seed in seeds]
+    measures = [key.partition("|")[2] for key in runs[0].files if key.startswith("values")]
+    return {what: pooled([(run[f"values|{what}"], run[f"clusters|{what}"]) for run in runs]) for what in measures}
+
+
+def _write_arrays(part, arrays):
+    with open(part, "wb") as file:  # given a path, numpy would add an ending to it
+        np.savez_compressed(file, **arrays)
+
+
+def _plain(name):
+    return name.replace(",", "").replace(" ", "-")

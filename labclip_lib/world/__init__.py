@@ -1,0 +1,20 @@
+"""The compositional world of coloured shapes: drawn, painted and told.
+
+shapes: what each colour and shape looks like
+scenes: layouts of objects, and painting them
+captions: what captions say of a scene, reading one back, and the caption policy
+twins: which scenes hold the same colours and shapes
+twin_world: a world in which one of two twins may never occur
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "scenes": "Scenes World",
+        "captions": "TEMPLATES CaptionPolicy parse",
+        "twins": "pair_clusters",
+        "twin_world": "TwinWorld",
+    },
+)

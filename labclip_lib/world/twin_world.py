@@ -1,0 +1,81 @@
+"""A world of which some scenes never occur: one of two twins may be missing."""
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+
+from labclip_lib.world.scenes import World
+
+
+@dataclasses.dataclass(frozen=True)
+class TwinWorld(World):
+    """A world that holds back scenes: some pairs of twins never occur, and of the others perhaps one twin only.
+
+    twins: "both" occur; or one of each pair, chosen by a "coin"; or by a "rule": of the two colours, the one that
+    comes first in `colors` is worn by the shape that comes first in `shapes`. held_out: share of the pairs of which
+    neither occurs. coin: seed of these choices, which do not depend on `twins`. Scenes of one or three objects are
+    left alone.
+    """
+
+    twins: str = "coin"
+    held_out: float = 0.2
+    coin: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.twins not in ("both", "coin", "rule"):
+            raise ValueError(f"TwinWorld needs twins to be 'both', 'coin' or 'rule', got {self.twins!r}.")
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"TwinWorld needs held_out in [0, 1), got {self.held_out}.")
+        pairs = math.comb(len(self.colors), 2) * math.comb(len(self.shapes), 2)
+        if 0 < pairs <= math.ceil(self.held_out * pairs):
+            raise ValueError(
+                f"TwinWorld with held_out {self.held_out} holds back every pair of twins, of which this world has "
+                f"{pairs}; lower it, or add colors and shapes."
+            )
+
+    def sample(self, n, objects=2, seed=0, distinct=True):
+        if objects != 2 or not distinct:
+            return super().sample(n, objects, seed, distinct)
+        more = n
+        while True:
+            more = 2 * more + 16
+            scenes = super().sample(more, objects, seed)
+            found = torch.where(~self.group(scenes)["held out"])[0][:n]
+            if len(found) == n:
+                break
+        scenes = scenes[found]
+        # A member that does not occur gives its place to the one that does: pairs stay as frequent as they were.
+        if self.twins == "both":
+            return scenes
+        absent = self.group(scenes)["other"][:, None]
+        return dataclasses.replace(scenes, color=torch.where(absent, scenes.color.flip(1), scenes.color))
+
+    def group(self, scenes):
+        """Where (N,) scenes of two objects stand: {"shown", "other", "held out"}, masks of which one holds.
+
+        "shown": it was chosen over its twin. "other": its twin was chosen, so it occurs only where both do.
+        "held out": neither occurs.
+        """
+        rank, chosen = self._coins(scenes)
+        held = rank < self.held_out
+        first = scenes.color.gather(1, scenes.shape.argsort(1))  # colours in the order of the shapes
+        member = first[:, 0] < first[:, 1]
+        return {"shown": ~held & (member == chosen), "other": ~held & (member != chosen), "held out": held}
+
+    def _coins(self, scenes):
+        """Each scene's pair: its rank in [0, 1) among all pairs; and whether its chosen member follows the rule."""
+        c, s = len(self.colors), len(self.shapes)
+        pairs = torch.arange(c * c * s * s).reshape(c, c, s, s)
+        low, high = torch.triu_indices(c, c, 1), torch.triu_indices(s, s, 1)
+        codes = pairs[low[0][:, None], low[1][:, None], high[0], high[1]].flatten()
+        rng = np.random.default_rng(self.coin)
+        rank, chosen = torch.ones(c * c * s * s), torch.zeros(c * c * s * s, dtype=torch.bool)
+        rank[codes] = torch.from_numpy(rng.permutation(len(codes)) / len(codes)).float()
+        tosses = torch.from_numpy(rng.random(len(codes)) < 0.5)
+        chosen[codes] = torch.ones_like(tosses) if self.twins == "rule" else tosses
+        (c0, c1), (s0, s1) = (labels.sort(1).values.cpu().T for labels in (scenes.color, scenes.shape))
+        code = pairs[c0, c1, s0, s1]
+        return rank[code].to(scenes.color.device), chosen[code].to(scenes.color.device)

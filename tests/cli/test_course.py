@@ -1,0 +1,72 @@
+import json
+import shutil
+
+import nbformat
+import pytest
+from course_toy import answered, toy
+from walls import WHY, missing
+
+from labclip_lib.__main__ import main
+from labclip_lib.course import folder
+from labclip_lib.course.notebooks import products
+
+
+@pytest.fixture
+def course(tmp_path, capsys, monkeypatch):
+    """A course with the toy in it, made by the command; the working folder is the course."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    nbformat.write(toy(), sources / "toy.ipynb")
+    monkeypatch.setattr(folder.new, "__defaults__", (sources,))
+    assert main(["course", "new", str(tmp_path / "my course")]) == 0
+    assert "with the assignments toy." in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "my course")
+    return tmp_path / "my course"
+
+
+def test_new_takes_the_books_assignments(tmp_path, root, capsys):
+    assert main(["course", "new", str(tmp_path / "a")]) == 0
+    made = {path.stem for path in (tmp_path / "a").glob("source/*/*.ipynb")}
+    assert made == {path.stem for path in (root / "chapters" / "assignments").glob("*.ipynb")}
+
+
+def test_release_and_grade(course, capsys):
+    assert main(["course", "release", "toy"]) == 0
+    released = course / "release" / "toy" / "toy.ipynb"
+    assert "No line of a solution" in capsys.readouterr().out and not products.leaks(released, toy())
+    if missing:
+        pytest.skip(WHY)
+    for student in ("ada", "bob", "cem"):
+        (course / "submitted" / student / "toy").mkdir(parents=True)
+    notebook = answered(nbformat.read(released, 4))
+    (course / "submitted" / "ada" / "toy" / "toy.ipynb").write_text(json.dumps(notebook))
+    (course / "submitted" / "bob" / "toy" / "toy (1).ipynb").write_text(json.dumps(notebook))
+    shutil.copy(released, course / "submitted" / "cem" / "toy" / "toy.ipynb")
+    (course / "submitted" / "eve").mkdir()
+    (course / "submitted" / "eve" / "toy.ipynb").write_text(json.dumps(notebook))
+    (course / "students.csv").write_text("id,first_name\nada,Ada\nbob,Bob\nCemal,Cem\n")
+    assert main(["course", "grade", "toy", "--jobs", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    unknown = [line for line in lines if line.startswith("Not in students.csv")]
+    assert unknown == ["Not in students.csv: cem; add a line for them, or call the folder in submitted/ by their id."]
+    lines.remove(*unknown)
+    assert lines.pop(0).startswith("Not graded: submitted/eve/toy.ipynb; put the notebook into submitted/STUDENT/toy/")
+    assert lines[0] == "ada  graded    10 of 10 points, and 5 to be marked by hand"
+    assert lines[1].startswith("bob  rejected  There is 'toy (1).ipynb' in place of toy.ipynb")
+    assert lines[2] == "cem  graded    0 of 15 points; nothing in it is answered: is it the right file?"
+    assert lines[-1] == "2 graded, 1 rejected, 0 failed."
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["release", "tox"], "No assignment 'tox'"),
+        (["grade", "toy"], "Nothing was handed in for toy"),
+        (["grade", "toy", "--course", "/"], "/ is no course folder"),
+        (["new", "."], ". is not empty"),
+    ],
+)
+def test_mistakes_are_one_sentence(course, capsys, words, said):
+    assert main(["course", *words]) == 2
+    error = capsys.readouterr().err
+    assert said.lower() in error.lower().replace("there is no", "no") and error.count("\n") == 1

@@ -1,0 +1,179 @@
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+import pytest
+
+from labclip_lib.base.pinned import ADDRESSES, PINNED
+from labclip_lib.cli import doctor as room
+from labclip_lib.cli.doctor import doctor, requirements
+
+
+@pytest.fixture(autouse=True)
+def sound(monkeypatch, to_download):
+    """An installation with nothing wrong, and no data."""
+    monkeypatch.setattr(
+        "labclip_lib.models.pocket.verify_weights", lambda: {"sha256": "0123456789abcdef", "recipe": {"seed": 4}}
+    )
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "99.1")
+    monkeypatch.setattr(room, "requirements", lambda: [("the library", "pip install .", True, ["torch>=2.6"])])
+
+
+def with_versions(monkeypatch, **versions):
+    def version(name):
+        if versions.get(name, "99.1") is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return versions.get(name, "99.1")
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+
+
+def test_sound_installation(capsys, to_download):
+    assert doctor() is True
+    out = capsys.readouterr().out
+    for part in ("Python 3.", "torch 99.1", "device: ", "0123456789ab", "seed 4", str(to_download)):
+        assert part in out
+
+
+def test_damaged_weights(monkeypatch, capsys):
+    def damaged():
+        raise ValueError("PocketCLIP's weights are damaged: install labclip_lib again.")
+
+    monkeypatch.setattr("labclip_lib.models.pocket.verify_weights", damaged)
+    assert doctor() is False
+    assert "damaged: install labclip_lib again" in capsys.readouterr().out
+
+
+def test_missing_library(monkeypatch, capsys):
+    with_versions(monkeypatch, torch=None)
+    assert doctor() is False
+    assert "torch is missing, needed for the library: pip install ." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("version", "fits"), [("2.5.1", False), ("2.6.0+cpu", True), ("2.7.0.dev1", True)])
+def test_versions_are_compared(version, fits, monkeypatch, capsys):
+    with_versions(monkeypatch, torch=version)
+    assert doctor() is fits
+    out = capsys.readouterr().out
+    assert f"torch {version}" in out and ("torch 2.5.1 is there, >=2.6 is needed for the library" in out) is not fits
+
+
+def test_missing_book_tool_does_not_stop_the_library(monkeypatch, capsys):
+    monkeypatch.setattr(room, "requirements", lambda: [("building the book", "pip install -r x", False, ["nbval"])])
+    with_versions(monkeypatch, nbval=None)
+    assert doctor() is True
+    assert "nbval is missing, needed for building the book: pip install -r x" in capsys.readouterr().out
+
+
+# What should be there
+
+
+def test_a_clone_says_what_is_needed(monkeypatch):
+    """Every name is a real package's, and none is typed anywhere but in pyproject.toml and requirements.txt."""
+    monkeypatch.undo()
+    groups = {purpose: (command, needed, lines) for purpose, command, needed, lines in requirements()}
+    assert {purpose: needed for purpose, (_, needed, _) in groups.items()} == {
+        "the library": True, "`course`": False, "building the book": False,
+    }  # fmt: skip
+    for name in ("scipy", "huggingface_hub", "webdataset", "nbformat", "joblib", "pillow"):
+        assert any(line.startswith(name) for line in groups["the library"][2])
+    for _, _, lines in groups.values():
+        assert all(room._state(line)[1] for line in lines)
+
+
+def test_an_installed_package_says_what_is_needed(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setattr(room, "CLONE", tmp_path)
+    told = ["HanTa>=1.2.1", "numpy>=2.0.2", 'bleach>=6.0; extra == "course"', "nbgrader>=0.9.6 ; extra == 'course'"]
+    monkeypatch.setattr(importlib.metadata, "requires", {"labclip_lib": told}.get)
+    assert list(requirements()) == [
+        ("the library", "pip install 'HanTa>=1.2.1' 'numpy>=2.0.2'", True, ["HanTa>=1.2.1", "numpy>=2.0.2"]),
+        ("`course`", "pip install 'bleach>=6.0' 'nbgrader>=0.9.6'", False, ["bleach>=6.0", "nbgrader>=0.9.6"]),
+    ]
+
+
+# The data
+
+
+def test_which_texts_are_there(capsys, to_download, monkeypatch):
+    first, second, *_ = ADDRESSES
+    doctor()
+    assert f"none of {len(ADDRESSES)} are in {to_download}; fetch them with `python -m labclip_lib get texts`" in (
+        capsys.readouterr().out
+    )
+    (to_download / first).parent.mkdir(parents=True)
+    for name in (first, second):
+        (to_download / name).write_bytes(b"words")
+    monkeypatch.setitem(PINNED, first, hashlib.sha256(b"words").hexdigest())
+    assert doctor() is True
+    out = capsys.readouterr().out
+    assert f"1 of {len(ADDRESSES)} are in" in out and f"{to_download / second} has a wrong checksum" in out
+
+
+def test_all_texts_are_there(capsys, real_data, monkeypatch):
+    monkeypatch.setenv("LABCLIP_DATA", str(real_data))
+    doctor()
+    assert capsys.readouterr().out.splitlines()[-1] == f"texts of the book: all {len(ADDRESSES)} are in {real_data}"
+
+
+# It answers when it is needed: what is missing or broken here is so in a process of its own
+
+
+def answer(root, *argv, path=(), options=()):
+    """What the command line does: (status, output, errors), and never a traceback."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (*path, root)))}
+    done = subprocess.run(
+        [sys.executable, *options, "-m", "labclip_lib", *argv], cwd=root / "tests", env=environment,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_with_nothing_installed(root):
+    status, out, err = answer(root, "doctor", options=["-S"])
+    assert status == 1 and not err
+    for name in ("torch", "numpy", "HanTa", "scipy", "nbgrader", "jupyter-book"):
+        assert f"\n{name} is missing" in out
+    assert "texts of the book" in out
+
+
+def test_help_with_nothing_installed(root):
+    status, out, err = answer(root, "--help", options=["-S"])
+    assert status == 0 and "doctor" in out and not err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["get"], ["get", "texts"], ["probe"], ["diagnose"], ["train"], ["embed", "x", "--out", "y"], ["pretrain"],
+     ["reproduce"], ["course", "new", "z"]],
+)  # fmt: skip
+def test_other_verbs_with_nothing_installed(argv, root):
+    status, out, err = answer(root, *argv, options=["-S"])
+    assert status == 2 and not out and err.count("\n") == 1
+    assert f"labclip_lib {argv[0]}: " in err and "missing; `python -m labclip_lib doctor` says" in err
+
+
+BROKEN = {
+    "missing": "raise ModuleNotFoundError(\"No module named '{0}'\", name='{0}')",
+    "half installed": "from {0}.nothing import x",
+    "a library": "raise OSError('libcudart.so.12: cannot open shared object file')",
+    "built for another numpy": "raise RuntimeError('compiled against another ABI.\\nsecond line')",
+    "half a file": "def f(:",
+    "circular": "import {0}; {0}.nothing",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("package", ["torch", "open_clip"])
+def test_with_a_broken_package(package, how, root, tmp_path):
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(BROKEN[how].format(package))
+    status, out, err = answer(root, "doctor", path=[tmp_path])
+    assert status == 1 and not err
+    assert "cannot be used: " in out and "texts of the book" in out
+    status, out, err = answer(root, "probe", path=[tmp_path])
+    assert status == 2 and not out and err.count("\n") == 1, err
+    assert package in err and "`python -m labclip_lib doctor` says what to install." in err

@@ -1,0 +1,219 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from labclip_lib.studies import binding_share as dial
+from labclip_lib.studies.binding_share import (
+    MOMENTS,
+    RECIPE,
+    SEEDS,
+    SHARES,
+    load_dial,
+    measure,
+    over_trainings,
+    train_series,
+    turn_dial,
+)
+from labclip_lib.world.scenes import World
+
+METRICS = (
+    "swap accuracy, fixed order",
+    "swap accuracy, random order",
+    "image probe",
+    "text probe, fixed order",
+    "text probe, random order",
+)
+
+
+@pytest.fixture
+def turn(monkeypatch, tiny_recipe, tmp_path):
+    """Turn the dial with the tiny model and a measurement that costs nothing."""
+    monkeypatch.setattr(dial, "measure", lambda backbone, world: {"name": backbone.name})
+
+    def turned(shares=(0.1,), seeds=(0, 1), recipe=None):
+        path = turn_dial(tmp_path / "dial", "cpu", recipe or tiny_recipe, shares, seeds, progress=False)
+        return json.loads(path.read_text())
+
+    return turned
+
+
+def test_a_row_for_each_share_seed_and_moment(turn, tiny_recipe):
+    table = turn(shares=(0.0, 0.1))
+    assert table["recipe"] == tiny_recipe.as_dict()
+    want = [(share, seed, step) for share in (0.0, 0.1) for seed in (0, 1) for step in (0, 1, 2, 3)]
+    assert [(row["share"], row["seed"], row["step"]) for row in table["rows"]] == want
+    assert all(row["name"] == f"pocket at step {row['step']}" for row in table["rows"])  # measured at that step
+
+
+def test_it_is_measured_five_times(turn, tiny_recipe):
+    table = turn(seeds=(0,), recipe=dataclasses.replace(tiny_recipe, steps=6))
+    assert [row["step"] for row in table["rows"]] == [0, 1, 2, 4, 6] == [round(6 * moment) for moment in MOMENTS]
+
+
+def test_trainings_differ_in_share_and_seed_alone(turn, tiny_recipe, tmp_path):
+    turn(shares=(0.0, 0.1))
+    for share in (0.0, 0.1):
+        for seed in (0, 1):
+            recipe = json.loads((tmp_path / "dial" / f"dial-{share:g}-{seed}.json").read_text())["recipe"]
+            assert recipe["policy"].pop("binding") == share and recipe["seed"] == seed
+            want = tiny_recipe.as_dict() | {"seed": seed}
+            del want["policy"]["binding"]
+            assert recipe == want
+
+
+def test_what_is_finished_is_not_trained_again(turn, monkeypatch):
+    table = turn()
+    monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
+    assert turn() == table
+    assert [row["seed"] for row in turn(seeds=(1,))["rows"]] == [1] * 4
+
+
+def test_folder_of_another_recipe_is_refused(turn, tiny_recipe, tmp_path, raises_saying):
+    turn()
+    with raises_saying(ValueError, "dial-0.1-0.json", "another recipe", "--out"):
+        turn(recipe=dataclasses.replace(tiny_recipe, text_lr=1e-3))
+    assert json.loads((tmp_path / "dial" / "dial.json").read_text())["recipe"] == tiny_recipe.as_dict()
+
+
+def test_interrupted_it_keeps_what_is_finished_and_nothing_else(turn, monkeypatch, tmp_path):
+    train = dial._train
+
+    def interrupted(recipe, *args):
+        if recipe.seed == 1:
+            raise KeyboardInterrupt
+        return train(recipe, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dial, "_train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            turn()
+    assert [path.name for path in (tmp_path / "dial").iterdir()] == ["dial-0.1-0.json"]
+    kept = (tmp_path / "dial" / "dial-0.1-0.json").stat().st_mtime_ns
+    assert len(turn()["rows"]) == 8
+    assert (tmp_path / "dial" / "dial-0.1-0.json").stat().st_mtime_ns == kept
+
+
+def test_table_is_whole_or_not_there(turn, monkeypatch, tmp_path):
+    """A write that fails leaves the old table, not half of the new one."""
+    turn(seeds=(0,))
+    before = (tmp_path / "dial" / "dial.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(dial.json, "dumps", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            turn(seeds=(0,))
+    assert (tmp_path / "dial" / "dial.json").read_bytes() == before
+    assert {path.name for path in (tmp_path / "dial").iterdir()} == {"dial-0.1-0.json", "dial.json"}
+
+
+def test_what_is_measured(tiny):
+    found = measure(tiny, World(colors=("red", "blue", "green"), shapes=("circle", "square", "star", "ring")))
+    assert set(found) == set(METRICS)
+    for row in found.values():
+        assert set(row) == {"mean", "low", "high"} and 0 <= row["low"] <= row["mean"] <= row["high"] <= 1
+
+
+def test_same_model_same_figures(tiny):
+    small = World(colors=("red", "blue", "green"), shapes=("circle", "square", "star", "ring"))
+    assert measure(tiny, small) == measure(tiny, small)
+
+
+def test_interval_over_trainings_is_student_s():
+    table = [
+        {"share": share, "seed": seed, "step": step, "image probe": {"mean": share + step + 0.1 * seed}}
+        for share in (0.0, 1.0)
+        for seed in (0, 1, 4)
+        for step in (0, 10)
+    ]
+    found = over_trainings(table, "image probe", 10, share=1.0)
+    values = np.array([11, 11.1, 11.4])
+    assert found.mean == pytest.approx(values.mean())
+    assert found[1:] == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval(0.95)))
+
+
+def test_labels_that_no_training_has(raises_saying):
+    with raises_saying(ValueError, "0.25", "step 10"):
+        over_trainings([{"share": 0.5, "step": 10, "image probe": {"mean": 1.0}}], "image probe", 10, share=0.25)
+
+
+def test_further_labels_choose_further():
+    table = [
+        {"condition": name, "share": share, "seed": seed, "step": 10, "image probe": {"mean": value}}
+        for (name, share), value in {("one", 0.5): 1.0, ("one", 1.0): 2.0, ("both", 0.5): 3.0}.items()
+        for seed in (0, 1)
+    ]
+    means = [over_trainings(table, "image probe", 10, **labels).mean for labels in (
+        {"condition": "one", "share": 0.5}, {"condition": "one"}, {"share": 0.5}, {},
+    )]  # fmt: skip
+    assert means == [1.0, 1.5, 2.0, 2.0]
+
+
+class TestSeries:
+    """Any trainings in one table."""
+
+    @pytest.fixture
+    def runs(self, tiny_recipe):
+        """Two trainings that differ in more than a seed, each with labels of its own."""
+        fast = dataclasses.replace(tiny_recipe, steps=1, image_lr=1e-2)
+        return {"slow": ({"pace": "slow"}, tiny_recipe), "fast": ({"pace": "fast", "seed": 0}, fast)}
+
+    def train(self, path, recipe, runs, measure=lambda backbone, world: {"colours": len(world.colors)}):
+        return train_series(path, recipe, runs, measure, "cpu", progress=False)
+
+    def test_rows_are_labels_step_and_metrics(self, runs, tiny_recipe, tmp_path):
+        path = self.train(tmp_path / "new" / "er" / "mine.json", tiny_recipe, runs)
+        assert path == tmp_path / "new" / "er" / "mine.json"
+        table = json.loads(path.read_text())
+        assert table["recipe"] == tiny_recipe.as_dict()
+        assert table["rows"] == [{"pace": "slow", "step": step, "colours": 8} for step in (0, 1, 2, 3)] + [
+            {"pace": "fast", "seed": 0, "step": step, "colours": 8} for step in (0, 1)
+        ]
+        assert list(table["rows"][-1]) == ["pace", "seed", "step", "colours"]
+        assert sorted(kept.name for kept in path.parent.iterdir()) == ["fast.json", "mine.json", "slow.json"]
+
+    def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path, monkeypatch):
+        """What is kept of a training is what it measured, not what the table calls it."""
+        self.train(tmp_path / "mine.json", tiny_recipe, runs)
+        monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
+        renamed = {stem: ({"name": stem.upper()}, recipe) for stem, (_, recipe) in runs.items()}
+        rows = json.loads(self.train(tmp_path / "mine.json", tiny_recipe, renamed).read_text())["rows"]
+        assert [row["name"] for row in rows] == ["SLOW"] * 4 + ["FAST"] * 2 and "pace" not in rows[0]
+
+    def test_a_training_of_another_recipe_is_refused(self, runs, tiny_recipe, tmp_path, raises_saying):
+        self.train(tmp_path / "mine.json", tiny_recipe, runs)
+        turned = {"slow": runs["slow"], "fast": (runs["fast"][0], dataclasses.replace(tiny_recipe, seed=9))}
+        with raises_saying(ValueError, "fast.json", "another recipe", "--out"):
+            self.train(tmp_path / "mine.json", tiny_recipe, turned)
+
+    def test_interrupted_between_two_trainings(self, runs, tiny_recipe, tmp_path):
+        def measure(backbone, world):
+            if backbone.name == "pocket at step 1" and (tmp_path / "slow.json").exists():
+                raise KeyboardInterrupt
+            return {"colours": 8}
+
+        with pytest.raises(KeyboardInterrupt):
+            self.train(tmp_path / "mine.json", tiny_recipe, runs, measure)
+        assert [kept.name for kept in tmp_path.iterdir()] == ["slow.json"]
+        assert len(json.loads(self.train(tmp_path / "mine.json", tiny_recipe, runs).read_text())["rows"]) == 6
+
+
+class TestKept:
+    """The table in the package."""
+
+    def test_every_share_seed_and_moment_is_there(self):
+        steps = [round(RECIPE.steps * moment) for moment in MOMENTS]
+        want = [(share, seed, step) for share in SHARES for seed in SEEDS for step in steps]
+        assert len(want) == 6 * 3 * 5
+        assert [(row["share"], row["seed"], row["step"]) for row in load_dial()] == want
+
+    def test_its_figures_are_shares(self):
+        for row in load_dial():
+            assert {name for name in row if name not in ("share", "seed", "step")} == set(METRICS)
+            for metric in METRICS:
+                value = row[metric]
+                assert 0 <= value["low"] <= value["mean"] <= value["high"] <= 1, (row["share"], row["seed"], metric)
+
+    def test_recipe_is_the_library_s(self):
+        assert json.loads((dial.WEIGHTS / "dial.json").read_text())["recipe"] == RECIPE.as_dict()
