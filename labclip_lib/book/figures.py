@@ -9,6 +9,8 @@ import seaborn as sns
 from matplotlib import patheffects
 
 from labclip_lib.book.style import INK, PALETTE, PAPER
+from labclip_lib.measures.intervals import Estimate
+from labclip_lib.measures.measure import Measure
 
 
 def show_scenes(images, titles=None, columns=4, width=1.9):
@@ -175,10 +177,26 @@ def _pixels(image):
     return np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1)
 
 
-def glue(name, value):
-    """Hand a value to the prose of the built page, where {glue:text}`name` shows it; a no-op elsewhere."""
+def glue(style=".2f", value=None, **values):
+    """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
+
+    style: a format specification; a per cent sign is set off by a space. values: by name, each a number, an Estimate
+    or a Measure, of which the mean is shown, or a str, which is shown as it is.
+    """
     try:
         from myst_nb import glue as paste
     except ImportError:  # on Colab there is no page to build
         return
-    paste(name, value, display=False)
+    if value is not None:  # TODO: as chapters that are not yet converted call it
+        paste(style, value, display=False)
+    for name, value in values.items():
+        paste(name, value if isinstance(value, str) else format(_mean(value), style).replace("%", " %"), display=False)
+
+
+def _mean(value):
+    """The number that a Measure, an Estimate or a number stands for."""
+    if isinstance(value, Measure):
+        return float(value.values.mean())
+    if isinstance(value, Estimate):
+        return value.mean
+    return value.item() if hasattr(value, "item") else value  # of NumPy or torch

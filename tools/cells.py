@@ -1,0 +1,34 @@
+"""How long the notebooks' code cells are: `python tools/cells.py` prints it, and fails above the book's bounds.
+
+On Colab nothing is folded, so a cell is for reading: a fit, a comparison, a check. Blank lines are not counted, nor is
+the set-up cell that all notebooks share.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+
+import nbformat
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+MEDIAN, LONG, SHARE = 8, 30, 0.05
+
+
+def lengths(path):
+    """Non-blank lines of each code cell of a notebook, without the set-up cell."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in cells[1:]]
+
+
+def main():
+    found = {path.stem: lengths(path) for path in sorted(CHAPTERS.glob("*.ipynb"))}
+    rows = {**found, "all chapters": sum(found.values(), [])}
+    print(f"{'':20}{'cells':>8}{'median':>8}{'longest':>9}{f'above {LONG}':>10}")
+    for name, lines in rows.items():
+        share = sum(n > LONG for n in lines) / len(lines)
+        print(f"{name:20}{len(lines):8}{statistics.median(lines):8g}{max(lines):9}{share:10.0%}")
+    return statistics.median(lines) > MEDIAN or share > SHARE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
