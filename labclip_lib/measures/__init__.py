@@ -1,6 +1,7 @@
 """Counting right answers, and how sure one can be.
 
 outcomes: who wins a comparison, what a tie is worth, what guessing gets
+bags: what a bag of words would get
 intervals: means with bootstrap intervals that resample what belongs together
 measure: outcomes beside chance and the bag-of-words ceiling
 markdown: Measures as Markdown tables, and as data for JSON

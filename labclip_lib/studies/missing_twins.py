@@ -16,6 +16,7 @@ from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.studies.binding_share import RECIPE, train_series
 from labclip_lib.world.captions import CaptionPolicy
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.twin_world import TwinWorld
 from labclip_lib.world.twins import pair_clusters
 
@@ -51,18 +52,18 @@ def load_support():
     return json.loads((WEIGHTS / "support.json").read_text())["rows"]
 
 
-def measure(backbone, world, seed=7):
+def measure(backbone, world):
     """{metric: {"mean", "low", "high"}} over all scenes of two objects, described in random order.
 
     Swap accuracy by the group the scenes stand in. The rest over the group "other": how far (1 - cosine) captions and
     images move when the colours are swapped and when one is replaced; replace accuracy; the same with UNSEEN in
     the place of a colour (a REPLACE by an unknown word) and before one (an ADD). And the probes, over all scenes.
     """
-    scenes = world.compositions(seed=seed)
-    cluster = pair_clusters(scenes.color, scenes.shape).numpy()
+    every = Layouts.draw(world, 1)
+    scenes, cluster = every.scenes, pair_clusters(every.color, every.shape).numpy()
     group = {name: mask.numpy() for name, mask in world.group(scenes).items()}
-    changed = {"swap": scenes.swapped(), "replace": scenes.replaced("color", seed)}
-    said = {name: part.captions("random", seed) for name, part in ({"true": scenes} | changed).items()}
+    changed = {"swap": every.swapped(), "replace": every.replaced("color")}
+    said = {name: told.captions("random") for name, told in ({"true": every} | changed).items()}
     said["unseen word replaced"] = [" ".join([UNSEEN, *caption.split()[1:]]) for caption in said["true"]]
     said["unseen word added"] = [f"{UNSEEN} {caption}" for caption in said["true"]]
     texts = embed_texts(backbone, [caption for captions in said.values() for caption in captions]).chunk(len(said))
@@ -73,15 +74,14 @@ def measure(backbone, world, seed=7):
     per_scene = {f"{name} accuracy": values for name, values in right.items() if name != "swap"}
     for name, part in changed.items():
         per_scene[f"caption moves, {name}"] = _moved(texts["true"], texts[name])
-        per_scene[f"image moves, {name}"] = _moved(images, embed_images(backbone, part))
+        per_scene[f"image moves, {name}"] = _moved(images, embed_images(backbone, part.scenes))
     out = {f"swap accuracy, {name}": estimate(right["swap"][mask], cluster[mask]) for name, mask in group.items()} | {
         name: estimate(values[group["other"]], cluster[group["other"]]) for name, values in per_scene.items()
     }
-    split = split_by_combination(scenes.color, scenes.shape).to(backbone.device)
-    color, shape = scenes.color.to(backbone.device), scenes.shape.to(backbone.device)
+    labels = every.color.to(backbone.device), every.shape.to(backbone.device)
+    split = split_by_combination(*labels)
     for name, embeddings in (("image probe", images), ("text probe", texts["true"])):
-        result = probe_attributes(embeddings, color, shape, split)
-        out[name] = estimate(result.right, result.cluster)
+        out[name] = probe_attributes(embeddings, *labels, split).measure.estimate()
     return {name: value._asdict() for name, value in out.items()}
 
 

@@ -201,15 +201,16 @@ class Scenes:
     def mention_order(self, order="fixed", seed=0):
         """(N, K) positions of the objects in the order a caption names them.
 
-        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "random": shuffled
-        by the seed alone, so a scene and its twin are described in the same order.
+        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "reversed": the other way round.
+        "random": shuffled by the seed alone, so a scene and its twin are described in the same order.
         """
-        if order == "fixed":
-            return self.shape.argsort(1)
+        if order in ("fixed", "reversed"):
+            fixed = self.shape.argsort(1)
+            return fixed if order == "fixed" else fixed.flip(1)
         if order == "random":
             noise = np.random.default_rng(seed).random(self.shape.shape).argsort(1)
             return torch.from_numpy(noise).to(self.shape.device)
-        raise ValueError(f"order must be 'fixed' or 'random', got {order!r}.")
+        raise ValueError(f"order must be 'fixed', 'reversed' or 'random', got {order!r}.")
 
     def captions(self, order="fixed", seed=0, template=None):
         """One caption a scene, a list of N str.
