@@ -4,8 +4,6 @@ Scenes come in twins: the same objects with their colours exchanged. A twin pair
 training and test, so the test asks about *combinations* that the probe and the matrix never saw.
 """
 
-import json
-
 import numpy as np
 import torch
 
@@ -15,7 +13,6 @@ from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes
-from labclip_lib.models.pocket import WEIGHTS
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.world.layouts import Layouts
@@ -86,19 +83,6 @@ def pooled(runs):
     """One metric over several trainings, a Measure each: {"mean", "low", "high", "seeds": [...]}, as in `summary`."""
     values, clusters = (np.concatenate([getattr(run, name) for run in runs]) for name in ("values", "clusters"))
     return estimate(values, clusters)._asdict() | {"seeds": [float(run.values.mean()) for run in runs]}
-
-
-def load_report(name):
-    """A kept summary: "pocket", three seeds of the shipped recipe, or "fast-text", its text tower trained fast.
-
-    CONTRIBUTING.md has the commands that make them. Returns {metric: row}, as `summary` does.
-    """
-    return json.loads((WEIGHTS / f"{name}-report.json").read_text())["table"]
-
-
-def load_within(name):
-    """The swap test inside each side, kept with the same report: {measure: row}, rows as of `pooled`."""
-    return json.loads((WEIGHTS / f"{name}-report.json").read_text())["within"]
 
 
 def as_markdown(table):

@@ -16,7 +16,6 @@ from labclip_lib.base.progress import track
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import Estimate
-from labclip_lib.models.pocket import WEIGHTS
 from labclip_lib.models.pretraining import Recipe, Trainer
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
@@ -65,11 +64,6 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
         table += [labels | row for row in run["rows"]]
     _write(path, {"recipe": recipe.as_dict(), "rows": table})
     return path
-
-
-def load_dial():
-    """The kept table, a list of rows as `turn_dial` makes them; `pretrain --dial` makes it again."""
-    return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
 
 
 def over_trainings(table, metric, step, **labels):

@@ -20,7 +20,7 @@ from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
 from labclip_lib.models.losses import hard_negative_info_nce
-from labclip_lib.models.pocket import WEIGHTS, unpadded
+from labclip_lib.models.pocket import unpadded
 from labclip_lib.models.pretraining import MAX_LOGIT_SCALE, schedule
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.studies.acceptance import pooled
@@ -136,11 +136,6 @@ def _same_settings(path, pockets, world, steps):
             )
         return
     write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
-
-
-def load_comparison():
-    """The kept table, {order: {method: {measure: row as of `acceptance.pooled`}}}; `train --report` makes it again."""
-    return json.loads((WEIGHTS / "labclip-report.json").read_text())
 
 
 def _pool(out, seeds, order, name):

@@ -5,13 +5,11 @@ the support, and the loss no longer asks which colour goes with which shape. Wha
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.outcomes import pairwise_outcomes
-from labclip_lib.models.pocket import WEIGHTS
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.studies.binding_share import RECIPE, train_series
@@ -45,11 +43,6 @@ def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIO
             this = dataclasses.replace(recipe, seed=seed, world=world, policy=CaptionPolicy(single, binding=1.0))
             runs[f"support-{twins}-{single:g}-{seed}"] = {"condition": name, "seed": seed}, this
     return train_series(Path(out) / "support.json", recipe, runs, measure, device, progress)
-
-
-def load_support():
-    """The kept table, a list of rows as `take_twins_away` makes them; `pretrain --twins` makes it again."""
-    return json.loads((WEIGHTS / "support.json").read_text())["rows"]
 
 
 def measure(backbone, world):
