@@ -11,6 +11,7 @@ from labclip_lib.alignment.fit import RECIPES, fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
+from labclip_lib.measures.markdown import markdown_table
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.probing.protocols import split_by_combination
@@ -72,11 +73,11 @@ def summary(runs):
     Twin pairs are the clusters of the bootstrap: a pair is drawn with all its scenes and all its seeds.
     Returns {metric: {"mean", "low", "high", "seeds": [...], "accepted": bool}}; accepted looks at each seed.
     """
-    table = {}
+    rows = {}
     for metric, (low, high) in BOUNDS.items():
         row = pooled([run[metric] for run in runs])
-        table[metric] = row | {"accepted": all(low <= value <= high for value in row["seeds"])}
-    return table
+        rows[metric] = row | {"accepted": all(low <= value <= high for value in row["seeds"])}
+    return rows
 
 
 def pooled(runs):
@@ -85,19 +86,24 @@ def pooled(runs):
     return estimate(values, clusters)._asdict() | {"seeds": [float(run.values.mean()) for run in runs]}
 
 
-def as_markdown(table):
-    """The summary as a Markdown table."""
-    lines = ["| held-out combinations, a tie counts half | must | measured | 95 % interval | each seed | |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
-    for metric, row in table.items():
+def as_markdown(summary):
+    """A `summary` as a Markdown table."""
+    rows = []
+    for metric, row in summary.items():
         low, high = BOUNDS[metric]
-        must = f"{low:.2f} to {high:.2f}" if high < 1 else f"at least {low:.2f}"
-        seeds = " / ".join(f"{value:.3f}" for value in row["seeds"])
-        verdict = "accepted" if row["accepted"] else "NOT ACCEPTED"
-        lines.append(
-            f"| {metric} | {must} | {row['mean']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {seeds} | {verdict} |"
+        rows.append(
+            [
+                metric,
+                f"{low:.2f} to {high:.2f}" if high < 1 else f"at least {low:.2f}",
+                f"{row['mean']:.3f}",
+                f"{row['low']:.3f} to {row['high']:.3f}",
+                " / ".join(f"{value:.3f}" for value in row["seeds"]),
+                "accepted" if row["accepted"] else "NOT ACCEPTED",
+            ]
         )
-    return "\n".join(lines)
+    return markdown_table(
+        ["held-out combinations, a tie counts half", "must", "measured", "95 % interval", "each seed", ""], rows
+    )
 
 
 def _labclip_hnb(images, true, twin, train, seed):
