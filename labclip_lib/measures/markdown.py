@@ -9,7 +9,7 @@ def markdown_table(head, rows):
 
 
 def as_table(measures):
-    """Measures as a Markdown table, one line each."""
+    """Measures as a Markdown table, one line per Measure."""
     rows = []
     for name, measure in measures.items():
         mean, low, high = measure.estimate()
@@ -18,7 +18,7 @@ def as_table(measures):
 
 
 def as_columns(tables):
-    """Several {name: Measure} of the same names as one Markdown table, a column each, with chance and bag of words."""
+    """Several {name: Measure} of the same names as one Markdown table, one column per table, with chance and bag of words."""
     first = next(iter(tables.values()))
     rows = [
         [name, *(str(measures[name].estimate()) for measures in tables.values()), *_levels(measure)]

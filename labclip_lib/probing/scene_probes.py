@@ -2,7 +2,7 @@
 
 A probe asks one question of an embedding, "which attribute (colour) does this object (shape) have?", and
 may answer with a linear function of it and nothing else. As in the LABCLIP paper (Koishigarina et al.,
-2025) there is one probe an object, trained on the scenes that hold that object.
+2025) there is one probe per object, trained on the scenes that hold that object.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class ProbeResult:
 
 
 def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, tol=1e-2, seed=0):
-    """One probe an object, all fitted at once: which attribute does it have? Returns a ProbeResult.
+    """One probe per object, all fitted at once: which attribute does it have? Returns a ProbeResult.
 
     features: (N, D) embeddings. attribute, object: (N, K) label numbers, no object twice in a scene.
     solver, decays, tol: as in LinearProbe. seed: of the "sgd" solver.
@@ -66,7 +66,7 @@ def probe_attributes(features, attribute, object, split, *, solver="lbfgs", deca
 
 
 def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
-    """One probe an object: the *set* of attributes of all its instances. Objects may repeat.
+    """One probe per object: the *set* of attributes of all its instances. Objects may repeat.
 
     Returns {"size known": Measure, "size unknown": Measure} over Q questions. "size known" is the paper's score: the k
     largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.

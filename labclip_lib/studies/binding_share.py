@@ -31,7 +31,7 @@ RECIPE = Recipe(steps=300, text_lr=2e-4)
 
 
 def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
-    """Train and measure one PocketCLIP a share and seed; returns the path of the table, dial.json.
+    """Train and measure one PocketCLIP per share and seed; returns the path of the table, dial.json.
 
     A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. The rest as in `train_series`,
     in the folder `out`: an interrupted run goes on with the training that was interrupted.

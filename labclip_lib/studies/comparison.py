@@ -65,7 +65,7 @@ def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, st
     for step in bar:
         for group in adam.param_groups:
             group["lr"] = rate * schedule(step, steps, steps // 10)
-        k = rng.integers(layouts)  # a layout a batch, so that no scene is in it twice
+        k = rng.integers(layouts)  # one layout per batch, so that no scene is in it twice
         rows = train[torch.from_numpy(rng.choice(len(train), batch_size, replace=False))]
         pixels = every.parts[k][rows].render(backbone.image_size, device)
         images = normalize(model.encode_image((pixels - mean) / std), dim=-1)

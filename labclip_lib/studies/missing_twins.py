@@ -30,7 +30,7 @@ UNSEEN = "the"  # a word PocketCLIP has a number for, and that no caption of its
 
 
 def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIONS), seeds=SEEDS, progress=True):
-    """Train and measure one PocketCLIP a condition and seed; returns the path of support.json.
+    """Train and measure one PocketCLIP per condition and seed; returns the path of support.json.
 
     Every caption binds. A seed decides the coin too: other trainings, other missing twins. A row of the table is
     {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `dial.train_series`.

@@ -1,7 +1,7 @@
 """The book's small world: coloured shapes on a plain background.
 
 A `World` names the colours and shapes there are. `World.sample` draws `Scenes`: a batch of layouts
-held as tensors, one row a scene. `Scenes.render` paints them in torch, on any device, at any size.
+held as tensors, one row per scene. `Scenes.render` paints them in torch, on any device, at any size.
 
 Scenes are drawn with NumPy on the CPU, so the same seed gives the same scenes on every machine.
 Lengths are fractions of the image side, x to the right and y downwards, angles in radians.
@@ -213,7 +213,7 @@ class Scenes:
         raise ValueError(f"order must be 'fixed', 'reversed' or 'random', got {order!r}.")
 
     def captions(self, order="fixed", seed=0, template=None):
-        """One caption a scene, a list of N str.
+        """One caption per scene, a list of N str.
 
         template: a format string with the fields {attr1} {obj1} {attr2} {obj2} ...; left out, it is
         the paper's "{attr1} {obj1} and {attr2} {obj2}", stretched or shortened to K objects.
