@@ -18,7 +18,7 @@ def as_table(measures):
 
 
 def as_columns(tables):
-    """Several {name: Measure} of the same names as one Markdown table, one column per table, with chance and bag of words."""
+    """Several {name: Measure} of the same names as one Markdown table, one column each, beside chance and ceiling."""
     first = next(iter(tables.values()))
     rows = [
         [name, *(str(measures[name].estimate()) for measures in tables.values()), *_levels(measure)]

@@ -55,11 +55,11 @@ def standing(values, level, width):
 
 
 def first_choice(right, wrong, width=None):
-    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64; the expected value if ties are broken at random.
+    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64, ties broken at random.
 
-    Rows are padded with inf among the right and -inf among the wrong. width: of a tie, UNIT_ROWS where rows are known to
-    be of unit length. Where a right ones tie with b wrong ones at the level of the lowest right one, all a come first
-    in one of C(a + b, a) orders.
+    Rows are padded with inf among the right and -inf among the wrong. width: of a tie, UNIT_ROWS where rows are known
+    to be of unit length. Where a right ones tie with b wrong ones at the level of the lowest right one, all a come
+    first in one of C(a + b, a) orders.
     """
     lowest = right.amin(1, keepdim=True)
     width = tie_width(lowest) if width is None else width
@@ -81,7 +81,7 @@ def among_first(above, tied, ours, k):
 
 
 def recall(similarity, right, ks, width=None):
-    """Is one of a row's right columns among the k most similar? {k: (N,) float64}, expected values if ties are broken at random.
+    """Is one of a row's right columns among the k most similar? {k: (N,) float64}, ties broken at random.
 
     similarity: (N, M). right: (N, C) columns, none twice in a row, -1 for none. width: as in `first_choice`.
     """

@@ -33,7 +33,7 @@ def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIO
     """Train and measure one PocketCLIP per condition and seed; returns the path of support.json.
 
     Every caption binds. A seed decides the coin too: other trainings, other missing twins. A row of the table is
-    {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `dial.train_series`.
+    {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `binding_share.train_series`.
     """
     runs = {}
     for name in conditions:
