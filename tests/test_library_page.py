@@ -48,9 +48,16 @@ def test_every_name_of_a_door_says_what_it_is(page):
 
 
 def test_arguments_become_paragraphs(page):
-    lines = ["Embed: images.", "", "images: one or", "    more. size: in pixels.", "Returns coef_.", "", ">>> a: b", "1"]
+    lines = [
+        "Embed: images.",
+        "",
+        "images: one or",
+        "    more. size: in pixels.",
+        "Returns coef_.",
+        "",
+        ">>> a: b",
+    ]
     page.as_paragraphs(None, None, None, None, None, lines)
     assert lines == [
-        "Embed: images.", "", "", "**images**: one or", "more. **size**: in pixels.", "", "Returns ``coef_``.", "",
-        ">>> a: b", "1",
+        "Embed: images.", "", "", "**images**: one or", "more. **size**: in pixels.", "", "Returns ``coef_``.", "", ">>> a: b",
     ]  # fmt: skip
