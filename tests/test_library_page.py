@@ -59,5 +59,6 @@ def test_arguments_become_paragraphs(page):
     ]
     page.as_paragraphs(None, None, None, None, None, lines)
     assert lines == [
-        "Embed: images.", "", "", "**images**: one or", "more. **size**: in pixels.", "", "Returns ``coef_``.", "", ">>> a: b",
+        "Embed: images.", "", "", "**images**: one or", "more. **size**: in pixels.", "", "Returns ``coef_``.", "",
+        ">>> a: b",
     ]  # fmt: skip
