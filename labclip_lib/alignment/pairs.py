@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from labclip_lib.base.devices import ALONE
+from labclip_lib.base.devices import part
 from labclip_lib.measures.directions import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import (
@@ -104,15 +104,41 @@ class Pairs:
     def __getitem__(self, rows):
         """The captions at a slice, mask or list of rows, with the images they need."""
         used, image = self.image[rows].unique(return_inverse=True)
-        of_captions = (self.texts, self.negatives, self.text_ids, self.negative_ids)
-        texts, negatives, *ids = (None if table is None else table[rows] for table in of_captions)
-        return Pairs(self.images[used], texts, negatives, image, *ids)
+        if not len(used):
+            raise ValueError(f"No caption of the {len(self):,} is left; take some.")
+        of_captions = ("texts", "negatives", "text_ids", "negative_ids")
+        tables = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in of_captions}
+        return self._with(images=self.images[used], image=image, **tables)
 
     def to(self, device):
-        return Pairs(*(None if table is None else table.to(device) for table in vars(self).values()))
+        tables = {name: None if table is None else table.to(device) for name, table in vars(self).items()}
+        return self._with(**tables)
+
+    def without_negatives(self):
+        return self._with(negatives=None, negative_ids=None)
+
+    def _with(self, **tables):
+        """The same with other tables that are as sound: they are not looked over again."""
+        out = object.__new__(Pairs)
+        for name, table in (vars(self) | tables).items():
+            object.__setattr__(out, name, table)
+        return out
 
 
-def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, rival_ids=None):
+def hold_out(pairs, seed=0, share=0.1):
+    """Pairs with all captions of a random share of the images held out: (kept, held out)."""
+    used = pairs.image.unique().cpu()  # an image without a caption would leave nothing to choose by
+    n = len(used)
+    if n < 2:
+        raise ValueError("One image cannot be split into training and validation; pass validation=.")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    held = torch.zeros(len(pairs.images), dtype=torch.bool)
+    held[used[order[: max(1, int(share * n))]]] = True
+    held = held.to(pairs.image.device)[pairs.image]
+    return pairs[~held], pairs[held]
+
+
+def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None):
     """Does each image choose its caption among all captions, its own hard negatives and the rivals? (N,) float64.
 
     1 when one of its own captions is closest, 0 when another text is; where texts tie for the first place, the share
@@ -121,11 +147,11 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, ri
     the ids say; where they are not known, each row is one.
 
     labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
-    text_ids of `Pairs`. here: with several processes, this one's share of the images.
+    text_ids of `Pairs`. With several processes, of this one's share of the images.
     """
     image, own_image = pairs.image.unique(return_inverse=True)
     texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
-    start, end = here.part(len(image))
+    start, end = part(len(image))
     with torch.no_grad():
         images = labclip.align_images(pairs.images) if labclip else pairs.images
         texts = labclip.align_texts(texts) if labclip else texts
@@ -136,9 +162,9 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, ri
             best = mine.amax(1, keepdim=True)
             above, tied = standing(similarity, best, UNIT_ROWS)
             seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
-            for part in _blocks(seen, 65_536):
-                at = foil_image[part] - rows[0]
-                negatives = pairs.negatives.flatten(0, 1)[foil[part]]
+            for some in _blocks(seen, 65_536):
+                at = foil_image[some] - rows[0]
+                negatives = pairs.negatives.flatten(0, 1)[foil[some]]
                 negatives = labclip.align_texts(negatives) if labclip else negatives
                 closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
                 for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
@@ -175,11 +201,11 @@ def _candidates(pairs, own_image, n, rivals, rival_ids):
 
 def _numbers(lengths, ids, device):
     """Numbers of the rows of several tables, equal where ids are; rows without any are all different."""
-    known = [part.flatten() for part in ids if part is not None]
+    known = [given.flatten() for given in ids if given is not None]
     numbers = torch.cat(known).unique(return_inverse=True)[1] if known else torch.zeros(0, dtype=torch.long)
-    given, fresh, out = iter(numbers.split([len(part) for part in known])), len(numbers), []
-    for length, part in zip(lengths, ids, strict=True):
-        out.append(torch.arange(fresh, fresh + length, device=device) if part is None else next(given))
+    known, fresh, out = iter(numbers.split([len(given) for given in known])), len(numbers), []
+    for length, given in zip(lengths, ids, strict=True):
+        out.append(torch.arange(fresh, fresh + length, device=device) if given is None else next(known))
         fresh += length
     return out
 
@@ -207,7 +233,7 @@ def examine_pairs(pairs, labclip=None):
     right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
     among = zip(right, (n, m), strict=True)
     guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
-    there = choice_outcomes(dataclasses.replace(pairs, negatives=None), labclip).numpy()
+    there = choice_outcomes(pairs.without_negatives(), labclip).numpy()
     back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
     out = {
         f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
