@@ -673,8 +673,8 @@ import several
 from labclip_lib.alignment import fit as training, reports
 from labclip_lib.embeddings import shards
 from labclip_lib.__main__ import main
-read = training._read
-training._read = lambda path: (time.sleep(int(os.environ["RANK"])), read(path))[1]
+read = training.read_checkpoint
+training.read_checkpoint = lambda *args: (time.sleep(int(os.environ["RANK"])), read(*args))[1]
 for out in sys.argv[1:3]:
     def work():
         assert main(["train", "--out", out, *sys.argv[3:]]) == 0
