@@ -95,7 +95,9 @@ def maps():
 
 def choices():
     pairs, train = bound("test"), bound("train")
-    return choice_outcomes(pairs, LABCLIP(pairs.texts.shape[1]), train.texts, 7, rival_ids=train.text_ids)
+    one = small(images=1, captions=2)  # then a process may have no image to ask
+    labclip, how = LABCLIP(pairs.texts.shape[1]), {"chunk": 7, "rival_ids": train.text_ids}
+    return {"many images": choice_outcomes(pairs, labclip, train.texts, **how), "one": choice_outcomes(one)}
 
 
 def fit(name, **how):

@@ -96,17 +96,10 @@ def fit_closed_form(
     for strength in STRENGTHS:
         labclip = LABCLIP(len(w), side, rank).to(w.device)
         labclip.set_matrix(w if math.isinf(strength) else identity + strength * w)
-        outcomes = choice_outcomes(validation, labclip, rivals, rival_ids=rival_ids)
-        scores[strength] = mean_over_ranks(outcomes)
+        scores[strength] = float(choice_outcomes(validation, labclip, rivals, rival_ids=rival_ids).mean())
         if best is None or scores[strength] > scores[best[0]]:
             best = strength, labclip
     return best[1], scores
-
-
-def mean_over_ranks(values):
-    """Mean of (n,) float64 values of which each process holds a part."""
-    total = torch.tensor([float(values.sum()), float(len(values))], dtype=torch.float64)
-    return float(all_sum(total)[0] / total[1])
 
 
 def _mean(table):

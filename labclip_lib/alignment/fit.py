@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from labclip_lib.alignment.checkpoint import digest, read_checkpoint, write_checkpoint
-from labclip_lib.alignment.closed_form import fit_closed_form, mean_over_ranks
+from labclip_lib.alignment.closed_form import fit_closed_form
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, choice_outcomes, hold_out
 from labclip_lib.base import devices
@@ -179,7 +179,7 @@ class _Fit:
         """Append the epoch to the history; remember the weights if validation improved, or always without select."""
         row = {"epoch": self.epoch} | row
         if validation is not None:
-            row["validation"] = mean_over_ranks(choice_outcomes(validation, self.labclip, **rivals))
+            row["validation"] = float(choice_outcomes(validation, self.labclip, **rivals).mean())
         row |= {"logit_scale": float(self.labclip.logit_scale.detach()), "seconds": self.seconds}
         self.history.append(row)
         if self.best is None or not self.recipe.select or row["validation"] > self.history[self.best[0]]["validation"]:

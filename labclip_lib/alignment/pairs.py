@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from labclip_lib.base.devices import part
+from labclip_lib.alignment.labclip import Unaligned
+from labclip_lib.base.devices import all_sum, part
 from labclip_lib.measures.directions import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import (
@@ -147,15 +148,15 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None
     the ids say; where they are not known, each row is one.
 
     labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
-    text_ids of `Pairs`. With several processes, of this one's share of the images.
+    text_ids of `Pairs`. With several processes, each asks its share of the images, and all get all outcomes.
     """
+    labclip = labclip or Unaligned()
     image, own_image = pairs.image.unique(return_inverse=True)
     texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
     start, end = part(len(image))
     with torch.no_grad():
-        images = labclip.align_images(pairs.images) if labclip else pairs.images
-        texts = labclip.align_texts(texts) if labclip else texts
-        out = [torch.zeros(0, dtype=torch.float64)]
+        images, texts = labclip.align_images(pairs.images), labclip.align_texts(texts)
+        out = torch.zeros(len(image), dtype=torch.float64)
         for rows in _blocks(torch.arange(start, end, device=images.device), chunk):
             similarity = similarities(images[image[rows]], texts)
             mine = similarity.gather(1, own[rows].clamp(min=0)).masked_fill(own[rows] < 0, -torch.inf)
@@ -164,13 +165,12 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None
             seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
             for some in _blocks(seen, 65_536):
                 at = foil_image[some] - rows[0]
-                negatives = pairs.negatives.flatten(0, 1)[foil[some]]
-                negatives = labclip.align_texts(negatives) if labclip else negatives
+                negatives = labclip.align_texts(pairs.negatives.flatten(0, 1)[foil[some]])
                 closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
                 for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
                     count.index_add_(0, at, more)
-            out.append(torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1)))
-    return torch.cat(out)
+            out[rows.cpu()] = torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1))
+    return all_sum(out)
 
 
 def _blocks(rows, size):
@@ -223,9 +223,9 @@ def examine_pairs(pairs, labclip=None):
     A caption said of two images is one text, and both images are right for it. Chance is that of so many right ones.
     A test of thousands of images is meant: the whole similarity matrix is held.
     """
+    labclip = labclip or Unaligned()
     with torch.no_grad():
-        images = labclip.align_images(pairs.images) if labclip else pairs.images
-        texts = labclip.align_texts(pairs.texts) if labclip else pairs.texts
+        images, texts = labclip.align_images(pairs.images), labclip.align_texts(pairs.texts)
     (said,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
     different, said = said.unique(return_inverse=True)
     n, m, clusters = len(different), len(images), pairs.image.cpu().numpy()
@@ -241,7 +241,7 @@ def examine_pairs(pairs, labclip=None):
     }
     if pairs.negatives is not None:
         with torch.no_grad():
-            negatives = labclip.align_texts(pairs.negatives) if labclip else pairs.negatives
+            negatives = labclip.align_texts(pairs.negatives)
         image, k = images[pairs.image], negatives.shape[1]
         true = (image * texts).sum(-1).repeat_interleave(k)[:, None]
         foil = (image[:, None] * negatives).sum(-1).flatten()[:, None]

@@ -1,8 +1,6 @@
 import dataclasses
 import errno
-import pickle
 import shutil
-from pathlib import Path
 
 import pytest
 import several as together
@@ -454,37 +452,6 @@ def test_a_checkpoint_of_something_else_is_refused(how, tmp_path, raises_saying)
     assert fit(checkpoint=path, validation=small(10), chunk=3, progress=False)  # these may change
 
 
-class Code:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-DAMAGE = {
-    "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "empty": lambda path: path.write_bytes(b""),
-    "noise": lambda path: path.write_bytes(b"\xff" * 1000),
-    "text": lambda path: path.write_text("hello"),
-    "something else": lambda path: torch.save({"linear.weight": torch.eye(8)}, path),
-    "a tensor": lambda path: torch.save(torch.eye(8), path),
-    "code": lambda path: path.write_bytes(pickle.dumps(Code(path.with_name("executed")), protocol=2)),
-    "code among weights": lambda path: torch.save({"settings": Code(path.with_name("executed"))}, path),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_checkpoint_is_refused_and_nothing_in_it_is_executed(damage, tmp_path, raises_saying):
-    path = tmp_path / "a.checkpoint"
-    fit(checkpoint=path)
-    damage(path)
-    with raises_saying(ValueError, str(path), "no checkpoint of a LABCLIP", "remove it"):
-        fit(checkpoint=path)
-    assert not path.with_name("executed").exists()
-
-
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_one(number, tmp_path, monkeypatch, raises_saying):
     path, written, sound = tmp_path / "a.checkpoint", [], checkpoints.write_atomically
@@ -501,23 +468,6 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_one(number, tmp_
         fit(checkpoint=path, patience=9)
     assert torch.load(path)["epoch"] == 1
     assert same(fit(checkpoint=path, patience=9), whole)
-
-
-def test_a_disk_that_is_really_full(small_disk, monkeypatch, raises_saying):
-    path, sound = small_disk / "a.checkpoint", training.write_checkpoint
-
-    def write(path, settings, state):
-        if state["epoch"] == 2:
-            (small_disk / "ballast").write_bytes(b"1" * (shutil.disk_usage(small_disk).free - 4096))
-        sound(path, settings, state)
-
-    with monkeypatch.context() as patch, raises_saying(OSError, str(path), "No space left on device"):
-        patch.setattr(training, "write_checkpoint", write)
-        fit(checkpoint=path, patience=9)
-    assert sorted(file.name for file in small_disk.iterdir()) == ["a.checkpoint", "ballast"]
-    (small_disk / "ballast").unlink()
-    assert torch.load(path)["epoch"] == 1
-    assert same(fit(checkpoint=path, patience=9), fit(patience=9))
 
 
 def test_a_fit_that_was_killed_while_it_wrote_goes_on(several_folder, tmp_path, monkeypatch):
