@@ -369,7 +369,8 @@ def test_embed_writes_tables_and_says_so(pictured, tiny, tmp_path, capsys):
 def test_embed_says_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsys):
     argv, _ = pictured
     path, *_ = pairs(tmp_path / "pairs", 3, 1)
-    monkeypatch.setattr(backbones.Backbone, "truncated", lambda self, captions: [True] * len(captions))
+    sound = backbones.Backbone.tokenize
+    monkeypatch.setattr(backbones.Backbone, "tokenize", lambda *args: (sound(*args)[0], [True] * len(args[1])))
     assert main(["embed", str(path), *argv[2:]]) == 0
     said = capsys.readouterr().out
     assert said.startswith("2 images and 3 captions in") and said.endswith("saw the beginning: 6.\n")
