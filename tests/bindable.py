@@ -5,6 +5,7 @@ import itertools
 import torch
 from torch.nn.functional import normalize
 
+from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.embeddings.feed import text_ids
 from labclip_lib.measures.outcomes import pairwise_outcomes
@@ -55,10 +56,8 @@ def bound(part, times=2, noise=0.1, device="cpu"):
 def swap_accuracy(pairs, labclip=None):
     """How often an image is closer to its caption than to the twin's."""
     images, texts, negatives = pairs.images[pairs.image], pairs.texts, pairs.negatives[:, 0]
-    if labclip:
-        images, texts, negatives = (
-            labclip.align_images(images), labclip.align_texts(texts), labclip.align_texts(negatives)
-        )  # fmt: skip
+    labclip = labclip or Unaligned()
+    images, texts, negatives = labclip.align_images(images), labclip.align_texts(texts), labclip.align_texts(negatives)
     return pairwise_outcomes((images * texts).sum(-1), (images * negatives).sum(-1)).mean()
 
 

@@ -86,10 +86,10 @@ class Ruled:
         colour[colour.sum(1) == 0] = float("nan")
         return torch.cat([colour, torch.ones(len(batch), 1)], 1)
 
-    def encode_texts(self, captions):
-        self.calls.append(len(captions))
-        rows = [[float("nan") if "nan" in text else len(text), 1.0, 2.0, 3.0] for text in captions]
-        return normalize(torch.tensor(rows), dim=-1)
+    def tokenize(self, captions, name=None):
+        lengths = [[float("nan") if "nan" in text else len(text)] for text in captions]
+        return torch.tensor(lengths), [len(caption) > 20 for caption in captions]
 
-    def truncated(self, captions):
-        return [len(caption) > 20 for caption in captions]
+    def encode_tokens(self, tokens):
+        self.calls.append(len(tokens))
+        return normalize(torch.cat([tokens, torch.tensor([1.0, 2.0, 3.0]).expand(len(tokens), 3)], 1), dim=-1)

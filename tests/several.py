@@ -5,23 +5,27 @@ forked from one that has imported everything; each leaves what it found in FOLDE
 tests/several.py FOLDER` is for a fit of which one process is killed, unless that has happened.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import traceback
 from pathlib import Path
+from unittest import mock
 
 import torch
-from bindable import bound, small, tables, unit
+import torch.distributed as dist
+from bindable import bound, small, unit
 
+from labclip_lib.alignment import checkpoint as checkpoints
 from labclip_lib.alignment import fit as training
 from labclip_lib.alignment.closed_form import discriminant_map, fit_closed_form
-from labclip_lib.alignment.fit import fit_labclip
+from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import choice_outcomes
-from labclip_lib.base.devices import ALONE, gather_rows, process_group
-from labclip_lib.models.losses import hard_negative_info_nce, info_nce
+from labclip_lib.base.devices import gather_rows, part, process_group
+from labclip_lib.models.chunked import chunked_info_nce
 
 LAST = {"select": False, "learning_rate": 1e-2}  # of random pairs nothing is learnt that holds for others
 FITS = {
@@ -36,62 +40,72 @@ FITS = {
 }
 
 
-def gather(here=ALONE):
+@contextlib.contextmanager
+def as_rank(rank, world):
+    """As this process of so many sees itself, though it is alone; nothing can be gathered or added up."""
+    known = {"is_initialized": True, "get_rank": rank, "get_world_size": world}
+    with mock.patch.multiple(dist, **{name: mock.Mock(return_value=value) for name, value in known.items()}):
+        yield
+
+
+def gather():
     """Rows and gradients, where each process's loss reads everyone's rows."""
     out = {}
     for name, shape in (("plain", (7, 3)), ("with an axis", (5, 2, 3)), ("fewer than processes", (1, 3))):
-        first, end = here.part(shape[0])
+        first, end = part(shape[0])
         a, b = (unit(seed, *shape, dtype=torch.float64)[first:end].requires_grad_() for seed in (0, 1))
-        every = gather_rows(a, shape[0], here)
+        every = gather_rows(a, shape[0])
         flat, factors = every.flatten(1), unit(2, shape[0], shape[0], dtype=torch.float64)
         ((flat @ flat.T)[first:end] * factors[first:end]).sum().backward()
         out[name] = {"rows": every.detach(), "gradient": a.grad.clone()}
         a.grad = None
-        both = gather_rows(a, shape[0], here) + gather_rows(b, shape[0], here)  # one gradient, for both
+        both = gather_rows(a, shape[0]) + gather_rows(b, shape[0])  # one gradient, for both
         (both.flatten(1)[first:end] * torch.arange(first + 1.0, end + 1)[:, None]).sum().backward()
         out[name] |= {"a": a.grad.clone(), "b": b.grad.clone()}
     return out
 
 
-def losses(here=ALONE):
+def losses():
     """{what: (loss, gradients of this process's rows and of the scale)}"""
     out = {}
     for n in (11, 12, 2):
         for extra in (None, (n, 8), (n, 2, 8)):
             for chunk in (None, 2):
-                first, end = here.part(n)
+                first, end = part(n)
                 shapes = [(n, 8), (n, 8), *([extra] if extra else [])]
                 rows = [
                     unit(s, *shape, dtype=torch.float64)[first:end].requires_grad_() for s, shape in enumerate(shapes)
                 ]
                 scale = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
-                how = (scale, chunk) if here.world == 1 else (scale, chunk, here, n)
-                loss = (hard_negative_info_nce if extra else info_nce)(*rows, *how)
+                images, texts, *negatives = rows
+                loss = chunked_info_nce(images, texts, negatives[0] if extra else None, scale, n, chunk)
                 loss.backward()
                 out[n, extra, chunk] = loss.detach(), [table.grad for table in rows], scale.grad
     return out
 
 
-def maps(here=ALONE):
+def maps():
     pairs, held = small(), small(10, captions=35)
     return {
-        "negatives": discriminant_map(pairs, here=here),
-        "random": discriminant_map(pairs, "random", here=here),
-        "scores": fit_closed_form(pairs, held, rivals=pairs.texts, here=here)[1],
+        "negatives": discriminant_map(pairs),
+        "random": discriminant_map(pairs, "random"),
+        "scores": fit_closed_form(pairs, held, rivals=pairs.texts)[1],
     }
 
 
-def choices(here=ALONE):
+def choices():
     pairs, train = bound("test"), bound("train")
-    return choice_outcomes(pairs, LABCLIP(pairs.texts.shape[1]), train.texts, 7, here, rival_ids=train.text_ids)
+    one = small(images=1, captions=2)  # then a process may have no image to ask
+    labclip, how = LABCLIP(pairs.texts.shape[1]), {"chunk": 7, "rival_ids": train.text_ids}
+    return {"many images": choice_outcomes(pairs, labclip, train.texts, **how), "one": choice_outcomes(one)}
 
 
-def fit(name, here=ALONE, **how):
+def fit(name, **how):
     pairs = small(), small(10, captions=35)
     if name == "chosen":
         pairs = bound("train"), bound("validation")
     how = {"batch_size": 20} | FITS[name] | how
-    return found(fit_labclip(**tables(pairs[0]), validation=pairs[1], here=here, **how))
+    return found(fit_pairs(*pairs, **how))
 
 
 def found(labclip):
@@ -102,22 +116,22 @@ def found(labclip):
 
 def killed_once(out, here):
     """A fit whose last process is killed in the middle of its third epoch, unless that has happened."""
-    happened, sound, steps = out / "killed", training._Fit.step, []
+    happened, sound, steps = out / "killed", training.batch_loss, []
 
-    def step(self, rows):
-        steps.append(rows)
+    def batch_loss(*args):
+        steps.append(args)
         if len(steps) == 8 and here.rank == here.world - 1 and not happened.exists():
             happened.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return sound(self, rows)
+        return sound(*args)
 
-    training._Fit.step = step
-    return fit("paper", here, checkpoint=out / "fit.checkpoint") | {"steps": len(steps)}
+    training.batch_loss = batch_loss
+    return fit("paper", checkpoint=out / "fit.checkpoint") | {"steps": len(steps)}
 
 
 def killed(path):
     """A fit that is killed when it has written half of its second checkpoint."""
-    written, sound = [], training.write_atomically
+    written, sound = [], checkpoints.write_atomically
 
     def half(part):
         Path(part).write_bytes(path.read_bytes()[:1000])
@@ -127,13 +141,13 @@ def killed(path):
         written.append(path)
         sound(path, half if len(written) == 2 else make)
 
-    training.write_atomically = write
+    checkpoints.write_atomically = write
     fit("default", checkpoint=path)
 
 
 def everything(here):
-    out = {"here": tuple(here), "gather": gather(here), "losses": losses(here), "maps": maps(here)}
-    return out | {"choices": choices(here), "fits": {name: fit(name, here) for name in FITS}}
+    out = {"here": tuple(here), "gather": gather(), "losses": losses(), "maps": maps()}
+    return out | {"choices": choices(), "fits": {name: fit(name) for name in FITS}}
 
 
 def start(world, work):

@@ -1,24 +1,20 @@
-"""Fitting a LABCLIP: the authors' recipes, and a faster one."""
+"""Fitting a LABCLIP by Adam: the authors' recipes, and a faster one."""
 
 import dataclasses
-import hashlib
-import io
 import json
 import math
-import os
 import time
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
-from labclip_lib.alignment.closed_form import fit_closed_form, mean_over_ranks
+from labclip_lib.alignment.checkpoint import digest, read_checkpoint, write_checkpoint
+from labclip_lib.alignment.closed_form import fit_closed_form
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.pairs import Pairs, choice_outcomes
-from labclip_lib.base.devices import ALONE
-from labclip_lib.base.files import write_atomically
+from labclip_lib.alignment.pairs import Pairs, choice_outcomes, hold_out
+from labclip_lib.base import devices
 from labclip_lib.base.progress import track
-from labclip_lib.models.losses import hard_negative_info_nce, info_nce
+from labclip_lib.models.chunked import chunked_info_nce
 
 MODES = ("SB", "HNB")
 STARTS = ("identity", "closed form")
@@ -54,173 +50,136 @@ RECIPES = {
 
 
 def fit_labclip(
-    images, texts, negatives=None, *, image=None, mode="HNB", recipe="default", validation=None, side="text",
-    rank=None, seed=0, chunk=None, precision="float32", checkpoint=None, progress=False, here=ALONE, text_ids=None,
-    negative_ids=None, **changes,
-):  # fmt: skip
-    """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, one dict an epoch, and `.epoch`.
+    images, texts, negatives=None, *, image=None, text_ids=None, negative_ids=None, validation=None, mode="HNB", **how
+):
+    """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, one dict per epoch, and `.epoch`.
 
-    images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`; they stay on the device they are on,
-        and so does the map.
-    mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
-    recipe: a name out of RECIPES or a Recipe; changes: fields of it to replace, such as epochs=10.
+    images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`. All else as in `fit_pairs`.
+    """
+    negatives = None if mode == "SB" else negatives
+    return fit_pairs(Pairs(images, texts, negatives, image, text_ids, negative_ids), validation, mode=mode, **how)
+
+
+def fit_pairs(
+    train, validation=None, *, mode="HNB", recipe="default", side="text", rank=None, seed=0, chunk=None,
+    precision="float32", checkpoint=None, progress=False, **changes,
+):  # fmt: skip
+    """Fit a LABCLIP to `Pairs`; returns it, with `.history`, one dict per epoch, and `.epoch`, the one that was kept.
+
+    train: they stay on the device they are on, and so does the map.
     validation: `Pairs` for choosing the epoch and the closed form's strength: each of their images must choose its
         caption among theirs, its own hard negatives (not in mode "SB"), and up to 20,000 captions of the training.
         Left out, the pairs of a tenth of the images are held out where the recipe needs some.
-    side, rank: as in LABCLIP. chunk: as in `losses.info_nce`. precision: "bfloat16" for the similarities.
+    mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
+    recipe: a name out of RECIPES or a Recipe; changes: fields of it to replace, such as epochs=10.
+    side, rank: as in LABCLIP. chunk: as in `chunked_info_nce`. precision: "bfloat16" for the similarities.
     checkpoint: a file. It is written after each epoch, and a fit of the same pairs and settings goes on from there.
-    here: with several processes, each does its share of every batch and holds the whole tables.
+    With several processes, each does its share of every batch and holds the whole tables.
     Raises ValueError, in one sentence, for pairs, names or settings that do not fit; OSError where the checkpoint
     cannot be written.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
-    if mode == "HNB" and negatives is None:
-        raise ValueError("mode 'HNB' needs negatives; pass some, or mode='SB'.")
-    if precision not in ("float32", "bfloat16"):
-        raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}.")
-    recipe = dataclasses.replace(_named(recipe), **changes)
-    if recipe.start not in STARTS:
-        raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
-    train = Pairs(images, texts, negatives if mode == "HNB" else None, image, text_ids, negative_ids)
+    recipe = _checked(train, mode, precision, recipe, changes)
+    if mode == "SB":
+        train, validation = train.without_negatives(), None if validation is None else validation.without_negatives()
     if validation is None and (recipe.select or recipe.start == "closed form"):
         train, validation = hold_out(train, seed)
-    if validation is not None and mode == "SB":
-        validation = dataclasses.replace(validation, negatives=None)
-    if recipe.epochs < 0:
-        raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
-    if "batch_size" not in changes:  # of fewer captions than the recipe was made for, a batch is all of them
-        recipe = dataclasses.replace(recipe, batch_size=max(2, min(recipe.batch_size, len(train))))
-    if recipe.epochs and not 2 <= recipe.batch_size <= len(train):
-        raise ValueError(
-            f"batch_size must be between 2 and the {len(train):,} captions to train on, got {recipe.batch_size:,}."
-        )
+    recipe = _batches_that_fit(recipe, len(train), "batch_size" in changes)
+    settings = {
+        "recipe": dataclasses.asdict(recipe), "mode": mode, "side": side, "rank": rank, "seed": seed,
+        "precision": precision, "pairs": digest(train), "validation": validation and digest(validation),
+    }  # fmt: skip
+    device, rivals = train.texts.device, _some(train, seed)
+    fit = _Fit(LABCLIP(train.texts.shape[1], side, rank).to(device), recipe, seed)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
-    fit = _Fit(train, validation, mode, recipe, side, rank, seed, chunk, precision, here)
-    fit.resume(checkpoint)
+    state = read_checkpoint(checkpoint, settings)
+    if state is None:
+        started, strength = time.perf_counter(), None
+        if recipe.start == "closed form":
+            strength = _start(fit.labclip, train, validation, mode, side, rank, rivals)
+        fit.seconds += time.perf_counter() - started
+        fit.note(validation, rivals, loss=None, strength=strength)
+    else:
+        fit.load_state_dict(state)
     bar = track(total=recipe.epochs, initial=fit.epoch, desc=f"LABCLIP {mode}", unit="epoch",
-               shows=progress and here.rank == 0)  # fmt: skip
+                shows=progress and devices.rank() == 0)  # fmt: skip
     with bar:
-        while fit.epoch < recipe.epochs and not fit.tired:
-            fit.run_epoch()
-            fit.keep(checkpoint)
+        while fit.epoch < recipe.epochs and not fit.out_of_patience:
+            started, total = time.perf_counter(), torch.zeros((), device=device)
+            batches = torch.randperm(len(train), generator=fit.generator).to(device).split(recipe.batch_size)
+            for step, rows in enumerate(batches):
+                done = (fit.epoch + step / len(batches)) / recipe.epochs
+                loss = batch_loss(fit.labclip, train, rows, mode, chunk, precision)
+                total += descend(fit.adam, loss, learning_rate(recipe, done)) * len(rows)  # no waiting for the device
+            fit.epoch, loss = fit.epoch + 1, float(total) / len(train)
+            fit.seconds += time.perf_counter() - started
+            if not math.isfinite(loss) or not all(bool(p.isfinite().all()) for p in fit.labclip.parameters()):
+                raise ValueError(
+                    f"The fit came apart in epoch {fit.epoch}, with a loss of {loss:g} and a matrix that is perhaps "
+                    f"not finite; try a lower learning rate than {recipe.learning_rate:g}."
+                )
+            fit.note(validation, rivals, loss=loss)
+            write_checkpoint(checkpoint, settings, fit.state_dict())
             bar.update()
-            bar.set_postfix(loss=f"{fit.history[-1]['loss']:.3f}")
+            bar.set_postfix(loss=f"{loss:.3f}")
     return fit.result()
 
 
-def hold_out(pairs, seed=0, share=0.1):
-    """Pairs with all captions of a random share of the images held out: (kept, held out)."""
-    used = pairs.image.unique().cpu()  # an image without a caption would leave nothing to choose by
-    n = len(used)
-    if n < 2:
-        raise ValueError("One image cannot be split into training and validation; pass validation=.")
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    held = torch.zeros(len(pairs.images), dtype=torch.bool)
-    held[used[order[: max(1, int(share * n))]]] = True
-    held = held.to(pairs.image.device)[pairs.image]
-    return pairs[~held], pairs[held]
+def learning_rate(recipe, done):
+    """The learning rate when a share of all steps is done, in [0, 1]."""
+    return recipe.learning_rate * ((1 + math.cos(math.pi * done)) / 2 if recipe.cosine else 1)
 
 
-def _named(recipe):
-    if isinstance(recipe, Recipe):
-        return recipe
-    if recipe not in RECIPES:
-        raise ValueError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
-    return RECIPES[recipe]
+def batch_loss(labclip, pairs, rows, mode, chunk=None, precision="float32"):
+    """The loss of the captions at (B,) rows; with several processes, this one's part: its own rows against all."""
+    first, end = devices.part(len(rows))
+    own, align = rows[first:end], labclip.align_texts
+    with torch.autocast(rows.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        images, texts = labclip.align_images(pairs.images[pairs.image[own]]), align(pairs.texts[own])
+        negatives = align(pairs.negatives[own]) if mode == "HNB" else None
+        return chunked_info_nce(images, texts, negatives, labclip.logit_scale, len(rows), chunk)
+
+
+def descend(adam, loss, rate):
+    """One step of Adam, on the sum of all processes' losses; returns it."""
+    adam.zero_grad()
+    loss.backward()
+    for group in adam.param_groups:
+        group["lr"] = rate
+        for parameter in group["params"]:
+            devices.all_sum(parameter.grad)
+    adam.step()
+    return devices.all_sum(loss.detach().clone())
+
+
+def _start(labclip, train, validation, mode, side, rank, rivals):
+    """Set a LABCLIP to the closed form; returns the strength that was chosen."""
+    foils = "negatives" if mode == "HNB" else "random"
+    found, scores = fit_closed_form(train, validation, foils=foils, side=side, rank=rank, **rivals)
+    weight = found.linear.weight.detach()
+    # The length of A is free. At that of the identity, a step of the same size turns it as far.
+    # Not so with a rank: the identity plus such a matrix, shortened, is none any more.
+    labclip.set_matrix(weight if rank else weight / weight.norm() * math.sqrt(len(weight)))
+    return max(scores, key=scores.get)
 
 
 class _Fit:
-    """The state of one fit; `run_epoch` goes once through the captions."""
+    """All that changes in a fit, and so goes into its checkpoint."""
 
-    def __init__(self, train, validation, mode, recipe, side, rank, seed, chunk, precision, here):
-        self.train, self.validation, self.mode, self.recipe = train, validation, mode, recipe
-        self.chunk, self.precision, self.here, self.device = chunk, precision, here, train.texts.device
-        self.settings = {
-            "recipe": dataclasses.asdict(recipe), "mode": mode, "side": side, "rank": rank, "seed": seed,
-            "precision": precision, "pairs": _digest(train), "validation": validation and _digest(validation),
-        }  # fmt: skip
-        self.generator = torch.Generator().manual_seed(seed)
-        self.rivals = {} if validation is None else _some(train, seed)
-        self.labclip = LABCLIP(train.texts.shape[1], side, rank).to(self.device)
-        self.epoch, self.history, self.best, self.seconds = 0, [], None, 0.0
-        self.optimizer = None
-
-    def begin(self):
-        """Where the descent starts. Not needed when a checkpoint says where it had got to."""
-        started = time.perf_counter()
-        strength = None
-        if self.recipe.start == "closed form":
-            foils = "negatives" if self.mode == "HNB" else "random"
-            side, rank = self.settings["side"], self.settings["rank"]
-            start, scores = fit_closed_form(
-                self.train, self.validation, foils=foils, side=side, rank=rank, here=self.here, **self.rivals
-            )
-            strength = max(scores, key=scores.get)
-            weight = start.linear.weight.detach()
-            # The length of A is free. At that of the identity, a step of the same size turns it as far.
-            # Not so with a rank: the identity plus such a matrix, shortened, is none any more.
-            self.labclip.set_matrix(weight if rank else weight / weight.norm() * math.sqrt(len(weight)))
+    def __init__(self, labclip, recipe, seed):
+        self.labclip, self.recipe = labclip, recipe
         with torch.no_grad():
-            self.labclip.t.fill_(math.log(self.recipe.logit_scale))
-        self.seconds += time.perf_counter() - started
-        self.note(epoch=0, loss=None, strength=strength)
+            labclip.t.fill_(math.log(recipe.logit_scale))
+        parameters = [p for p in labclip.parameters() if p.requires_grad]
+        self.adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.epoch, self.history, self.best, self.seconds = 0, [], None, 0.0
 
-    def adam(self):
-        parameters = [p for p in self.labclip.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(parameters, lr=self.recipe.learning_rate, fused=True)
-
-    def run_epoch(self):
-        recipe, started = self.recipe, time.perf_counter()
-        batches = torch.randperm(len(self.train), generator=self.generator).to(self.device).split(recipe.batch_size)
-        total = torch.zeros((), device=self.device)
-        for step, rows in enumerate(batches):
-            if recipe.cosine:
-                done = (self.epoch + step / len(batches)) / recipe.epochs
-                for group in self.optimizer.param_groups:
-                    group["lr"] = recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2
-            total += self.step(rows) * len(rows)  # stays on the device: no waiting for it
-        self.epoch += 1
-        self.seconds += time.perf_counter() - started
-        loss = float(total) / len(self.train)
-        if not math.isfinite(loss) or not all(bool(p.isfinite().all()) for p in self.labclip.parameters()):
-            raise ValueError(
-                f"The fit came apart in epoch {self.epoch}, with a loss of {loss:g} and a matrix that is perhaps not "
-                f"finite; try a lower learning rate than {recipe.learning_rate:g}."
-            )
-        self.note(epoch=self.epoch, loss=loss)
-
-    def step(self, rows):
-        """One step on a batch; with several processes, each embeds its own rows and scores them against all."""
-        first, end = self.here.part(len(rows))
-        mine, n = rows[first:end], len(rows)
-        align = self.labclip.align_texts
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            images = self.labclip.align_images(self.train.images[self.train.image[mine]])
-            texts = align(self.train.texts[mine])
-            scale, how = self.labclip.logit_scale, {"chunk": self.chunk, "here": self.here, "batch": n}
-            if self.mode == "HNB":
-                loss = hard_negative_info_nce(images, texts, align(self.train.negatives[mine]), scale, **how)
-            else:
-                loss = info_nce(images, texts, scale, **how)
-        self.optimizer.zero_grad()
-        loss.backward()
-        if self.here.world > 1:
-            loss = loss.detach().clone()
-            dist.all_reduce(loss)
-            for parameter in self.labclip.parameters():
-                if parameter.requires_grad:
-                    dist.all_reduce(parameter.grad)
-        self.optimizer.step()
-        return loss.detach()
-
-    def note(self, **row):
-        """Write down how it stands, and keep the map if it is the best so far, or the last where that is wanted."""
-        if self.validation is not None:
-            row["validation"] = mean_over_ranks(
-                choice_outcomes(self.validation, self.labclip, here=self.here, **self.rivals), self.here
-            )
+    def note(self, validation, rivals, **row):
+        """Append the epoch to the history; remember the weights if validation improved, or always without select."""
+        row = {"epoch": self.epoch} | row
+        if validation is not None:
+            row["validation"] = float(choice_outcomes(validation, self.labclip, **rivals).mean())
         row |= {"logit_scale": float(self.labclip.logit_scale.detach()), "seconds": self.seconds}
         self.history.append(row)
         if self.best is None or not self.recipe.select or row["validation"] > self.history[self.best[0]]["validation"]:
@@ -228,44 +187,22 @@ class _Fit:
             self.best = self.epoch, state
 
     @property
-    def tired(self):
+    def out_of_patience(self):
         return self.recipe.select and self.epoch - self.best[0] >= self.recipe.patience
 
-    def keep(self, path):
-        if path is None or self.here.rank > 0:
-            return
-        state = {
-            "settings": json.dumps(self.settings), "history": json.dumps(self.history), "epoch": self.epoch,
-            "best": self.best, "labclip": self.labclip.state_dict(), "optimizer": self.optimizer.state_dict(),
+    def state_dict(self):
+        return {
+            "history": json.dumps(self.history), "epoch": self.epoch, "best": self.best,
+            "labclip": self.labclip.state_dict(), "optimizer": self.adam.state_dict(),
             "generator": self.generator.get_state(), "seconds": self.seconds,
         }  # fmt: skip
-        data = io.BytesIO()
-        torch.save(state, data)  # not to the file itself: its errors hide that the disk is full
-        try:
-            write_atomically(Path(path), lambda part: Path(part).write_bytes(data.getbuffer()))
-        except OSError as error:
-            raise OSError(
-                f"Cannot write the checkpoint {path} ({error.strerror}); an earlier one is kept, so run the same again "
-                "when there is room."
-            ) from None
 
-    def resume(self, path):
-        """Go on from a checkpoint, if there is one of this very fit; else begin."""
-        kept = _read(path)
-        if kept is None:
-            self.begin()
-            self.adam()
-            return
-        if kept["settings"] != json.dumps(self.settings):
-            raise ValueError(
-                f"{path} is a checkpoint of other pairs or other settings; remove it or name another file."
-            )
-        self.adam()
-        self.labclip.load_state_dict(kept["labclip"])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.generator.set_state(kept["generator"])
-        self.epoch, self.best, self.seconds = kept["epoch"], kept["best"], kept["seconds"]
-        self.history = json.loads(kept["history"])
+    def load_state_dict(self, state):
+        self.labclip.load_state_dict(state["labclip"])
+        self.adam.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.epoch, self.best, self.seconds = state["epoch"], state["best"], state["seconds"]
+        self.history = json.loads(state["history"])
 
     def result(self):
         self.labclip.load_state_dict(self.best[1])
@@ -274,32 +211,36 @@ class _Fit:
         return self.labclip
 
 
-def _read(path):
-    """The contents of a checkpoint; None where there is no file."""
-    if path is None or not os.path.exists(path):
-        return None
-    try:
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(kept, dict) or "settings" not in kept:
-            raise ValueError
-    except Exception:  # torch.load alone raises five kinds for a damaged file
-        raise ValueError(
-            f"{path} is no checkpoint of a LABCLIP, or a damaged one; remove it and start again."
-        ) from None
-    return kept
+def _checked(train, mode, precision, recipe, changes):
+    """The Recipe, with its changes; ValueError for names and numbers that there are not."""
+    if mode not in MODES:
+        raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
+    if mode == "HNB" and train.negatives is None:
+        raise ValueError("mode 'HNB' needs negatives; pass some, or mode='SB'.")
+    if precision not in ("float32", "bfloat16"):
+        raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}.")
+    if not isinstance(recipe, Recipe):
+        if recipe not in RECIPES:
+            raise ValueError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
+        recipe = RECIPES[recipe]
+    recipe = dataclasses.replace(recipe, **changes)
+    if recipe.start not in STARTS:
+        raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
+    if recipe.epochs < 0:
+        raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
+    return recipe
+
+
+def _batches_that_fit(recipe, n, asked_for):
+    """The Recipe for n captions; of fewer than it was made for, a batch is all, unless its size was asked for."""
+    if not asked_for:
+        recipe = dataclasses.replace(recipe, batch_size=max(2, min(recipe.batch_size, n)))
+    if recipe.epochs and not 2 <= recipe.batch_size <= n:
+        raise ValueError(f"batch_size must be between 2 and the {n:,} captions to train on, got {recipe.batch_size:,}.")
+    return recipe
 
 
 def _some(train, seed, most=20_000):
     """Up to so many captions, drawn at random, as arguments of `choice_outcomes`."""
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:most].to(train.texts.device)
     return {"rivals": train.texts[order], "rival_ids": None if train.text_ids is None else train.text_ids[order]}
-
-
-def _digest(pairs):
-    """SHA-256 of the shapes and of a thousand rows of each table, to tell pairs apart."""
-    digest = hashlib.sha256()
-    for table in vars(pairs).values():
-        if table is not None:
-            rows = torch.linspace(0, len(table) - 1, min(1000, len(table))).round().long().to(table.device)
-            digest.update(str(tuple(table.shape)).encode() + table[rows].cpu().numpy().tobytes())
-    return digest.hexdigest()

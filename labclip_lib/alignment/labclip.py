@@ -97,6 +97,12 @@ class LABCLIP(nn.Module):
         return out
 
 
+class Unaligned(nn.Identity):
+    """CLIP as it is, where a LABCLIP could stand: images and captions stay as they are."""
+
+    align_images = align_texts = nn.Identity.forward
+
+
 class _LowRank(nn.Module):
     """The identity plus left @ right. Left starts at zero, as in LoRA (Hu et al., 2022), so the map is the identity."""
 

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from labclip_lib.base.devices import ALONE
+from labclip_lib.alignment.labclip import Unaligned
+from labclip_lib.base.devices import all_sum, part
 from labclip_lib.measures.directions import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import (
@@ -104,15 +105,41 @@ class Pairs:
     def __getitem__(self, rows):
         """The captions at a slice, mask or list of rows, with the images they need."""
         used, image = self.image[rows].unique(return_inverse=True)
-        of_captions = (self.texts, self.negatives, self.text_ids, self.negative_ids)
-        texts, negatives, *ids = (None if table is None else table[rows] for table in of_captions)
-        return Pairs(self.images[used], texts, negatives, image, *ids)
+        if not len(used):
+            raise ValueError(f"No caption of the {len(self):,} is left; take some.")
+        of_captions = ("texts", "negatives", "text_ids", "negative_ids")
+        tables = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in of_captions}
+        return self._with(images=self.images[used], image=image, **tables)
 
     def to(self, device):
-        return Pairs(*(None if table is None else table.to(device) for table in vars(self).values()))
+        tables = {name: None if table is None else table.to(device) for name, table in vars(self).items()}
+        return self._with(**tables)
+
+    def without_negatives(self):
+        return self._with(negatives=None, negative_ids=None)
+
+    def _with(self, **tables):
+        """The same with other tables that are as sound: they are not looked over again."""
+        out = object.__new__(Pairs)
+        for name, table in (vars(self) | tables).items():
+            object.__setattr__(out, name, table)
+        return out
 
 
-def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, rival_ids=None):
+def hold_out(pairs, seed=0, share=0.1):
+    """Pairs with all captions of a random share of the images held out: (kept, held out)."""
+    used = pairs.image.unique().cpu()  # an image without a caption would leave nothing to choose by
+    n = len(used)
+    if n < 2:
+        raise ValueError("One image cannot be split into training and validation; pass validation=.")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    held = torch.zeros(len(pairs.images), dtype=torch.bool)
+    held[used[order[: max(1, int(share * n))]]] = True
+    held = held.to(pairs.image.device)[pairs.image]
+    return pairs[~held], pairs[held]
+
+
+def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None):
     """Does each image choose its caption among all captions, its own hard negatives and the rivals? (N,) float64.
 
     1 when one of its own captions is closest, 0 when another text is; where texts tie for the first place, the share
@@ -121,30 +148,29 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, here=ALONE, ri
     the ids say; where they are not known, each row is one.
 
     labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
-    text_ids of `Pairs`. here: with several processes, this one's share of the images.
+    text_ids of `Pairs`. With several processes, each asks its share of the images, and all get all outcomes.
     """
+    labclip = labclip or Unaligned()
     image, own_image = pairs.image.unique(return_inverse=True)
     texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
-    start, end = here.part(len(image))
+    start, end = part(len(image))
     with torch.no_grad():
-        images = labclip.align_images(pairs.images) if labclip else pairs.images
-        texts = labclip.align_texts(texts) if labclip else texts
-        out = [torch.zeros(0, dtype=torch.float64)]
+        images, texts = labclip.align_images(pairs.images), labclip.align_texts(texts)
+        out = torch.zeros(len(image), dtype=torch.float64)
         for rows in _blocks(torch.arange(start, end, device=images.device), chunk):
             similarity = similarities(images[image[rows]], texts)
             mine = similarity.gather(1, own[rows].clamp(min=0)).masked_fill(own[rows] < 0, -torch.inf)
             best = mine.amax(1, keepdim=True)
             above, tied = standing(similarity, best, UNIT_ROWS)
             seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
-            for part in _blocks(seen, 65_536):
-                at = foil_image[part] - rows[0]
-                negatives = pairs.negatives.flatten(0, 1)[foil[part]]
-                negatives = labclip.align_texts(negatives) if labclip else negatives
+            for some in _blocks(seen, 65_536):
+                at = foil_image[some] - rows[0]
+                negatives = labclip.align_texts(pairs.negatives.flatten(0, 1)[foil[some]])
                 closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
                 for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
                     count.index_add_(0, at, more)
-            out.append(torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1)))
-    return torch.cat(out)
+            out[rows.cpu()] = torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1))
+    return all_sum(out)
 
 
 def _blocks(rows, size):
@@ -175,11 +201,11 @@ def _candidates(pairs, own_image, n, rivals, rival_ids):
 
 def _numbers(lengths, ids, device):
     """Numbers of the rows of several tables, equal where ids are; rows without any are all different."""
-    known = [part.flatten() for part in ids if part is not None]
+    known = [given.flatten() for given in ids if given is not None]
     numbers = torch.cat(known).unique(return_inverse=True)[1] if known else torch.zeros(0, dtype=torch.long)
-    given, fresh, out = iter(numbers.split([len(part) for part in known])), len(numbers), []
-    for length, part in zip(lengths, ids, strict=True):
-        out.append(torch.arange(fresh, fresh + length, device=device) if part is None else next(given))
+    known, fresh, out = iter(numbers.split([len(given) for given in known])), len(numbers), []
+    for length, given in zip(lengths, ids, strict=True):
+        out.append(torch.arange(fresh, fresh + length, device=device) if given is None else next(known))
         fresh += length
     return out
 
@@ -197,9 +223,9 @@ def examine_pairs(pairs, labclip=None):
     A caption said of two images is one text, and both images are right for it. Chance is that of so many right ones.
     A test of thousands of images is meant: the whole similarity matrix is held.
     """
+    labclip = labclip or Unaligned()
     with torch.no_grad():
-        images = labclip.align_images(pairs.images) if labclip else pairs.images
-        texts = labclip.align_texts(pairs.texts) if labclip else pairs.texts
+        images, texts = labclip.align_images(pairs.images), labclip.align_texts(pairs.texts)
     (said,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
     different, said = said.unique(return_inverse=True)
     n, m, clusters = len(different), len(images), pairs.image.cpu().numpy()
@@ -207,7 +233,7 @@ def examine_pairs(pairs, labclip=None):
     right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
     among = zip(right, (n, m), strict=True)
     guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
-    there = choice_outcomes(dataclasses.replace(pairs, negatives=None), labclip).numpy()
+    there = choice_outcomes(pairs.without_negatives(), labclip).numpy()
     back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
     out = {
         f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
@@ -215,7 +241,7 @@ def examine_pairs(pairs, labclip=None):
     }
     if pairs.negatives is not None:
         with torch.no_grad():
-            negatives = labclip.align_texts(pairs.negatives) if labclip else pairs.negatives
+            negatives = labclip.align_texts(pairs.negatives)
         image, k = images[pairs.image], negatives.shape[1]
         true = (image * texts).sum(-1).repeat_interleave(k)[:, None]
         foil = (image[:, None] * negatives).sum(-1).flatten()[:, None]

@@ -2,8 +2,8 @@
 
 import torch
 
-from labclip_lib.alignment.fit import fit_labclip, hold_out
-from labclip_lib.alignment.pairs import Pairs, examine_pairs
+from labclip_lib.alignment.fit import fit_pairs
+from labclip_lib.alignment.pairs import Pairs, examine_pairs, hold_out
 from labclip_lib.alignment.task import binding_task, examine, fit_task
 from labclip_lib.world.scenes import World
 
@@ -36,7 +36,7 @@ def train_on_tables(tables, seed=0, **how):
     pairs = Pairs(tables.images, *(None if table is None else table[keep] for table in of_captions))
     rest, test = hold_out(pairs, seed=seed + 1)
     train, validation = hold_out(rest, seed)
-    labclip = fit_labclip(**vars(train), validation=validation, seed=seed, **how)
+    labclip = fit_pairs(train, validation, seed=seed, **how)
     measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
     told += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
     return labclip, measures, f"{told} {_told(labclip)}"

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from labclip_lib.alignment.fit import fit_labclip
+from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.embeddings.feed import text_ids
@@ -88,9 +88,8 @@ def binding_task(backbone, world=World(), layouts=10, seed=7):
 
 
 def fit_task(task, order="fixed", **how):
-    """`fit_labclip` on the training scenes of a task, chosen by its validation scenes."""
-    train = task.pairs("train", order)
-    return fit_labclip(**vars(train), validation=task.pairs("validation", order), **how)
+    """`fit_pairs` on the training scenes of a task, chosen by its validation scenes."""
+    return fit_pairs(task.pairs("train", order), task.pairs("validation", order), **how)
 
 
 def examine(task, labclip=None, order="fixed"):

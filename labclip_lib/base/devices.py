@@ -1,4 +1,4 @@
-"""Several processes at once, as torchrun starts them: who am I, and what do the others hold?"""
+"""CPU or graphics card; rank, world size and sums over processes under torchrun."""
 
 import contextlib
 import os
@@ -14,10 +14,6 @@ class Ranks(NamedTuple):
     rank: int = 0
     world: int = 1
     local: int = 0
-
-    def part(self, n):
-        """The (first, end) of this process's share of n rows in a row; shares differ by one row at most."""
-        return self.rank * n // self.world, (self.rank + 1) * n // self.world
 
 
 ALONE = Ranks()
@@ -71,6 +67,43 @@ def process_group(device):
         dist.destroy_process_group()
 
 
+def rank():
+    """This process's number in the process group; 0 where none is open."""
+    return dist.get_rank() if _joined() else 0
+
+
+def world_size():
+    """How many processes are in the process group; 1 where none is open."""
+    return dist.get_world_size() if _joined() else 1
+
+
+def _joined():
+    return dist.is_available() and dist.is_initialized()  # some builds of torch have no processes
+
+
+def part(n):
+    """The half-open range of n rows that this process handles: (first, end). Shares differ by one row at most."""
+    return rank() * n // world_size(), (rank() + 1) * n // world_size()
+
+
+def all_sum(x):
+    """Add up a tensor over all processes, in place; returns it. Where no group is open, it stays as it is."""
+    if world_size() > 1:
+        moved = x.to("cuda") if dist.get_backend() == "nccl" else x
+        dist.all_reduce(moved)
+        if moved is not x:
+            x.copy_(moved)
+    return x
+
+
+def gather_rows(rows, n):
+    """All n rows of a batch, of which this process holds `part(n)`: (n, ...). Gradients flow back to their owner.
+
+    The gradient of a row is the sum over the losses of all processes.
+    """
+    return rows if world_size() == 1 else _Gather.apply(rows, part(n)[0], n)
+
+
 class _Gather(torch.autograd.Function):
     """Everyone's rows. A sum of tables that are zero but for one's own rows: shares need not be equal."""
 
@@ -79,23 +112,14 @@ class _Gather(torch.autograd.Function):
         ctx.share = first, first + len(rows)
         out = rows.new_zeros(n, *rows.shape[1:])
         out[first : first + len(rows)] = rows
-        dist.all_reduce(out)
-        return out
+        return all_sum(out)
 
     @staticmethod
     def backward(ctx, gradient):
         gradient = gradient.clone(memory_format=torch.contiguous_format)  # another may hold it too
-        dist.all_reduce(gradient)  # every process's loss reads these rows
+        all_sum(gradient)  # every process's loss reads these rows
         first, end = ctx.share
         return gradient[first:end], None, None
-
-
-def gather_rows(rows, n, here):
-    """All n rows of a batch, of which this process holds `here.part(n)`: (n, ...). Gradients flow back to their owner.
-
-    The gradient of a row is the sum over the losses of all processes.
-    """
-    return rows if here.world == 1 else _Gather.apply(rows, here.part(n)[0], n)
 
 
 def pick_device(device="auto"):

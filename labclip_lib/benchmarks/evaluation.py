@@ -8,6 +8,7 @@ import tempfile
 import numpy as np
 import torch
 
+from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.embeddings.shards import embed_source, load_shards
 from labclip_lib.embeddings.sources import Listed, Texts, contents
@@ -49,9 +50,8 @@ def evaluate(backbone, records, transform=None, *, benchmark="", cache=None, pro
     with torch.no_grad():
         rows = _Rows(records, images, texts)
         images, texts = images.table.to(device), texts.table.to(device)
-        if transform is not None:
-            transform = transform.to(device)
-            images, texts = transform.align_images(images), transform.align_texts(texts)
+        aligned = (transform or Unaligned()).to(device)
+        images, texts = aligned.align_images(images), aligned.align_texts(texts)
         ask = {(True, False): _choices, (True, True): _pairs, (False, False): _retrieval}[kinds.pop()]
         answers = ask(rows, images, texts)
     name = backbone.name if transform is None else f"{backbone.name} with LABCLIP"

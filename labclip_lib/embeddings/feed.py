@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import re
-import warnings
 
 import torch
 from torch.utils.data import DataLoader
@@ -13,7 +11,7 @@ from labclip_lib.measures.directions import unit
 
 
 class Feed:
-    """A backbone and a source that meet.
+    """Embeds a source with a backbone, one shard at a time.
 
     Each different text of a shard is embedded once; text_ids and negative_ids say which texts are the same.
 
@@ -37,14 +35,14 @@ class Feed:
                     width = len(negatives[0])
                     names += [f"A negative of caption {row} of {path}" for row in rows for _ in range(width)]
                     captions = captions + [negative for row in negatives for negative in row]
-                table, ids = self._texts(captions, names, bar), text_ids(captions)
+                (table, cut), ids = self._texts(captions, names, bar), text_ids(captions)
                 out = {"captions": table[:n].clone(), "text_ids": ids[:n].clone()}
                 if negatives is not None:
                     out["negatives"] = table[n:].unflatten(0, (-1, width)).clone()
                     out["negative_ids"] = ids[n:].unflatten(0, (-1, width)).clone()
                 if image is not None:
                     out["image"] = torch.tensor(image)
-                yield k, out, sum(self.backbone.truncated(captions))
+                yield k, out, cut
 
     def images(self, todo):
         planned = {}
@@ -82,24 +80,21 @@ class Feed:
         return unit(rows).cpu()
 
     def _texts(self, captions, names, bar):
+        """Embeddings (N, D) of the captions, and how many of them were cut. names: what to call each in an error."""
         # Each text once: embedded again among others it would get a row that differs in the last bits.
         number = {text: i for i, text in enumerate(dict.fromkeys(captions))}
-        different, rows = list(number), [torch.zeros(0, self.backbone.dim)]
+        different, rows, cut = list(number), [torch.zeros(0, self.backbone.dim)], []
         for i in range(0, len(different), self.batch_size):
             batch = different[i : i + self.batch_size]
-            try:
-                with self._autocast(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)  # of captions that are cut; they are counted
-                    rows.append(self.backbone.encode_texts(batch).cpu())
-            except ValueError as error:  # which counts from the batch's first caption
-                found = re.match(r"Caption (\d+)", str(error))
-                if not found:
-                    raise
-                name = names[captions.index(batch[int(found[1])])]
-                raise ValueError(name + str(error)[found.end() :]) from None
+            tokens, too_long = self.backbone.tokenize(batch, lambda row, batch=batch: names[captions.index(batch[row])])
+            with self._autocast():
+                rows.append(self.backbone.encode_tokens(tokens).cpu())
+            cut += too_long
             bar.update(len(batch))
         bar.update(len(captions) - len(different))
-        return _storable(torch.cat(rows)[torch.tensor([number[text] for text in captions], dtype=torch.long)], names)
+        which = [number[text] for text in captions]
+        table = torch.cat(rows)[torch.tensor(which, dtype=torch.long)]
+        return _storable(table, names), sum(cut[i] for i in which)
 
     def _autocast(self):
         return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")

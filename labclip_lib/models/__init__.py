@@ -5,7 +5,8 @@ tokenizer: PocketCLIP's words and their ids
 pocket: PocketCLIP's weights, their checksum, its config and checkpoints
 pretrained: open_clip's models with their weights: found, checked, downloaded
 backbones: `load_backbone`: PocketCLIP and any open_clip model behind one face
-losses: InfoNCE, with hard negatives, in chunks, over several processes
+losses: InfoNCE, and with hard negatives
+chunked: the same in less memory and over several processes
 pretraining: the recipe and the loop that made PocketCLIP
 """
 

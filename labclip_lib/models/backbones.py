@@ -62,7 +62,7 @@ class Backbone:
         # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
         self._nothing = None if isinstance(tokenizer, WordTokenizer) else tokenizer([""])
         self._encode_text = unpadded(model) if isinstance(tokenizer, WordTokenizer) else model.encode_text
-        self.dim = self._forward(self._encode_text, self._tokens(["a"]), True).shape[1]
+        self.dim = self.encode_tokens(tokenizer(["a"])).shape[1]
 
     @property
     def logit_scale(self):
@@ -104,17 +104,9 @@ class Backbone:
     def encode_texts(self, captions, normalize=True):
         """Embed captions, a list of str: (N, D) float32 on the backbone's device, unit length if normalize.
 
-        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
-        seen. Warns once, with a UserWarning, when captions are `truncated`.
+        Raises ValueError as `tokenize` does. Warns once, with a UserWarning, when captions are cut.
         """
-        captions = _checked_captions(captions)
-        tokens = self._tokens(captions)
-        if captions and self._nothing is not None:
-            nothing = (tokens == self._nothing).all(1).nonzero().flatten().tolist()
-            if nothing:
-                row = nothing[0]
-                raise ValueError(f"Caption {row} is {captions[row]!r}, of which the model reads nothing; mend it.")
-        cut = self._cut(captions, tokens)
+        tokens, cut = self.tokenize(captions)
         if any(cut):
             first = captions[cut.index(True)]
             begins = repr(first if len(first) <= 40 else first[:40] + "...")
@@ -124,37 +116,51 @@ class Backbone:
                 UserWarning,
                 stacklevel=2,
             )
+        return self.encode_tokens(tokens, normalize)
+
+    def tokenize(self, captions, name="Caption {}".format):
+        """What the text tower reads of captions, a list of str: tokens (N, L) int64, and whether each was cut.
+
+        A caption that is too long for the tower is cut, which then never sees its end: N values, a list of bool.
+        PocketCLIP refuses such a caption instead. For open_clip's own tokenizer the tokens are counted. For others
+        (Hugging Face's) it rests on this: given room for one token more, a caption that fits gains padding, one that
+        is cut gains a token of its own.
+        name: a function of a row, what to call its caption in an error.
+        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
+        seen.
+        """
+        captions = _listed(captions, "captions")
+        for row, caption in enumerate(captions):
+            if not isinstance(caption, str) or is_blank(caption):
+                raise ValueError(f"{name(row)} is {caption!r}; every caption must be a non-empty string.")
+        if not captions:
+            return torch.zeros(0, 1, dtype=torch.int64), []
+        if isinstance(self.tokenizer, WordTokenizer):
+            return self.tokenizer(captions, name), [False] * len(captions)
+        tokens = self.tokenizer(captions)
+        nothing = (tokens == self._nothing).all(1).nonzero().flatten().tolist()
+        if nothing:
+            row = nothing[0]
+            raise ValueError(f"{name(row)} is {captions[row]!r}, of which the model reads nothing; mend it.")
+        return tokens, self._cut(captions, tokens)
+
+    def encode_tokens(self, tokens, normalize=True):
+        """Embed the tokens (N, L) that `tokenize` gave: (N, D) float32 on the backbone's device."""
         return self._forward(self._encode_text, tokens, normalize)
 
-    def truncated(self, captions):
-        """Whether each caption is too long for the text tower, which then never sees its end: N values, a list of bool.
-
-        open_clip's tokenizers cut without a word. PocketCLIP's refuses such a caption instead, so here it is always
-        False. For open_clip's own tokenizer the tokens are counted. For others (Hugging Face's) it rests on this:
-        given room for one token more, a caption that fits gains padding, one that is cut gains a token of its own.
-        Raises ValueError for an empty caption.
-        """
-        captions = _checked_captions(captions)
-        if isinstance(self.tokenizer, WordTokenizer):
-            return [False] * len(captions)
-        return self._cut(captions, self._tokens(captions))
-
-    def _tokens(self, captions):
-        return self.tokenizer(captions) if captions else torch.zeros(0, 1, dtype=torch.int64)
-
     def _cut(self, captions, tokens):
-        """`truncated`, for captions whose tokens (N, L) are at hand; only full rows are tokenised again."""
+        """Which captions, with their tokens (N, L), were cut; only full rows are tokenised again."""
         cut, length, tokenizer = [False] * len(captions), tokens.shape[1], self.tokenizer
         if isinstance(tokenizer, open_clip.SimpleTokenizer):
             for row in tokens[:, -1].nonzero().flatten().tolist():
                 cut[row] = len(tokenizer.encode(captions[row])) + 2 > length  # with a start and an end of text
-        elif captions and not isinstance(tokenizer, WordTokenizer):
-            padding = int(tokenizer(["a"], context_length=length + 1).sum() - tokenizer(["a"]).sum())
-            full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one may be the end of text
-            if full:
-                longer = tokenizer([captions[row] for row in full], context_length=length + 1)
-                for row, gained in zip(full, (longer.sum(1) - tokens[full].sum(1)).tolist(), strict=True):
-                    cut[row] = gained != padding
+            return cut
+        padding = int(tokenizer(["a"], context_length=length + 1).sum() - tokenizer(["a"]).sum())
+        full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one may be the end of text
+        if full:
+            longer = tokenizer([captions[row] for row in full], context_length=length + 1)
+            for row, gained in zip(full, (longer.sum(1) - tokens[full].sum(1)).tolist(), strict=True):
+                cut[row] = gained != padding
         return cut
 
     def _resized(self, images):
@@ -232,14 +238,6 @@ def _listed(items, what):
             f"Expected a list of {what}, got {type(items).__name__} {tuple(items.shape)}; use torch.from_numpy."
         )
     return list(items)
-
-
-def _checked_captions(captions):
-    captions = _listed(captions, "captions")
-    for row, caption in enumerate(captions):
-        if not isinstance(caption, str) or is_blank(caption):
-            raise ValueError(f"Caption {row} is {caption!r}; every caption must be a non-empty string.")
-    return captions
 
 
 def _checked(images):

@@ -20,9 +20,10 @@ class WordTokenizer:
         self.end = len(self.words) + 2
         self.vocab_size = self.end + 1
 
-    def __call__(self, captions):
+    def __call__(self, captions, name="Caption {}".format):
         """(N, context_length) int64 ids. Case, commas and full stops are ignored.
 
+        name: a function of a row, what to call its caption in an error.
         Raises ValueError for a caption with an unknown word, with no word or with too many.
         """
         captions = [captions] if isinstance(captions, str) else list(captions)
@@ -36,10 +37,10 @@ class WordTokenizer:
                     f"it knows: {', '.join(self.words)}."
                 )
             if not words:
-                raise ValueError(f"Caption {row} is empty; give at least one word.")
+                raise ValueError(f"{name(row)} is empty; give at least one word.")
             if len(words) > self.context_length - 2:
                 raise ValueError(
-                    f"Caption {row} has {len(words)} words, PocketCLIP reads at most "
+                    f"{name(row)} has {len(words)} words, PocketCLIP reads at most "
                     f"{self.context_length - 2}: {caption!r}."
                 )
             ids = [1, *(self.ids[word] for word in words), self.end]

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
-from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 
 
 def texts(n=5, dim=8):
@@ -209,3 +209,8 @@ def test_a_file_with_another_side_is_refused(trained, tmp_path, raises_saying):
     save_file(state, tmp_path / "a.safetensors", {"side": "both"})
     with raises_saying(ValueError, "'both'"):
         LABCLIP.load(tmp_path / "a.safetensors")
+
+
+def test_what_is_not_aligned_stays_as_it_is():
+    rows = torch.eye(3)
+    assert Unaligned().align_images(rows) is rows and Unaligned().align_texts(rows) is rows

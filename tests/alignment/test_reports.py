@@ -91,20 +91,18 @@ def parts(monkeypatch):
     """Train on tables; gives the three parts that there were, as Pairs, and what was told."""
 
     def run(tables, **how):
-        seen, fit, examine = {}, reports.fit_labclip, reports.examine_pairs
+        seen, fit, examine = {}, reports.fit_pairs, reports.examine_pairs
 
-        def fitted(validation, **more):
-            fields = [field.name for field in dataclasses.fields(reports.Pairs)]
-            seen["train"] = reports.Pairs(*(more[name] for name in fields))
-            seen["validation"] = validation
-            return fit(validation=validation, **more)
+        def fitted(train, validation, **more):
+            seen.update(train=train, validation=validation)
+            return fit(train, validation, **more)
 
         def examined(pairs, labclip=None):
             assert seen.setdefault("test", pairs) is pairs
             return examine(pairs, labclip)
 
         with monkeypatch.context() as patch:
-            patch.setattr(reports, "fit_labclip", fitted)
+            patch.setattr(reports, "fit_pairs", fitted)
             patch.setattr(reports, "examine_pairs", examined)
             labclip, measures, told = train_on_tables(tables, **{"batch_size": 8, "epochs": 1} | how)
         return seen, labclip, measures, told

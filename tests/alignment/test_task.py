@@ -7,7 +7,7 @@ import torch
 from synthetic import Binder
 from torch.nn.functional import normalize
 
-from labclip_lib.alignment import task as room
+from labclip_lib.alignment.fit import fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.task import TEMPLATES, binding_task, examine, fit_task
 from labclip_lib.embeddings.embed import embed_images, embed_texts
@@ -286,7 +286,7 @@ def test_the_same_seed_gives_the_same_task(task, tiny):
 def test_a_task_is_fitted_on_its_training_and_chosen_by_its_validation(task, order):
     labclip = fit_task(task, order, batch_size=64, epochs=1, seed=4)
     train = task.pairs("train", order)
-    same = room.fit_labclip(
+    same = fit_labclip(
         train.images, train.texts, train.negatives, image=train.image, validation=task.pairs("validation", order),
         batch_size=64, epochs=1, seed=4,
     )  # fmt: skip

@@ -3,7 +3,19 @@ import several as together
 import torch
 
 from labclip_lib.base import devices as distributed
-from labclip_lib.base.devices import ALONE, Ranks, device_of_rank, gather_rows, pick_device, process_group, ranks
+from labclip_lib.base.devices import (
+    ALONE,
+    Ranks,
+    all_sum,
+    device_of_rank,
+    gather_rows,
+    part,
+    pick_device,
+    process_group,
+    rank,
+    ranks,
+    world_size,
+)
 
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
@@ -51,7 +63,10 @@ def test_half_an_environment_and_nonsense_are_refused(environ, values, raises_sa
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 100])
 @pytest.mark.parametrize("world", [1, 2, 3, 8])
 def test_parts_cover_all_rows_once_and_are_about_equal(n, world):
-    parts = [Ranks(rank, world).part(n) for rank in range(world)]
+    parts = []
+    for number in range(world):
+        with together.as_rank(number, world):
+            parts.append(part(n))
     assert [row for first, end in parts for row in range(first, end)] == list(range(n))
     sizes = [end - first for first, end in parts]
     assert max(sizes) - min(sizes) <= 1
@@ -71,7 +86,8 @@ def test_alone_there_is_nobody_to_join(environ):
     rows = torch.ones(3, 2)
     with process_group("cpu") as here:
         assert here == ALONE and not torch.distributed.is_initialized()
-        assert gather_rows(rows, 3, here) is rows
+        assert gather_rows(rows, 3) is rows and all_sum(rows) is rows and torch.equal(rows, torch.ones(3, 2))
+        assert (rank(), world_size(), part(3)) == (0, 1, (0, 3))
 
 
 # Two and three processes

@@ -369,7 +369,8 @@ def test_embed_writes_tables_and_says_so(pictured, tiny, tmp_path, capsys):
 def test_embed_says_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsys):
     argv, _ = pictured
     path, *_ = pairs(tmp_path / "pairs", 3, 1)
-    monkeypatch.setattr(backbones.Backbone, "truncated", lambda self, captions: [True] * len(captions))
+    sound = backbones.Backbone.tokenize
+    monkeypatch.setattr(backbones.Backbone, "tokenize", lambda *args: (sound(*args)[0], [True] * len(args[1])))
     assert main(["embed", str(path), *argv[2:]]) == 0
     said = capsys.readouterr().out
     assert said.startswith("2 images and 3 captions in") and said.endswith("saw the beginning: 6.\n")
@@ -521,16 +522,16 @@ def stopping(monkeypatch):
 
     @contextlib.contextmanager
     def stop(error=None):
-        ran, sound = [], training._Fit.run_epoch
+        ran, sound = [], training.write_checkpoint
 
-        def run_epoch(self):
-            ran.append(self.epoch)
+        def write(path, settings, state):
+            ran.append(state["epoch"] - 1)
             if error is not None and len(ran) == 3:
                 raise error
-            sound(self)
+            sound(path, settings, state)
 
         with monkeypatch.context() as patch:
-            patch.setattr(training._Fit, "run_epoch", run_epoch)
+            patch.setattr(training, "write_checkpoint", write)
             yield ran
 
     return stop
@@ -673,8 +674,8 @@ import several
 from labclip_lib.alignment import fit as training, reports
 from labclip_lib.embeddings import shards
 from labclip_lib.__main__ import main
-read = training._read
-training._read = lambda path: (time.sleep(int(os.environ["RANK"])), read(path))[1]
+read = training.read_checkpoint
+training.read_checkpoint = lambda *args: (time.sleep(int(os.environ["RANK"])), read(*args))[1]
 for out in sys.argv[1:3]:
     def work():
         assert main(["train", "--out", out, *sys.argv[3:]]) == 0

@@ -1,8 +1,8 @@
 import os
 import pickle
 import signal
-import warnings
 
+import open_clip
 import pytest
 import torch
 from embeddable import Ruled, captions, pairs, pictures, png, samples, tar
@@ -10,7 +10,7 @@ from PIL import Image
 
 from labclip_lib.embeddings.feed import Feed, Pictures, memory_errors, text_ids
 from labclip_lib.embeddings.sources import open_source
-from labclip_lib.models.backbones import load_backbone
+from labclip_lib.models.backbones import Backbone, load_backbone
 
 
 def feed(backbone, source, shard_size=3, batch_size=2, workers=0, precision="float32", progress=False):
@@ -106,12 +106,14 @@ def test_captions_that_are_cut_are_counted(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_captions_that_are_cut_do_not_warn_in_every_batch(tmp_path):
-    (tmp_path / "a.txt").write_text("a\n" * 3)
-    ruled = Ruled()
-    sound = ruled.encode_texts
-    ruled.encode_texts = lambda texts: warnings.warn("cut", UserWarning, stacklevel=2) or sound(texts)
-    assert len(list(feed(ruled, tmp_path / "a.txt").captions([0]))) == 1
+def test_captions_that_are_cut_do_not_warn_in_every_batch(tiny_clip, tmp_path):
+    """And those that are not are tokenised once."""
+    backbone = Backbone(tiny_clip[0], open_clip.get_tokenizer("tiny-clip"), "tiny", "cpu")
+    long, seen, encode = "the dog " * 60, [], backbone.tokenizer.encode
+    backbone.tokenizer.encode = lambda text: seen.append(text) or encode(text)
+    (tmp_path / "a.txt").write_text(f"a cat\n{long}\na dog\n")
+    ((_, _, cut),) = feed(backbone, tmp_path / "a.txt").captions([0])
+    assert cut == 1 and seen == ["a cat", long, long, "a dog"]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -141,8 +143,8 @@ def test_an_embedding_without_a_direction_is_named(tmp_path, raises_saying):
     ruled.model.encode_image = lambda batch: torch.zeros(len(batch), 4)
     with raises_saying(ValueError, "3 of 3 embeddings", "zero"):
         list(feed(ruled, tmp_path / "p").images([0]))
-    ruled.encode_texts = lambda texts: torch.tensor([[0.0] * 4 if text == "b" else [1.0] * 4 for text in texts])
-    (tmp_path / "a.txt").write_text("a\nb\nb\n")
+    ruled.encode_tokens = lambda tokens: (tokens == 1).float().expand(-1, 4)
+    (tmp_path / "a.txt").write_text("a\nbb\nbb\n")
     with raises_saying(ValueError, "2 of 3 embeddings", "zero", "Caption 1 of"):
         list(feed(ruled, tmp_path / "a.txt").captions([0]))
 

@@ -205,7 +205,7 @@ def test_captions_that_open_clip_cuts_are_told(clip_texts, word):
     captions = [" ".join([word] * n) for n in range(1, 90)]
     longer = clip_texts.tokenizer(captions, context_length=1000)
     ends = 1000 - (longer.flip(1) == clip_texts.tokenizer.eot_token_id).int().argmax(1)  # tokens up to the last end
-    assert clip_texts.truncated(captions) == (ends > 77).tolist() and {True, False} == set((ends > 77).tolist())
+    assert clip_texts.tokenize(captions)[1] == (ends > 77).tolist() and {True, False} == set((ends > 77).tolist())
 
 
 def test_cut_captions_warn_once(clip_texts):
@@ -228,19 +228,21 @@ def test_captions_that_fit_are_tokenised_once(clip_texts, monkeypatch):
 
 
 def test_pocket_refuses_and_never_cuts(tiny):
-    assert tiny.truncated(["a red star", "red " * 30]) == [False, False]
+    assert tiny.tokenize(["a red star", "red " * 22])[1] == [False, False]
+    with pytest.raises(ValueError, match="Caption 1 has 23 words"):
+        tiny.tokenize(["a red star", "red " * 23])
     assert len(quietly(tiny, ["red " * 22])) == 1
 
 
 def test_nothing_is_cut_of_nothing(clip_texts, tiny):
-    assert clip_texts.truncated([]) == tiny.truncated([]) == []
+    assert clip_texts.tokenize([])[1] == tiny.tokenize([])[1] == []
 
 
 @pytest.mark.parametrize(("captions", "seen"), [("a star", "list"), (["a", " "], "Caption 1"), ([None], "None")])
-def test_truncated_wants_captions(clip_texts, tiny, captions, seen, raises_saying):
+def test_only_captions_can_be_tokenised(clip_texts, tiny, captions, seen, raises_saying):
     for backbone in (clip_texts, tiny):
         with raises_saying(ValueError, seen):
-            backbone.truncated(captions)
+            backbone.tokenize(captions)
 
 
 class WordPieces:
@@ -283,7 +285,7 @@ def test_captions_that_hugging_face_s_tokenizers_cut_are_told(tiny_clip, kind):
     backbone = Backbone(tiny_clip[0], tokenizer, kind, "cpu")
     lengths = [1, fits - 2, fits - 1, fits, fits + 1, fits + 2, 3 * fits]
     captions = [" ".join(f"w{i}" for i in range(1, n + 1)) for n in lengths]
-    assert backbone.truncated(captions) == [n > fits for n in lengths]
+    assert backbone.tokenize(captions)[1] == [n > fits for n in lengths]
     with pytest.warns(UserWarning, match="3 of 7 captions need more than the 77 tokens"):
         backbone.encode_texts(captions)
     quietly(backbone, captions[:4])

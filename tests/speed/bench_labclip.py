@@ -26,11 +26,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 from torch.utils.data import DataLoader, TensorDataset
 
-from labclip_lib.alignment.fit import RECIPES, _Fit, fit_labclip
+from labclip_lib.alignment.fit import RECIPES, batch_loss, descend, fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.alignment.task import binding_task, examine
-from labclip_lib.base.devices import ALONE, pick_device
+from labclip_lib.base.devices import pick_device
 from labclip_lib.measures.intervals import paired_difference
 from labclip_lib.models.backbones import load_backbone
 
@@ -79,12 +79,11 @@ def as_usual(pairs, epochs, seed=0):
 def part_a(device, repeats):
     task = binding_task(load_backbone("pocket", device))
     train, validation = task.pairs("train"), task.pairs("validation")
-    tables = {"images": train.images, "texts": train.texts, "negatives": train.negatives, "image": train.image}
     epochs = RECIPES["paper"].epochs
     runs = {
         "paper's recipe, DataLoader": lambda n=epochs: as_usual(train, n),
-        "paper's recipe, fit_labclip": lambda n=epochs: fit_labclip(**tables, recipe="paper", epochs=n),
-        "default, fit_labclip": lambda n=None: fit_labclip(**tables, validation=validation),
+        "paper's recipe, fit_labclip": lambda n=epochs: fit_pairs(train, recipe="paper", epochs=n),
+        "default, fit_labclip": lambda n=None: fit_pairs(train, validation),
     }
     reference, _, ours = runs
     print(f"(a) {len(train):,} images, as many captions and negatives, D = {train.texts.shape[1]}\n")
@@ -134,16 +133,20 @@ def part_b(device, repeats, batch, chunk, steps, precision, images):
     image = torch.arange(images, device=device).repeat_interleave(CAPTIONS)
     texts, negatives = random_table(captions, device), random_table(captions + 1, device)[1:]
     pairs = Pairs(random_table(images, device), texts, negatives, image)
-    fit = _Fit(pairs, None, "HNB", RECIPES["paper-coco"], "text", None, 0, chunk, precision, ALONE)
-    fit.resume(None)
+    labclip, rate = LABCLIP(DIM).to(device), RECIPES["paper-coco"].learning_rate
+    adam = torch.optim.Adam(labclip.parameters(), lr=rate, fused=True)
+
+    def step(rows):
+        return descend(adam, batch_loss(labclip, pairs, rows, "HNB", chunk, precision), rate)
+
     batches = torch.randperm(captions, generator=torch.Generator().manual_seed(0)).to(device).split(batch)[:-1]
     steps = min(steps, len(batches))
     before = peak_memory(device)
-    fit.step(batches[-1])
+    step(batches[-1])
     taken, speed = [], []
     for _ in range(repeats):
         speed.append(product_speed(device, precision))
-        taken.append(seconds(lambda: [fit.step(rows) for rows in batches[:steps]], device)[0] / steps)
+        taken.append(seconds(lambda: [step(rows) for rows in batches[:steps]], device)[0] / steps)
     needed = 8 * batch * DIM * (DIM + batch)
     shares = [100 * needed / (one * max(speed)) for one in taken]
     print(f"(b) {images:,} images, {captions:,} captions, as many negatives, D = {DIM}, {precision}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import labclip_lib
-from labclip_lib.alignment.fit import fit_labclip
+from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.base.progress import track
@@ -119,9 +119,8 @@ class Study:
             # On a few pairs, as in a trial, a batch of the recipe's size would be more than there is.
             small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
             checkpoint = path.with_suffix(".checkpoint")
-            labclip = fit_labclip(
-                **vars(pairs), mode=mode, recipe=recipe, validation=validation, checkpoint=checkpoint,
-                progress=self.progress, **small,
+            labclip = fit_pairs(
+                pairs, validation, mode=mode, recipe=recipe, checkpoint=checkpoint, progress=self.progress, **small,
             )  # fmt: skip
             labclip.save(path)
             checkpoint.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ def test_a_matrix_is_fitted_once(study, monkeypatch):
     first = study.scene_labclip("CLEVR", "LABCLIP")
     assert first.linear.weight.shape == (study.backbone.dim, study.backbone.dim)
     assert {path.suffix for path in (study.out / "matrices").iterdir()} == {".safetensors"}  # no checkpoint is left
-    monkeypatch.setattr(room, "fit_labclip", lambda *args, **how: pytest.fail("fitted again"))
+    monkeypatch.setattr(room, "fit_pairs", lambda *args, **how: pytest.fail("fitted again"))
     again = Study(study.backbone, study.root, study.out, progress=False, workers=0).scene_labclip("CLEVR", "LABCLIP")
     assert torch.equal(first.linear.weight, again.linear.weight)
     with pytest.raises(BaseException, match="fitted again"):
@@ -60,7 +60,7 @@ def test_a_matrix_that_was_chosen_by_other_pairs_is_fitted_anew(study, monkeypat
     images[rows] = images[rows].flip(0)
     other = dataclasses.replace(tables, embeddings=tables.embeddings | {"images": images})
     monkeypatch.setitem(study._kept, "CLEVR", (scenes, other))
-    monkeypatch.setattr(room, "fit_labclip", lambda *args, **how: pytest.fail("fitted again"))
+    monkeypatch.setattr(room, "fit_pairs", lambda *args, **how: pytest.fail("fitted again"))
     with pytest.raises(BaseException, match="fitted again"):
         study.scene_labclip("CLEVR", "LABCLIP")
 
@@ -69,11 +69,11 @@ def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
     """To the training combinations alone, whatever is asked later, and without scenes whose swap says the same."""
     fitted = []
 
-    def fit(images, texts, negatives, **how):
-        fitted.append((images, texts, negatives, how))
+    def fit(train, validation, **how):
+        fitted.append((train, validation, how))
         return LABCLIP(study.backbone.dim)
 
-    monkeypatch.setattr(room, "fit_labclip", fit)
+    monkeypatch.setattr(room, "fit_pairs", fit)
     fresh = Study(study.backbone, study.root, tmp_path, progress=False, workers=0)
     (scenes, tables), pairs = study.scenes("CLEVR"), study._coco_pairs()
     fresh._kept = {"CLEVR": (scenes, tables), "PUG:SPAR": (scenes, tables), "COCO": pairs}
@@ -86,11 +86,14 @@ def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
     ]  # fmt: skip
     split = split_by_combination(tables.attribute, tables.object)
     train, validation = (rows & scenes.swappable() for rows in (split.train, split.validation))
-    for found, name in zip(fitted[0][:3], ("images", "captions", "swapped"), strict=True):
+    first = fitted[0][0]
+    for found, name in zip(
+        (first.images, first.texts, first.negatives), ("images", "captions", "swapped"), strict=True
+    ):
         assert torch.equal(found.reshape(-1, study.backbone.dim), tables.unit(name)[train])
-    assert torch.equal(fitted[0][3]["validation"].images, tables.unit("images")[validation])
-    assert fitted[3][3]["validation"] is None and torch.equal(fitted[3][3]["image"], pairs.image)
-    assert fitted[0][3]["batch_size"] == min(512, int(train.sum()) // 4)
+    assert torch.equal(fitted[0][1].images, tables.unit("images")[validation])
+    assert fitted[3][1] is None and torch.equal(fitted[3][0].image, pairs.image)
+    assert fitted[0][2]["batch_size"] == min(512, int(train.sum()) // 4)
     times = 2048 // len(pairs) + 1
     tables = (part.repeat(times, *[1] * (part.ndim - 1)) for part in (pairs.texts, pairs.negatives, pairs.image))
     fresh._kept["COCO"] = Pairs(pairs.images, *tables)  # other data, so nothing kept will do
