@@ -32,6 +32,9 @@ function piece(root, data) {
   }
 
   picks.forEach((button, k) => button.addEventListener("click", () => pick(k)));
-  part("next").addEventListener("click", show);
+  part("next").addEventListener("click", () => {
+    show();
+    picks[0].focus();  // the button that had the focus is hidden now
+  });
   show();
 }
