@@ -129,6 +129,14 @@ def select_next(reader, selector, by):
     reader.wait_until(f"document.querySelector({selector!r}).selectedIndex === {before + 1}")
 
 
+def answer(reader, question, number, by):
+    if by == "mouse":
+        reader.click(f"{question} .lc-answer:nth-of-type({number + 1})", along=0.02)
+    else:
+        reader.tab_to(f"{question} input")
+        reader.press(*["Down"] * number or ["Space"])
+
+
 @in_a_browser
 class TestThePage:
     def test_it_asks_for_nothing_but_itself(self, reader):
@@ -214,16 +222,32 @@ class TestMatrixPlayer:
         for canvas, painted in zip(canvases, before, strict=True):
             assert picture(reader, canvas) != painted
 
-    def test_it_plays_to_the_end_and_pauses(self, reader, at, by):
+    def test_it_plays_to_the_end_and_begins_again(self, reader, at, by):
         root = at["matrix_player"]
-        now = f"document.querySelector('{root} output').innerText"
+        reader(f"""{{
+            const step = document.querySelector("{root} output");
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(step.textContent)).observe(step, {{childList: true}});
+        }}""")
+        for seen in (["5", "10"], ["5", "10", "5", "10"]):
+            reader.use(f"{root} button", by)
+            reader.wait_until(f"document.querySelector('{root} button').innerText === 'play'")
+            assert reader("window.seen") == seen
+
+    def test_it_pauses_and_goes_on(self, reader, at, by):
+        root = at["matrix_player"]
+        # A clock that the test moves, since a busy machine can be late for the pause.
+        reader("window.setInterval = tick => { window.tick = tick; return 1; }")
+        reader("window.clearInterval = () => { window.tick = null; }")
         reader.use(f"{root} button", by)
         assert text(reader, f"{root} button") == "pause"
-        reader.wait_until(f"{now} === '5'")
+        reader("window.tick()")
+        assert text(reader, f"{root} output") == "5"
         reader.use(f"{root} button", by)
-        assert text(reader, f"{root} button") == "play"
+        assert text(reader, f"{root} button") == "play" and reader("window.tick === null")
         reader.use(f"{root} button", by)
-        reader.wait_until(f"{now} === '10' && document.querySelector('{root} button').innerText === 'play'")
+        reader("window.tick()")
+        assert text(reader, f"{root} output") == "10" and text(reader, f"{root} button") == "play"
 
 
 @in_a_browser
@@ -300,19 +324,14 @@ def test_quiz(reader, at, by):
     root = at["quiz"]
     notes = f"{root} .lc-note"
     assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
-    if by == "mouse":
-        reader.click(f"{root} .lc-answer:nth-of-type(1)", along=0.02)
-    else:
-        reader.tab_to(f"{root} input")
-        reader.press("Space")
+    answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
     assert texts(reader, notes) == ["Right. It is </script> so.", ""]
     right = reader(f"getComputedStyle(document.querySelector('{notes}')).color")
-    if by == "mouse":
-        reader.click(f"{root} .lc-answer:nth-of-type(2)", along=0.02)
-    else:
-        reader.press("Down")
+    answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
     assert texts(reader, notes) == ["Not this one. Count again.", ""]
     assert reader(f"getComputedStyle(document.querySelector('{notes}')).color") != right
+    answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
+    assert texts(reader, notes) == ["Not this one. Count again.", "Not this one. No order in it."]
 
 
 @in_a_browser
@@ -326,6 +345,8 @@ def test_game(reader, at, by):
         wanted = caption if number != 2 else negative  # the second is answered wrongly
         reader.use(f"{root} .lc-row button:nth-child({shown.index(wanted) + 1})", by)
         assert f'caption is "{caption}"' in text(reader, f"{root} .lc-note")
+        if number == 1:
+            assert texts(reader, f"{root} .lc-bar span") == ["you: 1 of 1", "shorter: 0.5 of 1", "CLIP: 0 of 1"]
         if number < 3:
             assert reader(f"document.activeElement.matches('{root} .lc-next')")
             reader.use(f"{root} .lc-next", by)
