@@ -64,7 +64,7 @@ serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
 
 clean:
-	rm -rf _build build *.egg-info .pytest_cache .ruff_cache node_modules
+	rm -rf _build build *.egg-info .pytest_cache .ruff_cache
 
 # Installing needs the network; nothing after it does.
 $(READY): requirements.txt pyproject.toml

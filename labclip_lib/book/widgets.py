@@ -1,4 +1,4 @@
-"""Interactive pieces. Each is plain HTML and JavaScript with its numbers inside, so it works on the built
+"""Interactive pieces. Each is plain HTML and the JavaScript of js/, with its numbers inside, so it works on the built
 page with no kernel; `try_captions` alone needs one, since it embeds what the reader types.
 """
 
@@ -61,15 +61,9 @@ def caption_explorer(backbone, scenes):
     captions = [f"{a} {b} and {c} {d}" for a, b, c, d in choices]
     images = scenes.render(backbone.image_size)
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, captions).T).cpu()
-    menus = "".join(
-        f"<select aria-label='{name}'>" + "".join(f"<option>{option}</option>" for option in options) + "</select>"
-        + (" and " if k == 1 else " ")
-        for k, (name, options) in enumerate(
-            [("first colour", world.colors), ("first shape", world.shapes),
-             ("second colour", world.colors), ("second shape", world.shapes)])
-    )  # fmt: skip
+    first, second = _menus(world)
     body = f"""<div class="lc-row">{_buttons(scenes.render(112))}</div>
-    <p>Your caption: {menus}</p>
+    <p>Your caption: {first} and {second} </p>
     <p><button type="button">the true caption</button> <button type="button">swap the colours</button></p>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     order = scenes.mention_order("fixed")
@@ -89,13 +83,8 @@ def scene_composer(backbone, world, seed=0):
     images = scenes.render(backbone.image_size)
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, scenes.captions()).T).cpu()
     rows = [sorted(zip(s, c, strict=True)) for s, c in zip(scenes.shape.tolist(), scenes.color.tolist(), strict=True)]
-    menus = [
-        f"<select aria-label='{what}'>" + "".join(f"<option>{name}</option>" for name in names) + "</select>"
-        for what, names in (
-            ("first colour", world.colors), ("first shape", world.shapes),
-            ("second colour", world.colors), ("second shape", world.shapes))
-    ]  # fmt: skip
-    body = f"""<p>A scene with a {menus[0]} {menus[1]} and a {menus[2]} {menus[3]}</p>
+    first, second = _menus(world)
+    body = f"""<p>A scene with a {first} and a {second}</p>
     <div class="lc-row"><img alt="the scene" width="112" height="112"></div>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     data = {
@@ -188,6 +177,18 @@ def _buttons(images):
         f'<img alt="" src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}"></button>'
         for k, image in enumerate(images)
     )
+
+
+def _menus(world):
+    """For each of two objects its two menus, of colours and of shapes."""
+    kinds = {"colour": world.colors, "shape": world.shapes}
+    return [
+        " ".join(
+            f"<select aria-label='{place} {kind}'>{''.join(f'<option>{name}</option>' for name in names)}</select>"
+            for kind, names in kinds.items()
+        )
+        for place in ("first", "second")
+    ]
 
 
 def _png(image):

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import torch
@@ -362,6 +363,12 @@ def test_game(reader, at, by):
 @pytest.mark.parametrize("path", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)
 def test_no_file_ends_the_element_that_it_is_put_into(path):
     assert not re.search(r"</(script|style)|<!--", path.read_text(), re.I)
+
+
+def test_the_library_is_packaged_with_them(root):
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["labclip_lib"]
+    packaged = {path for pattern in patterns for path in (root / "labclip_lib").glob(pattern)}
+    assert set(SCRIPTS.iterdir()) <= packaged
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
