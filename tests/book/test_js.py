@@ -189,17 +189,17 @@ class TestTemperatureSlider:
     def test_the_scale_sharpens_the_softmax(self, reader, at, by):
         root = at["temperature_slider"]
         assert text(reader, f"{root} output") == "20" and len(widths(reader, root)) == 3
-        softer, wider = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
+        softer, before = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         slide_to_the_end(reader, f"{root} input", by)
         assert text(reader, f"{root} output") == "99"
-        sharper, narrower = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
+        sharper, after = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         assert [line.split(": ")[0] for line in sharper] == [
             "a star (cosine 0.90)", "a <ring> (cosine 0.80)", "a moon (cosine 0.50)",
         ]  # fmt: skip
         for lines, scale in ((softer, 20), (sharper, 99.48)):
             shown = torch.tensor([float(line.split(": ")[1]) for line in lines])
             assert torch.allclose(shown, (scale * COSINES[0]).softmax(0), atol=2e-3)
-        assert narrower[0] > wider[0] and narrower[1] < wider[1]
+        assert after[0] > before[0] and after[1] < before[1]
 
     def test_another_picture_has_other_bars(self, reader, at, by):
         root = at["temperature_slider"]
