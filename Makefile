@@ -2,7 +2,7 @@
 # make test    unit tests and every notebook, two files at a time
 # make real    the tests that read published files, and the chapters that compute from them
 # make kept    compute anew what these chapters keep for machines without those files
-# make lint    style, stripped notebooks, spelling, nothing out of date
+# make lint    style, stripped notebooks, spelling, nothing out of date; the JavaScript too where npm is there
 # make derive  write the address in _config.yml into all that repeats it, and the assignments' products;
 #              with ADDRESS=https://github.com/YOU/YOUR-FORK that address first
 # make slides  the book, and slides of each chapter
@@ -50,6 +50,9 @@ lint: $(READY)
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/codespell
 	$(BIN)/python tools/derive.py --check
+	@if [ node_modules/.package-lock.json -nt package.json ] \
+	  || npm install --silent --no-package-lock --engine-strict 2> /dev/null; \
+	  then npm run --silent lint; else echo "The JavaScript is not linted: npm cannot install eslint here."; fi
 
 derive: $(READY)
 	$(BIN)/python tools/derive.py $(if $(ADDRESS),--address $(ADDRESS))

@@ -2,7 +2,7 @@
 
 style: the palette and style of all figures
 figures: the figures
-panel: the frame of the interactive pieces
+panel: the frame of the interactive pieces, whose scripts are in js/
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
 exercises: how each exercise is tried

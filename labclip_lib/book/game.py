@@ -28,30 +28,4 @@ def blind_game(captions, negatives, kinds, players, seed=0):
         "</div><p class='lc-note' aria-live='polite'></p><button type='button' class='lc-next' hidden>next</button>"
         "<div class='lc-scores'></div>"
     )
-    script = """
-    const part = name => root.querySelector(".lc-" + name), picks = [...root.querySelectorAll(".lc-row button")];
-    const mine = [], total = values => values.reduce((a, b) => a + b, 0);
-    let now = 0;
-    function show() {
-      part("place").textContent = `Item ${now + 1} of ${data.items.length}. Which one is the caption?`;
-      picks.forEach((pick, k) => { pick.textContent = data.items[now].texts[k]; pick.disabled = false; });
-      part("note").textContent = ""; part("next").hidden = true;
-    }
-    function pick(k) {
-      const {texts, right, kind} = data.items[now], note = part("note");
-      mine.push(k === right ? 1 : 0);
-      picks.forEach(button => { button.disabled = true; });
-      note.textContent = (k === right ? "Right: " : "Not this one: ") + `the caption is "${texts[right]}" (${kind}).`;
-      note.style.color = k === right ? "#00664b" : "#a33a00";
-      const scores = [["you", data.ink, mine], ...data.players].map(([name, color, values]) => {
-        const got = total(values.slice(0, mine.length));
-        return bar(name, got / mine.length, color, `${got} of ${mine.length}`);
-      });
-      part("scores").replaceChildren(...scores);
-      if (now + 1 < data.items.length) { part("next").hidden = false; part("next").focus(); }
-      else part("place").textContent = "That was the last one.";
-    }
-    picks.forEach((button, k) => button.addEventListener("click", () => pick(k)));
-    part("next").addEventListener("click", () => { now += 1; show(); });
-    show();"""
-    return panel(body, script, {"items": items, "players": rows, "ink": INK})
+    return panel("blind_game", body, {"items": items, "players": rows, "ink": INK})

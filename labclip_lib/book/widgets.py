@@ -1,4 +1,4 @@
-"""Interactive pieces. Each is plain HTML and JavaScript with its numbers inside, so it works on the built
+"""Interactive pieces. Each is plain HTML and the JavaScript of js/, with its numbers inside, so it works on the built
 page with no kernel; `try_captions` alone needs one, since it embeds what the reader types.
 """
 
@@ -26,23 +26,8 @@ def temperature_slider(cosines, labels, images, start=20.0):
     <label>logit scale s = <output>{start:g}</output>
     <input type="range" min="0" max="4.605" step="0.01" value="{np.log(start):.2f}" aria-label="logit scale"></label>
     <div class="lc-bars" aria-live="polite"></div>"""
-    script = """
-    let chosen = 0;
-    const slider = root.querySelector("input"), bars = root.querySelector(".lc-bars");
-    function draw() {
-      const s = Math.exp(+slider.value);
-      root.querySelector("output").textContent = s.toFixed(s < 10 ? 1 : 0);
-      const logits = data.cosines[chosen].map(c => s * c), top = Math.max(...logits);
-      const e = logits.map(l => Math.exp(l - top)), sum = e.reduce((a, b) => a + b);
-      bars.innerHTML = "";
-      data.labels.forEach((label, j) => bars.append(bar(
-        label + "  (cosine " + data.cosines[chosen][j].toFixed(2) + ")", e[j] / sum, data.color)));
-    }
-    choose(k => { chosen = k; draw(); });
-    slider.addEventListener("input", draw);
-    draw();"""
     data = {"cosines": _numbers(cosines), "labels": list(labels), "color": PALETTE["cross-modal"]}
-    return panel(body, script, data)
+    return panel("temperature_slider", body, data)
 
 
 def matrix_player(matrices, steps, losses, labels):
@@ -59,51 +44,11 @@ def matrix_player(matrices, steps, losses, labels):
     aria-label="similarity matrix, images down, captions across"></canvas><canvas width="300" height="300"
     role="img" aria-label="loss so far"></canvas></div>
     <p class="lc-note" aria-live="polite"></p>"""
-    script = """
-    const slider = root.querySelector("input"), [matrix, curve] = root.querySelectorAll("canvas");
-    const n = data.labels.length, cell = 300 / n, most = Math.max(...data.losses, Math.log(n));
-    function draw() {
-      const t = +slider.value, m = data.matrices[t], at = data.steps[t];
-      root.querySelector("output").textContent = at;
-      const g = matrix.getContext("2d");
-      let hits = 0;
-      m.forEach((row, i) => {
-        if (Math.max(...row) === row[i]) hits += 1;
-        row.forEach((c, j) => {
-          const k = Math.max(0, Math.min(1, (c + 0.2) / 1.2));
-          g.fillStyle = "rgb(" + [252 - 82 * k, 251 - 183 * k, 247 - 94 * k].map(Math.round) + ")";
-          g.fillRect(j * cell, i * cell, cell, cell);
-        });
-      });
-      const h = curve.getContext("2d"), x = s => 36 + 255 * s / data.losses.length, y = l => 270 - 250 * l / most;
-      h.clearRect(0, 0, 300, 300); h.font = "12px sans-serif"; h.fillStyle = data.ink; h.strokeStyle = data.ink;
-      h.beginPath(); h.moveTo(36, 15); h.lineTo(36, 270); h.lineTo(292, 270); h.stroke();
-      h.fillText("loss", 4, 12); h.fillText("step", 262, 290); h.fillText("0", 22, 274);
-      h.fillText(most.toFixed(1), 10, 26);
-      h.strokeStyle = data.color; h.lineWidth = 2; h.beginPath();
-      data.losses.slice(0, at).forEach((l, s) => s ? h.lineTo(x(s), y(l)) : h.moveTo(x(s), y(l)));
-      h.stroke(); h.lineWidth = 1;
-      root.querySelector(".lc-note").textContent = "Darker is more alike. " + hits + " of " + n +
-        " images are closest to their own caption.";
-    }
-    let timer = null;
-    root.querySelector("button").addEventListener("click", event => {
-      if (timer) { clearInterval(timer); timer = null; event.target.textContent = "play"; return; }
-      if (+slider.value === data.steps.length - 1) slider.value = 0;
-      event.target.textContent = "pause";
-      timer = setInterval(() => {
-        slider.value = +slider.value + 1; draw();
-        if (+slider.value < data.steps.length - 1) return;
-        clearInterval(timer); timer = null; event.target.textContent = "play";
-      }, 350);
-    });
-    slider.addEventListener("input", draw);
-    draw();"""
     data = {
         "matrices": _numbers(matrices), "steps": list(steps), "losses": _numbers(losses), "labels": list(labels),
         "color": PALETTE["cross-modal"], "ink": INK,
     }  # fmt: skip
-    return panel(body, script, data)
+    return panel("matrix_player", body, data)
 
 
 def caption_explorer(backbone, scenes):
@@ -116,46 +61,16 @@ def caption_explorer(backbone, scenes):
     captions = [f"{a} {b} and {c} {d}" for a, b, c, d in choices]
     images = scenes.render(backbone.image_size)
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, captions).T).cpu()
-    menus = "".join(
-        f"<select aria-label='{name}'>" + "".join(f"<option>{option}</option>" for option in options) + "</select>"
-        + (" and " if k == 1 else " ")
-        for k, (name, options) in enumerate(
-            [("first colour", world.colors), ("first shape", world.shapes),
-             ("second colour", world.colors), ("second shape", world.shapes)])
-    )  # fmt: skip
+    first, second = _menus(world)
     body = f"""<div class="lc-row">{_buttons(scenes.render(112))}</div>
-    <p>Your caption: {menus}</p>
+    <p>Your caption: {first} and {second} </p>
     <p><button type="button">the true caption</button> <button type="button">swap the colours</button></p>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    script = """
-    let chosen = 0;
-    const menus = [...root.querySelectorAll("select")], bars = root.querySelector(".lc-bars");
-    const sizes = menus.map(m => m.length);
-    const position = at => at.reduce((sum, k, i) => sum * sizes[i] + k, 0);
-    const words = at => menus[0].options[at[0]].text + " " + menus[1].options[at[1]].text + " and " +
-      menus[2].options[at[2]].text + " " + menus[3].options[at[3]].text;
-    function put(at) { at.forEach((k, i) => menus[i].selectedIndex = k); draw(); }
-    function draw() {
-      const at = menus.map(m => m.selectedIndex), truth = data.truth[chosen];
-      const mine = data.cosines[chosen][position(at)], right = data.cosines[chosen][position(truth)];
-      bars.innerHTML = "";
-      bars.append(bar("true: " + words(truth), right, data.colors[0], right.toFixed(3)));
-      bars.append(bar("yours: " + words(at), mine, data.colors[1], mine.toFixed(3)));
-      root.querySelector(".lc-note").textContent = mine === right ? "The same caption, the same cosine." :
-        "The cosines differ by " + Math.abs(mine - right).toFixed(3) + "; the model prefers " +
-        (mine > right ? "your caption." : "the true one.");
-    }
-    const [truth, swap] = [...root.querySelectorAll("p button")];
-    truth.addEventListener("click", () => put(data.truth[chosen]));
-    swap.addEventListener("click", () => put([2, 1, 0, 3].map(i => menus[i].selectedIndex)));
-    menus.forEach(m => m.addEventListener("change", draw));
-    choose(k => { chosen = k; put(data.truth[k]); });
-    put(data.truth[0]);"""
     order = scenes.mention_order("fixed")
     color, shape = scenes.color.gather(1, order).tolist(), scenes.shape.gather(1, order).tolist()
     truth = [[c[0], s[0], c[1], s[1]] for c, s in zip(color, shape, strict=True)]
     data = {"cosines": _numbers(cosines, 4), "truth": truth, "colors": [PALETTE["chance"], PALETTE["cross-modal"]]}
-    return panel(body, script, data)
+    return panel("caption_explorer", body, data)
 
 
 def scene_composer(backbone, world, seed=0):
@@ -168,42 +83,16 @@ def scene_composer(backbone, world, seed=0):
     images = scenes.render(backbone.image_size)
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, scenes.captions()).T).cpu()
     rows = [sorted(zip(s, c, strict=True)) for s, c in zip(scenes.shape.tolist(), scenes.color.tolist(), strict=True)]
-    menus = [
-        f"<select aria-label='{what}'>" + "".join(f"<option>{name}</option>" for name in names) + "</select>"
-        for what, names in (
-            ("first colour", world.colors), ("first shape", world.shapes),
-            ("second colour", world.colors), ("second shape", world.shapes))
-    ]  # fmt: skip
-    body = f"""<p>A scene with a {menus[0]} {menus[1]} and a {menus[2]} {menus[3]}</p>
+    first, second = _menus(world)
+    body = f"""<p>A scene with a {first} and a {second}</p>
     <div class="lc-row"><img alt="the scene" width="112" height="112"></div>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    script = """
-    const menus = [...root.querySelectorAll("select")], bars = root.querySelector(".lc-bars");
-    const note = root.querySelector(".lc-note"), picture = root.querySelector("img");
-    const find = objects => { const want = JSON.stringify(objects.sort((a, b) => a[0] - b[0]));
-      return data.rows.findIndex(row => JSON.stringify(row) === want); };
-    function draw() {
-      const [a, s, b, t] = menus.map(m => m.selectedIndex);
-      bars.innerHTML = "";
-      if (a === b || s === t) { note.textContent = "Choose two different colours and two different shapes."; return; }
-      const own = find([[s, a], [t, b]]), other = data.colors.findIndex((_, k) => k !== a && k !== b);
-      const rivals = [["true", own], ["colours swapped", find([[s, b], [t, a]])],
-        ["one colour replaced", find([[s, other], [t, b]])], ["one colour replaced", find([[s, a], [t, other]])]];
-      picture.src = "data:image/png;base64," + data.images[own];
-      const best = Math.max(...rivals.map(([, k]) => data.cosines[own][k]));
-      rivals.forEach(([what, k]) => { const c = data.cosines[own][k];
-        bars.append(bar(what + ": " + data.captions[k], c, data.shades[+(what !== "true")], c.toFixed(4))); });
-      note.textContent = data.cosines[own][own] === best ? "The true caption is closest." :
-        "The model prefers: " + rivals.find(([, k]) => data.cosines[own][k] === best)[0] + ".";
-    }
-    menus.forEach((m, k) => { m.selectedIndex = k < 2 ? 0 : 1; m.addEventListener("change", draw); });
-    draw();"""
     data = {
         "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
         "images": [base64.b64encode(_png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
     }  # fmt: skip
-    return panel(body, script, data)
+    return panel("scene_composer", body, data)
 
 
 def matrix_slider(backbone, labclip, images, captions, kinds):
@@ -226,29 +115,11 @@ def matrix_slider(backbone, labclip, images, captions, kinds):
     <label>from the identity to A: <output>0.00</output>
     <input type="range" min="0" max="1" step="0.01" value="0" aria-label="share of the way to A"></label>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    script = """
-    let chosen = 0;
-    const slider = root.querySelector("input"), bars = root.querySelector(".lc-bars");
-    function draw() {
-      const q = +slider.value, p = 1 - q;
-      root.querySelector("output").textContent = q.toFixed(2);
-      const cosines = data.products[chosen].map(([uv, um, vm, mm]) =>
-        (p * uv + q * um) / Math.sqrt(p * p + 2 * p * q * vm + q * q * mm));
-      bars.innerHTML = "";
-      cosines.forEach((c, j) => bars.append(bar(data.kinds[j] + ": " + data.captions[chosen][j], c,
-        data.shades[+(j > 0)], c.toFixed(3))));
-      const best = cosines.indexOf(Math.max(...cosines));
-      root.querySelector(".lc-note").textContent = best === 0 ? "The true caption is closest." :
-        "Closest: the caption with the " + data.kinds[best] + ".";
-    }
-    choose(k => { chosen = k; draw(); });
-    slider.addEventListener("input", draw);
-    draw();"""
     data = {
         "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
         "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
     }  # fmt: skip
-    return panel(body, script, data)
+    return panel("matrix_slider", body, data)
 
 
 def try_captions(backbone, image):
@@ -296,14 +167,8 @@ def quiz(questions):
             f"<fieldset><legend>{number}. {html.escape(question)}</legend>{rows}"
             "<p class='lc-note' aria-live='polite'></p></fieldset>"
         )
-    script = """
-    root.querySelectorAll("fieldset").forEach((field, q) => field.addEventListener("change", event => {
-      const [right, why] = data[q][+event.target.value], note = field.querySelector("p");
-      note.textContent = (right ? "Right. " : "Not this one. ") + why;
-      note.style.color = right ? "#00664b" : "#a33a00";
-    }));"""
     data = [[[bool(right), why] for _, right, why in answers] for _, answers in questions]
-    return panel("".join(parts), script, data)
+    return panel("quiz", "".join(parts), data)
 
 
 def _buttons(images):
@@ -312,6 +177,18 @@ def _buttons(images):
         f'<img alt="" src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}"></button>'
         for k, image in enumerate(images)
     )
+
+
+def _menus(world):
+    """For each of two objects its two menus, of colours and of shapes."""
+    kinds = {"colour": world.colors, "shape": world.shapes}
+    return [
+        " ".join(
+            f"<select aria-label='{place} {kind}'>{''.join(f'<option>{name}</option>' for name in names)}</select>"
+            for kind, names in kinds.items()
+        )
+        for place in ("first", "second")
+    ]
 
 
 def _png(image):

@@ -1,7 +1,5 @@
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -19,7 +17,7 @@ def page():
 
 
 def data_of(page):
-    return json.loads(re.search(r"data = (\{.*?\});\n", page, re.S)[1])
+    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
 
 
 def test_each_item_holds_its_two_sentences_and_knows_the_right_one(page):
@@ -43,12 +41,6 @@ def test_texts_cannot_end_the_script(page):
 def test_the_same_again_is_the_same(page):
     assert blind_game(CAPTIONS, NEGATIVES, KINDS, PLAYERS).data == page
     assert blind_game(CAPTIONS, NEGATIVES, KINDS, PLAYERS, seed=1).data != page
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_script_is_javascript(page, tmp_path):
-    (tmp_path / "piece.js").write_text(re.search(r"<script>(.*)</script>", page, re.S)[1])
-    assert subprocess.run(["node", "--check", str(tmp_path / "piece.js")]).returncode == 0
 
 
 def test_lists_of_other_lengths_are_refused(raises_saying):

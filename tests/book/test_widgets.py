@@ -2,8 +2,6 @@ import html
 import json
 import math
 import re
-import shutil
-import subprocess
 
 import pytest
 import torch
@@ -76,7 +74,7 @@ def pieces(scenes, tiny, aligned):
 
 def numbers(page):
     """The data that a piece carries."""
-    return json.loads(re.search(r"data = (.*?);\nfunction", page, re.S)[1])
+    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
 
 
 NAMES = ["temperature_slider", "matrix_player", "caption_explorer", "scene_composer", "matrix_slider", "quiz"]
@@ -99,14 +97,6 @@ def test_script_finds_its_own_panel(pieces, name):
     (panel,) = re.findall(r'<div class="lc-panel" id="([\w-]+)">', page)
     assert f'getElementById("{panel}")' in page
     assert len({re.search(r'id="([\w-]+)"', page)[1] for page, _ in pieces.values()}) == len(NAMES)
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-@pytest.mark.parametrize("name", NAMES)
-def test_script_is_javascript(pieces, name, tmp_path):
-    script = re.search(r"<script>(.*)</script>", pieces[name][0], re.S)[1]
-    (tmp_path / "piece.js").write_text(script)
-    assert subprocess.run(["node", "--check", str(tmp_path / "piece.js")]).returncode == 0
 
 
 def test_slider_carries_its_cosines(pieces):

@@ -1,0 +1,24 @@
+// The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/panel.py puts into one function.
+import js from "@eslint/js";
+
+const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"]));
+
+export default [
+  js.configs.recommended,
+  {
+    languageOptions: {sourceType: "script", globals: readonly(["document", "setInterval", "clearInterval"])},
+    linterOptions: {reportUnusedDisableDirectives: "error"},
+    rules: {
+      "eqeqeq": "error",
+      "no-shadow": "error",
+      "no-unused-vars": ["error", {vars: "local"}],  // what stands at the top of a file is for the panel
+      "no-var": "error",
+      "prefer-const": "error",
+    },
+  },
+  {
+    files: ["**/js/*.js"],
+    ignores: ["**/frame.js"],
+    languageOptions: {globals: readonly(["bar", "choose", "tell"])},
+  },
+];

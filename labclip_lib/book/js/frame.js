@@ -1,0 +1,30 @@
+// What the pieces share. A page holds, for each piece, this file, the piece's own with its `piece(root, data)`, and a
+// call of that, all inside of one function (panel.py): nothing is fetched, and no piece sees another's names.
+
+// A label with its value, the share of 1 unless a text is given, above a bar as long as that share.
+function bar(label, share, color, text = share.toFixed(3)) {
+  const row = document.createElement("div"), name = document.createElement("span");
+  const back = document.createElement("div"), fill = document.createElement("i");
+  row.className = "lc-bar";
+  name.textContent = `${label}: ${text}`;
+  fill.style.width = `${100 * Math.max(0, Math.min(1, share))}%`;
+  fill.style.background = color;
+  back.append(fill);
+  row.append(name, back);
+  return row;
+}
+
+// Calls then(k) when the k-th of the panel's pictures is picked.
+function choose(root, then) {
+  const picks = [...root.querySelectorAll(".lc-pick")];
+  picks.forEach((pick, k) => pick.addEventListener("click", () => {
+    picks.forEach(other => other.setAttribute("aria-pressed", other === pick));
+    then(k);
+  }));
+}
+
+// Tells in a note whether an answer was right.
+function tell(note, right, text) {
+  note.textContent = text;
+  note.style.color = right ? "#00664b" : "#a33a00";
+}

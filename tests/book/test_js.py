@@ -1,0 +1,378 @@
+"""The interactive pieces as readers have them: all on one page, in a browser, by mouse and by keyboard."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+import torch
+from browser import CHROMIUM, Browser
+
+from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.book.game import blind_game
+from labclip_lib.book.panel import SCRIPTS
+from labclip_lib.book.widgets import (
+    caption_explorer,
+    matrix_player,
+    matrix_slider,
+    quiz,
+    scene_composer,
+    temperature_slider,
+)
+from labclip_lib.world.scenes import World
+
+FEW = World(colors=("red", "blue", "green"), shapes=("star", "ring"))
+COSINES = torch.tensor([[0.9, 0.8, 0.5], [0.1, 0.8, 0.3]])
+MATRICES = torch.tensor([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+KINDS = ["true", "colours swapped"]
+QUIZ = [
+    ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script> so."), ("no", False, "Count again.")]),
+    ("A bag?", [("ordered", False, "No order in it."), ("not", True, "Only a count.")]),
+]
+OTHER_QUIZ = [("Why?", [("because", True, "Indeed."), ("never", False, "Ever.")])]
+CAPTIONS, NEGATIVES = (
+    ["a cat on a mat", "two </script> dogs", "three birds"],
+    ["a mat on a cat", "two cats", "no birds"],
+)
+PLAYERS = {"shorter": ("text", [0.5, 1, 0]), "CLIP": ("cross-modal", [0, 1, 1])}
+
+both_ways = pytest.mark.parametrize("by", ["mouse", "keyboard"])
+in_a_browser = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def pieces(tiny):
+    """Each piece's HTML, as a cell of a notebook puts it out."""
+    scenes = FEW.sample(2, seed=0)
+    images = scenes.render(32)
+    labclip = LABCLIP(tiny.dim)
+    labclip.set_matrix(torch.randn(tiny.dim, tiny.dim, generator=torch.Generator().manual_seed(3)))
+    rivals = list(zip(scenes.captions(), scenes.swapped().captions(), strict=True))
+    losses = [0.7 - 0.05 * step for step in range(10)]
+    made = {
+        "temperature_slider": temperature_slider(COSINES, ["a star", "a <ring>", "a moon"], images),
+        "matrix_player": matrix_player(MATRICES, [0, 5, 10], losses, ["a", "b"]),
+        "caption_explorer": caption_explorer(tiny, scenes),
+        "scene_composer": scene_composer(tiny, FEW),
+        "matrix_slider": matrix_slider(tiny, labclip, images, rivals, KINDS),
+        "quiz": quiz(QUIZ),
+        "other_quiz": quiz(OTHER_QUIZ),
+        "game": blind_game(CAPTIONS, NEGATIVES, ["swap", "replace", "add"], PLAYERS),
+    }
+    return {name: piece.data for name, piece in made.items()}
+
+
+@pytest.fixture(scope="module")
+def at(pieces):
+    """The selector of each piece's panel."""
+    return {name: "#" + re.search(r'class="lc-panel" id="([\w-]+)"', page)[1] for name, page in pieces.items()}
+
+
+@pytest.fixture(scope="module")
+def page(pieces, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><body>{''.join(pieces.values())}", "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def reader(browser, page):
+    """A browser that has just opened the page; the page may not complain whatever the reader does."""
+    browser.open(page)
+    yield browser
+    assert browser.complaints() == []
+
+
+def texts(reader, selector):
+    """What a reader sees at each place."""
+    return reader(f"[...document.querySelectorAll({selector!r})].map(element => element.innerText)")
+
+
+def text(reader, selector):
+    (only,) = texts(reader, selector)
+    return only
+
+
+def widths(reader, selector):
+    """How long the bars of a panel are, in pixels of the screen."""
+    return reader(f"[...document.querySelectorAll('{selector} .lc-bar i')].map(bar => bar.clientWidth)")
+
+
+def picture(reader, selector):
+    """What is painted on a canvas."""
+    return reader(f"document.querySelector('{selector}').toDataURL()")
+
+
+def slide_to_the_end(reader, selector, by):
+    if by == "mouse":
+        reader.click(selector, along=0.999)
+    else:
+        reader.tab_to(selector)
+        reader.press("End")
+
+
+def select_next(reader, selector, by):
+    """Selects the next option of a menu, either out of the list that a click opens or with the arrows alone."""
+    before = reader(f"document.querySelector({selector!r}).selectedIndex")
+    if by == "mouse":
+        reader.click(selector)
+        reader.press("Down", "Enter")
+    else:
+        reader.tab_to(selector)
+        reader.press("Down")
+    reader.wait_until(f"document.querySelector({selector!r}).selectedIndex === {before + 1}")
+
+
+def answer(reader, question, number, by):
+    if by == "mouse":
+        reader.click(f"{question} .lc-answer:nth-of-type({number + 1})", along=0.02)
+    else:
+        reader.tab_to(f"{question} input")
+        reader.press(*["Down"] * number or ["Space"])
+
+
+@in_a_browser
+class TestThePage:
+    def test_it_asks_for_nothing_but_itself(self, reader):
+        assert {address.partition(":")[0] for address in reader.requests()} == {"file", "data"}
+
+    def test_the_pieces_leave_no_names_on_it(self, reader):
+        assert reader("[typeof piece, typeof bar, typeof choose, typeof tell]") == ["undefined"] * 4
+
+    def test_every_control_is_reached_by_tab_in_order_and_shows_it(self, reader):
+        # Of the answers to a question only the first is a stop; the arrows lead to the others.
+        controls = """[...document.querySelectorAll("button, select, input")].filter(
+            element => element.offsetParent && !(element.type === "radio" && element.value !== "0"))"""
+        for place in range(reader(f"{controls}.length")):
+            reader.press("Tab")
+            assert reader(f"{controls}.indexOf(document.activeElement)") == place
+            assert reader("document.activeElement.matches(':focus-visible')")
+            style, width = reader("""(({outlineStyle, outlineWidth}) => [outlineStyle, parseFloat(outlineWidth)])(
+                getComputedStyle(document.activeElement))""")
+            assert style != "none" and width > 0
+
+    def test_every_control_has_a_name_for_those_who_do_not_see_it(self, reader):
+        nodes = [node for node in reader.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+        named = {
+            (node["role"]["value"], node["name"]["value"])
+            for node in nodes
+            if node["role"]["value"] in ("button", "slider", "combobox", "radio", "image")
+        }
+        assert not [role for role, name in named if not name.strip()]
+        assert named >= {
+            ("button", "scene 1"), ("slider", "logit scale"), ("slider", "training step"),
+            ("image", "similarity matrix, images down, captions across"), ("combobox", "first colour"),
+            ("radio", "yes"), ("button", "a cat on a mat"),
+        }  # fmt: skip
+
+    def test_a_piece_in_use_leaves_the_others_alone(self, reader, at):
+        panels = "[...document.querySelectorAll('.lc-panel')].map(panel => ['#' + panel.id, panel.innerHTML])"
+        for name, selector in {
+            "temperature_slider": "input", "matrix_slider": ".lc-pick:last-child", "other_quiz": "input",
+        }.items():  # fmt: skip
+            before = dict(reader(panels))
+            reader.click(f"{at[name]} {selector}", along=0.8)
+            after = dict(reader(panels))
+            assert [panel for panel in after if after[panel] != before[panel]] == [at[name]]
+
+
+@in_a_browser
+@both_ways
+class TestTemperatureSlider:
+    def test_the_scale_sharpens_the_softmax(self, reader, at, by):
+        root = at["temperature_slider"]
+        assert text(reader, f"{root} output") == "20" and len(widths(reader, root)) == 3
+        softer, before = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
+        slide_to_the_end(reader, f"{root} input", by)
+        assert text(reader, f"{root} output") == "99"
+        sharper, after = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
+        assert [line.split(": ")[0] for line in sharper] == [
+            "a star (cosine 0.90)", "a <ring> (cosine 0.80)", "a moon (cosine 0.50)",
+        ]  # fmt: skip
+        for lines, scale in ((softer, 20), (sharper, 99.48)):
+            shown = torch.tensor([float(line.split(": ")[1]) for line in lines])
+            assert torch.allclose(shown, (scale * COSINES[0]).softmax(0), atol=2e-3)
+        assert after[0] > before[0] and after[1] < before[1]
+
+    def test_another_picture_has_other_bars(self, reader, at, by):
+        root = at["temperature_slider"]
+        before = widths(reader, root)
+        reader.use(f"{root} .lc-pick:nth-child(2)", by)
+        assert before.index(max(before)) == 0 and widths(reader, root).index(max(widths(reader, root))) == 1
+        pressed = f"[...document.querySelectorAll('{root} .lc-pick')].map(pick => pick.ariaPressed)"
+        assert reader(pressed) == ["false", "true"]
+
+
+@in_a_browser
+@both_ways
+class TestMatrixPlayer:
+    def test_a_step_paints_its_matrix_and_the_loss_so_far(self, reader, at, by):
+        root = at["matrix_player"]
+        canvases = [f"{root} canvas:first-child", f"{root} canvas:last-child"]
+        before = [picture(reader, canvas) for canvas in canvases]
+        assert text(reader, f"{root} output") == "0" and "0 of 2" in text(reader, f"{root} .lc-note")
+        slide_to_the_end(reader, f"{root} input", by)
+        assert text(reader, f"{root} output") == "10" and "2 of 2" in text(reader, f"{root} .lc-note")
+        for canvas, painted in zip(canvases, before, strict=True):
+            assert picture(reader, canvas) != painted
+
+    def test_it_plays_to_the_end_and_begins_again(self, reader, at, by):
+        root = at["matrix_player"]
+        reader(f"""{{
+            const step = document.querySelector("{root} output");
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(step.textContent)).observe(step, {{childList: true}});
+        }}""")
+        for seen in (["5", "10"], ["5", "10", "5", "10"]):
+            reader.use(f"{root} button", by)
+            reader.wait_until(f"document.querySelector('{root} button').innerText === 'play'")
+            assert reader("window.seen") == seen
+
+    def test_it_pauses_and_goes_on(self, reader, at, by):
+        root = at["matrix_player"]
+        # A clock that the test moves, since a busy machine can be late for the pause.
+        reader("window.setInterval = tick => { window.tick = tick; return 1; }")
+        reader("window.clearInterval = () => { window.tick = null; }")
+        reader.use(f"{root} button", by)
+        assert text(reader, f"{root} button") == "pause"
+        reader("window.tick()")
+        assert text(reader, f"{root} output") == "5"
+        reader.use(f"{root} button", by)
+        assert text(reader, f"{root} button") == "play" and reader("window.tick === null")
+        reader.use(f"{root} button", by)
+        reader("window.tick()")
+        assert text(reader, f"{root} output") == "10" and text(reader, f"{root} button") == "play"
+
+
+@in_a_browser
+@both_ways
+class TestCaptionExplorer:
+    def test_menus_make_a_caption(self, reader, at, by):
+        root = at["caption_explorer"]
+        true, own = texts(reader, f"{root} .lc-bar span")
+        assert own == true.replace("true", "yours") and "same caption" in text(reader, f"{root} .lc-note")
+        reader(f"document.querySelector('{root} select').selectedIndex = 0")
+        select_next(reader, f"{root} select", by)
+        assert texts(reader, f"{root} .lc-bar span")[1].startswith("yours: blue ")
+
+    def test_buttons_swap_the_colours_and_bring_the_true_caption_back(self, reader, at, by):
+        root = at["caption_explorer"]
+        words = texts(reader, f"{root} .lc-bar span")[0].split(": ")[1].split()
+        reader.use(f"{root} p button:last-child", by)
+        swapped = [words[3], words[1], "and", words[0], words[4]]
+        assert texts(reader, f"{root} .lc-bar span")[1].startswith("yours: " + " ".join(swapped))
+        assert "the model prefers" in text(reader, f"{root} .lc-note")
+        reader.use(f"{root} p button:first-child", by)
+        assert "same caption" in text(reader, f"{root} .lc-note")
+
+    def test_another_scene_has_its_own_true_caption(self, reader, at, by):
+        root = at["caption_explorer"]
+        before = texts(reader, f"{root} .lc-bar span")
+        reader.use(f"{root} .lc-pick:last-child", by)
+        assert texts(reader, f"{root} .lc-bar span") != before
+        assert "same caption" in text(reader, f"{root} .lc-note")
+
+
+@in_a_browser
+@both_ways
+class TestSceneComposer:
+    def test_menus_compose_a_scene(self, reader, at, by):
+        root = at["scene_composer"]
+        shown = f"document.querySelector('{root} img').src"
+        before, image = texts(reader, f"{root} .lc-bar span"), reader(shown)
+        assert [line.split(":")[0] for line in before] == ["true", "colours swapped", *["one colour replaced"] * 2]
+        select_next(reader, f"{root} select:nth-of-type(3)", by)
+        after = texts(reader, f"{root} .lc-bar span")
+        assert "red star" in after[0] and "green ring" in after[0] and reader(shown) != image
+        assert reader(f"document.querySelector('{root} img').naturalWidth") == 32
+        assert re.match("The true caption is closest|The model prefers", text(reader, f"{root} .lc-note"))
+
+    def test_two_of_a_colour_are_no_scene(self, reader, at, by):
+        root = at["scene_composer"]
+        select_next(reader, f"{root} select:nth-of-type(1)", by)
+        assert texts(reader, f"{root} .lc-bar span") == []
+        assert text(reader, f"{root} .lc-note") == "Choose two different colours and two different shapes."
+
+
+@in_a_browser
+@both_ways
+def test_matrix_slider(reader, at, by):
+    root = at["matrix_slider"]
+    before = texts(reader, f"{root} .lc-bar span")
+    assert [line.split(":")[0] for line in before] == KINDS and text(reader, f"{root} output") == "0.00"
+    slide_to_the_end(reader, f"{root} input", by)
+    after = texts(reader, f"{root} .lc-bar span")
+    assert text(reader, f"{root} output") == "1.00" and after != before
+    cosines = [float(line.split(": ")[-1]) for line in after]
+    closest = "The true caption is" if cosines[0] >= cosines[1] else "Closest: the caption with the colours swapped"
+    assert text(reader, f"{root} .lc-note").startswith(closest)
+    reader.use(f"{root} .lc-pick:last-child", by)
+    assert [line.split(": ")[1] for line in texts(reader, f"{root} .lc-bar span")] != [
+        line.split(": ")[1] for line in after
+    ]
+
+
+@in_a_browser
+@both_ways
+def test_quiz(reader, at, by):
+    root = at["quiz"]
+    notes = f"{root} .lc-note"
+    assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
+    answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
+    assert texts(reader, notes) == ["Right. It is </script> so.", ""]
+    right = reader(f"getComputedStyle(document.querySelector('{notes}')).color")
+    answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
+    assert texts(reader, notes) == ["Not this one. Count again.", ""]
+    assert reader(f"getComputedStyle(document.querySelector('{notes}')).color") != right
+    answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
+    assert texts(reader, notes) == ["Not this one. Count again.", "Not this one. No order in it."]
+
+
+@in_a_browser
+@both_ways
+def test_game(reader, at, by):
+    root = at["game"]
+    assert text(reader, f"{root} .lc-place") == "Item 1 of 3. Which one is the caption?"
+    for number, (caption, negative) in enumerate(zip(CAPTIONS, NEGATIVES, strict=True), 1):
+        shown = texts(reader, f"{root} .lc-row button")
+        assert sorted(shown) == sorted([caption, negative])
+        wanted = caption if number != 2 else negative  # the second is answered wrongly
+        reader.use(f"{root} .lc-row button:nth-child({shown.index(wanted) + 1})", by)
+        assert f'caption is "{caption}"' in text(reader, f"{root} .lc-note")
+        if number == 1:
+            assert texts(reader, f"{root} .lc-bar span") == ["you: 1 of 1", "shorter: 0.5 of 1", "CLIP: 0 of 1"]
+        if number < 3:
+            assert reader(f"document.activeElement.matches('{root} .lc-next')")
+            reader.use(f"{root} .lc-next", by)
+            assert reader(f"document.activeElement.matches('{root} .lc-row button:first-child')")
+    assert text(reader, f"{root} .lc-place") == "That was the last one."
+    assert texts(reader, f"{root} .lc-bar span") == ["you: 2 of 3", "shorter: 1.5 of 3", "CLIP: 2 of 3"]
+    assert reader(f"document.querySelectorAll('{root} .lc-row button:disabled').length") == 2
+
+
+# The files
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.iterdir()), ids=lambda path: path.name)
+def test_no_file_ends_the_element_that_it_is_put_into(path):
+    assert not re.search(r"</(script|style)|<!--", path.read_text(), re.I)
+
+
+def test_the_library_is_packaged_with_them(root):
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["labclip_lib"]
+    packaged = {path for pattern in patterns for path in (root / "labclip_lib").glob(pattern)}
+    assert set(SCRIPTS.iterdir()) <= packaged
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_every_piece_is_javascript(pieces, tmp_path):
+    scripts = [re.search(r"<script>(.*)</script>", piece, re.S)[1] for piece in pieces.values()]
+    (tmp_path / "pieces.js").write_text("\n".join(scripts))
+    assert subprocess.run(["node", "--check", str(tmp_path / "pieces.js")]).returncode == 0
