@@ -1,7 +1,11 @@
 """What a page shows; no mathematics inside.
 
 style: the palette and style of all figures
-figures: the figures
+figures: the figures that several chapters share
+text: numbers as the prose says them, and tables of them
+chapter4: the figures of chapter 4
+chapter5: the figures of chapter 5
+chapter6: the figures of chapter 6
 panel: the frame of the interactive pieces
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
@@ -16,6 +20,9 @@ __getattr__, __dir__, __all__ = door(
     {
         "style": "INK PALETTE PAPER use_style",
         "figures": "accuracy_bars accuracy_lines causal_graph confusion glue show_scenes similarity_matrix",
+        "text": "in_points machine show_table spelled",
+        "chapter4": "composed_operators coverage_bars missing_twins price_of_blindness ruled_twins",
+        "chapter5": "by_training_size frontier loudness methods near_and_far pairs_kept singular_values training_curves",
         "widgets": "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions",
         "game": "blind_game",
         "checks": "check check_exercise",
