@@ -113,18 +113,3 @@ def by_training_size(sizes, curves):
     ax.minorticks_off()
     ax.set(xlabel="twin pairs in training", ylabel="swap accuracy")
     return ax
-
-
-def near_and_far(groups):
-    """Swap accuracy in groups of bars. groups: {name: {label: (kind, Measure)}}. Returns the axes."""
-    _, ax = plt.subplots(figsize=(8.6, 3.6))
-    bars = [(label, *bar) for group in groups.values() for label, bar in group.items()]
-    accuracy_bars(bars, ax=ax)
-    ax.set_ylabel("swap accuracy")
-    each = len(bars) // len(groups)
-    for place, name in enumerate(groups):
-        at = each * place + (each - 1) / 2, -0.24
-        style = {"ha": "center", "va": "top", "fontsize": 9, "transform": ax.get_xaxis_transform()}
-        ax.text(*at, name.replace(", ", ",\n"), **style)
-    ax.get_legend().set_bbox_to_anchor((0.5, -0.46))
-    return ax
