@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = door(
         "text": "in_points machine show_table spelled",
         "chapter4": "composed_operators coverage_bars missing_twins price_of_blindness ruled_twins",
         "chapter5": "by_training_size frontier loudness methods pairs_kept singular_values training_curves",
-        "chapter6": "beside_a_blind_model blind_bars control_bars crossed subset_bars",
+        "chapter6": "blind_bars control_bars crossed subset_bars",
         "widgets": "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions",
         "game": "blind_game",
         "checks": "check check_exercise",

@@ -5,7 +5,6 @@ import numpy as np
 import seaborn as sns
 
 from labclip_lib.book.figures import accuracy_bars
-from labclip_lib.book.grouped import accuracy_groups
 from labclip_lib.book.style import INK, PALETTE
 
 # Two steps of training, neither of which is anything that PALETTE has a colour for.
@@ -66,20 +65,6 @@ def blind_bars(trigrams, length, ceiling):
     ax.set(xlim=(0, 1.09), xlabel="accuracy of a model that does not look", xticks=np.linspace(0, 1, 6))
     ax.invert_yaxis()
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.09), ncols=3)
-    return ax
-
-
-def beside_a_blind_model(groups, ceiling, blind):
-    """Groups of bars as of `accuracy_groups`, with a line through each group for what a blind model gets.
-
-    ceiling, blind: one float a group. Returns the axes.
-    """
-    sizes = [len(rows) for rows in groups.values()]
-    ax = accuracy_groups(groups, 0.5, np.repeat(ceiling, sizes))
-    ends = np.cumsum(sizes)
-    color = PALETTE["text"]
-    ax.hlines(blind, ends - sizes - 0.45, ends - 0.55, color=color, lw=2.4, zorder=7, label="trigrams, blind")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.34), ncols=3, frameon=False)
     return ax
 
 
