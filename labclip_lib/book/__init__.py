@@ -1,7 +1,10 @@
 """What a page shows; no mathematics inside.
 
 style: the palette and style of all figures
-figures: the figures
+figures: the figures that several chapters draw
+chapter1, chapter2, chapter3: the figures of one chapter
+tables: tables of a page
+values: the numbers behind a Measure or an Estimate, and glue, which hands them to the prose
 panel: the frame of the interactive pieces
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
@@ -15,7 +18,11 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "style": "INK PALETTE PAPER use_style",
-        "figures": "accuracy_bars accuracy_lines causal_graph confusion glue show_scenes similarity_matrix",
+        "figures": "accuracy_bars accuracy_lines causal_graph confusion show_scenes similarity_matrix",
+        "chapter2": "crowd_panels learning_curves probe_bars",
+        "chapter3": "bars_of_trainings dial_panels forgetting margin_histograms mark_untrained",
+        "tables": "show_table",
+        "values": "glue",
         "widgets": "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions",
         "game": "blind_game",
         "checks": "check check_exercise",

@@ -3,18 +3,19 @@
 import html
 import math
 
-import torch
 from IPython.display import display
 
 from labclip_lib.book.exercises import EXERCISES, CheckFailed
+from labclip_lib.book.values import mean
 
 
 def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hint=""):
     """Compare a number with what the reader should see; show it with a tick, or raise CheckFailed with the hint.
 
+    value: a number, or a Measure, an Estimate or a kept row, of which the mean is looked at.
     near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
     """
-    value = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    value = float(mean(value))
     if near is not None:
         low, high = near - tol, near + tol
     should = _span(low, high)
