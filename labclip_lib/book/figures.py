@@ -9,8 +9,8 @@ import seaborn as sns
 from matplotlib import patheffects
 
 from labclip_lib.book.style import INK, PALETTE, PAPER
+from labclip_lib.book.values import interval
 from labclip_lib.measures.intervals import Estimate
-from labclip_lib.measures.measure import Measure
 
 
 def show_scenes(images, titles=None, columns=4, width=1.9):
@@ -60,16 +60,16 @@ def similarity_matrix(similarity, images, captions, width=7.2):
 def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     """Accuracies as bars with 95 % intervals, against chance and the bag-of-words ceiling.
 
-    rows: sequence of (label, kind, accuracy), kind a key of PALETTE, accuracy a Measure or an Estimate.
-    chance, ceiling: one float for all bars, or one a bar (NaN where there is none); left out, what the Measures
-    say. Returns the axes.
+    rows: sequence of (label, kind, accuracy), kind a key of PALETTE, accuracy a Measure, an Estimate or
+    a kept row. chance, ceiling: one float for all bars, or one a bar (NaN where there is none); left out, what the
+    Measures say. Returns the axes.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 3.4))
     # TODO: chapters that are not yet converted give (label, kind, mean, (low, high))
     rows = [row if len(row) == 3 else (*row[:2], Estimate(row[2], *row[3])) for row in rows]
     for i, (_, kind, accuracy) in enumerate(rows):
-        mean, low, high = _estimate(accuracy)
+        mean, low, high = interval(accuracy)
         ax.bar(i, mean, width=0.62, color=PALETTE[kind], zorder=2)
         error = [[max(0, mean - low)], [max(0, high - mean)]]
         ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
@@ -105,7 +105,7 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
         _, ax = plt.subplots(figsize=(7.2, 3.4))
     drawn = set()
     for label, kind, accuracies in rows:
-        mean, low, high = np.array([_estimate(accuracy) for accuracy in accuracies]).T
+        mean, low, high = np.array([interval(accuracy) for accuracy in accuracies]).T
         style = "--o" if kind in drawn else "-o"
         drawn.add(kind)
         ax.plot(x, mean, style, color=PALETTE[kind], ms=5, lw=1.8, label=label, zorder=3)
@@ -120,11 +120,6 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
     ax.set_ylabel("accuracy")
     ax.legend(frameon=False, fontsize=10, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
-
-
-def _estimate(accuracy):
-    """The (mean, low, high) of a Measure, or of what already is one."""
-    return accuracy.estimate() if isinstance(accuracy, Measure) else accuracy
 
 
 def _levels(given, name, measures):
@@ -196,28 +191,3 @@ def _lines(rows):
 
 def _pixels(image):
     return np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1)
-
-
-def glue(style=".2f", value=None, **values):
-    """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
-
-    style: a format specification; a per cent sign is set off by a space. values: by name, each a number, an Estimate
-    or a Measure, of which the mean is shown, or a str, which is shown as it is.
-    """
-    try:
-        from myst_nb import glue as paste
-    except ImportError:  # on Colab there is no page to build
-        return
-    if value is not None:  # TODO: as chapters that are not yet converted call it
-        paste(style, value, display=False)
-    for name, value in values.items():
-        paste(name, value if isinstance(value, str) else format(_mean(value), style).replace("%", " %"), display=False)
-
-
-def _mean(value):
-    """The number that a Measure, an Estimate or a number stands for."""
-    if isinstance(value, Measure):
-        return float(value.values.mean())
-    if isinstance(value, Estimate):
-        return value.mean
-    return value.item() if hasattr(value, "item") else value  # of NumPy or torch

@@ -1,24 +1,22 @@
-"""Numbers as the prose says them, and tables of them."""
+"""Intervals, and the machine, in words."""
 
 import torch
-from IPython.display import Markdown
+
+from labclip_lib.book.values import interval
 
 
 def spelled(style, value):
-    """An Estimate with its interval: "0.63 (0.60 to 0.66)", or "63 % (60 to 66)" in the style ".0%"."""
-    mean, low, high = (format(part, style) for part in value)
+    """A mean with its interval: "0.63 (0.60 to 0.66)", or in the style ".0%" "63 % (60 to 66)".
+
+    value: a Measure, an Estimate or a kept row. style: a format specification.
+    """
+    mean, low, high = (format(part, style) for part in interval(value))
     return f"{mean.replace('%', ' %')} ({low.rstrip('%')} to {high.rstrip('%')})"
 
 
 def in_points(value):
-    """An Estimate of a difference of shares: "+6.4 points (+1.0 to +11.8)"."""
+    """A difference of shares with its interval: "+6.4 points (+1.0 to +11.8)". value: as of `spelled`."""
     return spelled("+.1%", value).replace(" %", " points")
-
-
-def show_table(head, rows):
-    """A table on the page, as Markdown. head: N str. rows: of N cells each, which are shown as they print."""
-    lines = [head, ["---"] * len(head), *rows]
-    return Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
 
 
 def machine(device):
