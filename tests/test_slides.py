@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
@@ -33,6 +34,13 @@ def prints(function, *args, **options):
     return nbformat.v4.new_output("stream", text=text.getvalue())
 
 
+def passes(*args, **options):
+    with mock.patch("labclip_lib.book.checks.display") as shown:
+        check(*args, **options)
+    (passed,) = shown.call_args.args
+    return shows({"text/html": passed._repr_html_(), "text/plain": repr(passed)})
+
+
 def table(rows):
     return shows({"text/markdown": "| a |\n|---|\n" + "\n".join(f"| {n} |" for n in range(rows))})
 
@@ -52,7 +60,7 @@ Whose is the ball? It is {glue:text}`times` times round, say {cite:t}`doe2020bal
 **Predict.** How round is $r$?""",
         (
             "roundness = 42\ncheck('round', roundness)\nif roundness:\n    glue('times', roundness)\nprint('round')",
-            [glued, prints(check, "the roundness of the ball", 42, low=40), prints(print, "it is round")],
+            [glued, passes("the roundness of the ball", 42, low=40), prints(print, "it is round")],
             {},
         ),
         ("print('a hidden cell')", [prints(print, "printed in hiding")], {"tags": ["hide-input"]}),

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINES = 15  # a cell, a printed result or a table with more of them stays in the chapter
 UNSHOWN = ("tag_hide-", "tag_remove-", "tag_setup-imports", "tag_exercise-")
 QUESTION = re.compile(r"(?:^|(?<=[.?!:]\s))[A-Z][^.?!\\]*\?")  # one sentence, with no formula
-CHECK = re.compile(r"Check passed: (.+) is (\S+); you should see (.+)\.")
+CHECK = re.compile(r"✓ (.+): (\S+) \(should be (.+)\)")
 REVEAL_FILES = ("dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE")
 
 PAGE = """<!doctype html>
@@ -163,10 +163,10 @@ def from_cell(cell, chapter):
     slides, checks, printed = [], [], []
     for output in cell.select(".cell_output > *"):
         image, rows = output if output.name == "img" else output.find("img"), len(output.find_all("tr"))
-        if {"stream", "text_plain"} & set(output.get("class", ())):
-            lines = output.get_text().strip("\n").splitlines()
-            checks += [found.groups() for found in map(CHECK.fullmatch, lines) if found]
-            printed += [line for line in lines if not CHECK.fullmatch(line)]
+        if passed := output.select_one(".lc-check"):
+            checks += [found.groups() for found in [CHECK.fullmatch(passed.get_text())] if found]
+        elif {"stream", "text_plain"} & set(output.get("class", ())):
+            printed += output.get_text().strip("\n").splitlines()
         elif output.select_one(".lc-panel"):
             slides += from_panel(output)
         elif image:
@@ -220,7 +220,7 @@ def cut(section, chapter):
             slides[-1].notes.append(clean(part, math="tex"))
             opening = False
     for at in range(0, len(checks), LINES):
-        rows = [["Checked", "found", "you should see"], *checks[at : at + LINES]]
+        rows = [["Checked", "found", "should be"], *checks[at : at + LINES]]
         rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
         slides.append(Slide("table", f"<table>{rows.replace('<td>', '<th>', 3).replace('</td>', '</th>', 3)}</table>"))
     return slides

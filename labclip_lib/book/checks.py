@@ -1,30 +1,33 @@
 """The reader's self-checks: they say what you should see, and name the likely mistake when you do not."""
 
+import html
 import math
 
-import torch
+from IPython.display import display
 
 from labclip_lib.book.exercises import EXERCISES, CheckFailed
+from labclip_lib.book.values import mean
 
 
 def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hint=""):
-    """Compare a number with what the reader should see; print it, or raise CheckFailed with the hint.
+    """Compare a number with what the reader should see; show it with a tick, or raise CheckFailed with the hint.
 
+    value: a number, or a Measure, an Estimate or a kept row, of which the mean is looked at.
     near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
     """
-    value = float(value.detach() if isinstance(value, torch.Tensor) else value)
+    value = float(mean(value))
     if near is not None:
         low, high = near - tol, near + tol
     should = _span(low, high)
     if near is not None:
         should = f"{near:g} within {tol:g}" if tol else f"exactly {near:g}"
     if not low <= value <= high:  # NaN fails too
-        raise CheckFailed(f"{what} is {value:.4g}; you should see {should}.{' ' + hint if hint else ''}")
-    print(f"Check passed: {what} is {value:.4g}; you should see {should}.")
+        raise CheckFailed(f"{what} is {value:.4g} and should be {should}.{' ' + hint if hint else ''}")
+    display(Passed(f"{what}: {value:.4g} (should be {should})"))
 
 
 def check_exercise(name, answer):
-    """Try the reader's function on inputs of our own; print that it works, or raise CheckFailed.
+    """Try the reader's function on inputs of our own; show that it works, or raise CheckFailed.
 
     name: a key of EXERCISES. answer: the function to try.
     """
@@ -34,7 +37,20 @@ def check_exercise(name, answer):
         raise
     except Exception as error:
         raise CheckFailed(f"{answer.__name__} stopped with {type(error).__name__}: {error}.") from None
-    print(f"Exercise passed: {answer.__name__} does what it should.")
+    display(Passed(f"{answer.__name__} passed: it does what it should."))
+
+
+class Passed:
+    """A check that came out: one quiet line with a tick."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return f"✓ {self.text}"
+
+    def _repr_html_(self):
+        return f'<div class="lc-check" style="font-size:0.9em">{html.escape(repr(self))}</div>'
 
 
 def _span(low, high):

@@ -6,10 +6,10 @@ from labclip_lib.models.losses import hard_negative_info_nce, info_nce
 
 
 class CheckFailed(AssertionError):
-    """A self-check that did not come out. Notebooks show its one message instead of a traceback."""
+    """A self-check that did not come out. Notebooks show this one sentence instead of a traceback."""
 
     def _render_traceback_(self):
-        return [f"Not there yet. {self}"]
+        return [f"✗ {self}"]
 
 
 def _returned(answer, value, want):

@@ -9,8 +9,8 @@ import seaborn as sns
 from matplotlib import patheffects
 
 from labclip_lib.book.style import INK, PALETTE, PAPER
+from labclip_lib.book.values import interval
 from labclip_lib.measures.intervals import Estimate
-from labclip_lib.measures.measure import Measure
 
 
 def show_scenes(images, titles=None, columns=4, width=1.9):
@@ -60,22 +60,28 @@ def similarity_matrix(similarity, images, captions, width=7.2):
 def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     """Accuracies as bars with 95 % intervals, against chance and the bag-of-words ceiling.
 
-    rows: sequence of (label, kind, mean, (low, high)), kind a key of PALETTE.
-    chance, ceiling: one float for all bars, or one a bar (NaN where there is none). Returns the axes.
+    rows: sequence of (label, kind, accuracy), kind a key of PALETTE, accuracy a Measure, an Estimate or
+    a kept row. chance, ceiling: one float for all bars, or one a bar (NaN where there is none); left out, what the
+    Measures say. Returns the axes.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 3.4))
-    for i, (_, kind, mean, (low, high)) in enumerate(rows):
+    # TODO: chapters that are not yet converted give (label, kind, mean, (low, high))
+    rows = [row if len(row) == 3 else (*row[:2], Estimate(row[2], *row[3])) for row in rows]
+    for i, (_, kind, accuracy) in enumerate(rows):
+        mean, low, high = interval(accuracy)
         ax.bar(i, mean, width=0.62, color=PALETTE[kind], zorder=2)
         error = [[max(0, mean - low)], [max(0, high - mean)]]
         ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
         label = ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10, zorder=6)
         label.set_path_effects([patheffects.withStroke(linewidth=3, foreground=PAPER)])  # read also on a level's line
+    measures = [row[2] for row in rows]
+    chance = _levels(chance, "chance", measures)
+    ceiling = _levels(ceiling, "bag_of_words", measures)
     # Where the two coincide, both stay visible: dots on top of dashes.
-    for level, name, style, zorder in ((ceiling, "bag-of-words ceiling", "--", 4), (chance, "chance", ":", 5)):
-        if level is None:
+    for levels, name, style, zorder in ((ceiling, "bag-of-words ceiling", "--", 4), (chance, "chance", ":", 5)):
+        if levels is None:
             continue
-        levels = np.broadcast_to(np.asarray(level, float), len(rows))
         lines = ax.hlines(levels, np.arange(len(rows)) - 0.42, np.arange(len(rows)) + 0.42, color=PALETTE[name],
                           ls=style, lw=2.2, zorder=zorder, label=name)  # fmt: skip
         lines.set_path_effects([patheffects.withStroke(linewidth=4.2, foreground=PAPER)])  # seen on the bars too
@@ -91,27 +97,37 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
 def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
     """Accuracies along an axis as lines with 95 % bands, against chance and the bag-of-words ceiling.
 
-    x: (T,) positions. rows: sequence of (label, kind, estimates), kind a key of PALETTE, estimates T of
-    (mean, low, high); a second line of one kind is dashed. chance, ceiling: a float or T of them. Returns the axes.
+    x: (T,) positions. rows: sequence of (label, kind, accuracies), kind a key of PALETTE, accuracies T Measures or
+    Estimates; a second line of one kind is dashed. chance, ceiling: a float or T of them; left out, what the Measures
+    of the first row say. Returns the axes.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 3.4))
     drawn = set()
-    for label, kind, estimates in rows:
-        mean, low, high = np.asarray(estimates, float).T
+    for label, kind, accuracies in rows:
+        mean, low, high = np.array([interval(accuracy) for accuracy in accuracies]).T
         style = "--o" if kind in drawn else "-o"
         drawn.add(kind)
         ax.plot(x, mean, style, color=PALETTE[kind], ms=5, lw=1.8, label=label, zorder=3)
         ax.fill_between(x, low, high, color=PALETTE[kind], alpha=0.18, lw=0)
-    for level, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
-        if level is not None:
-            levels = np.broadcast_to(np.asarray(level, float), len(x))
+    first = rows[0][2]
+    chance, ceiling = _levels(chance, "chance", first), _levels(ceiling, "bag_of_words", first)
+    for levels, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
+        if levels is not None:
             ax.plot(x, levels, color=PALETTE[name], ls=style, lw=2.2, label=name, zorder=2)
     ax.set_ylim(0, 1.05)
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.set_ylabel("accuracy")
     ax.legend(frameon=False, fontsize=10, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def _levels(given, name, measures):
+    """Chance or ceiling, one for each of N: what is given, or else what the Measures know of it; None for neither."""
+    if given is not None:
+        return np.broadcast_to(np.asarray(given, float), len(measures))
+    known = np.array([getattr(measure, name, np.nan) for measure in measures])
+    return None if np.isnan(known).all() else known
 
 
 def confusion(truth, guess, names, ax=None):
@@ -175,28 +191,3 @@ def _lines(rows):
 
 def _pixels(image):
     return np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1)
-
-
-def glue(style=".2f", value=None, **values):
-    """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
-
-    style: a format specification; a per cent sign is set off by a space. values: by name, each a number, an Estimate
-    or a Measure, of which the mean is shown, or a str, which is shown as it is.
-    """
-    try:
-        from myst_nb import glue as paste
-    except ImportError:  # on Colab there is no page to build
-        return
-    if value is not None:  # TODO: as chapters that are not yet converted call it
-        paste(style, value, display=False)
-    for name, value in values.items():
-        paste(name, value if isinstance(value, str) else format(_mean(value), style).replace("%", " %"), display=False)
-
-
-def _mean(value):
-    """The number that a Measure, an Estimate or a number stands for."""
-    if isinstance(value, Measure):
-        return float(value.values.mean())
-    if isinstance(value, Estimate):
-        return value.mean
-    return value.item() if hasattr(value, "item") else value  # of NumPy or torch

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import pytest
 import torch
 
@@ -5,10 +7,17 @@ from labclip_lib.book.checks import CheckFailed, check
 
 
 @pytest.mark.parametrize("span", [{"near": 0.5, "tol": 0.1}, {"low": 0.4}, {"high": 0.6}, {"low": 0.5, "high": 0.5}])
-def test_check_passes_and_says_what_should_be_seen(span, capsys):
+def test_check_passes_in_one_line_that_says_what_should_be_seen(span, capsys):
     check("swap accuracy", torch.tensor(0.5), **span)
-    out = capsys.readouterr().out
-    assert "swap accuracy is 0.5" in out and "you should see" in out
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("✓ swap accuracy: 0.5 (should be ")
+
+
+def test_check_escapes_what_it_shows_on_a_page():
+    with mock.patch("labclip_lib.book.checks.display") as display:
+        check("cosine of <a> & <b>", 0.5, near=0.5, tol=0)
+    (shown,) = display.call_args.args
+    assert "✓ cosine of &lt;a&gt; &amp; &lt;b&gt;: 0.5 (should be exactly 0.5)" in shown._repr_html_()
 
 
 @pytest.mark.parametrize("value", [0.75, float("nan")])
@@ -29,5 +38,4 @@ def test_check_fails_with_the_value_and_the_hint(span, should, value):
 
 
 def test_a_notebook_shows_the_message_in_place_of_a_traceback():
-    (line,) = CheckFailed("Too low.")._render_traceback_()
-    assert "Too low." in line
+    assert CheckFailed("Too low.")._render_traceback_() == ["✗ Too low."]

@@ -1,6 +1,7 @@
 import itertools
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgb
@@ -15,6 +16,8 @@ from labclip_lib.book.figures import (
     similarity_matrix,
 )
 from labclip_lib.book.style import PALETTE, PAPER, use_style
+from labclip_lib.measures.intervals import Estimate
+from labclip_lib.measures.measure import Measure
 from labclip_lib.world.scenes import World
 
 
@@ -62,7 +65,7 @@ def test_similarity_matrix_writes_every_number(images):
 
 
 def test_accuracy_bars_show_value_interval_chance_and_ceiling():
-    rows = [("swap", "cross-modal", 0.5, (0.4, 0.6)), ("probe\nof text", "text", 0.9, (0.85, 0.93))]
+    rows = [("swap", "cross-modal", Estimate(0.5, 0.4, 0.6)), ("probe\nof text", "text", Estimate(0.9, 0.85, 0.93))]
     ax = accuracy_bars(rows, chance=0.5, ceiling=[float("nan"), 0.56])
     ax.figure.canvas.draw()
     assert [bar.get_height() for bar in ax.patches] == [0.5, 0.9]
@@ -74,7 +77,35 @@ def test_accuracy_bars_show_value_interval_chance_and_ceiling():
 
 def test_accuracy_bars_need_no_level_and_may_share_axes():
     _, ax = plt.subplots()
-    assert accuracy_bars([("a", "image", 1.0, (0.9, 1.0))], ax=ax) is ax and ax.get_legend() is None
+    assert accuracy_bars([("a", "image", Estimate(1.0, 0.9, 1.0))], ax=ax) is ax and ax.get_legend() is None
+
+
+def levels(ax):
+    """The heights of the horizontal lines of bars, by the name of the level."""
+    drawn = {lines.get_label(): lines.get_segments() for lines in ax.collections}
+    return {
+        name: [round(float(line[0][1]), 6) for line in drawn[name] if len(line)] for name in drawn if name in PALETTE
+    }
+
+
+def test_accuracy_bars_take_measures_with_their_chance_and_ceiling():
+    won, who = np.array([1.0, 0, 0, 1, 1, 1, 0, 1]), np.arange(8) // 2
+    swap, plain = Measure(won, who, 0.5, 0.5), Measure(1 - won, who, 0.125)
+    ax = accuracy_bars([("swap", "cross-modal", swap), ("probe", "text", plain)])
+    assert [bar.get_height() for bar in ax.patches] == [0.625, 0.375]
+    assert levels(ax) == {"bag-of-words ceiling": [0.5], "chance": [0.5, 0.125]}
+    plt.close(ax.figure)
+    assert levels(accuracy_bars([("swap", "cross-modal", swap)], chance=0.25)) == {
+        "bag-of-words ceiling": [0.5],
+        "chance": [0.25],
+    }
+
+
+def test_accuracy_lines_take_measures_with_their_chance_and_ceiling():
+    won, who = np.array([1.0, 0, 0, 1, 1, 1, 0, 1]), np.arange(8)
+    ax = accuracy_lines([1, 2], [("a", "image", [Measure(won, who, 0.5, 1.0), Measure(1 - won, who, 0.25, 1.0)])])
+    drawn = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
+    assert drawn == {"a": [0.625, 0.375], "bag-of-words ceiling": [1.0, 1.0], "chance": [0.5, 0.25]}
 
 
 def test_accuracy_lines_show_every_point_and_both_levels():
