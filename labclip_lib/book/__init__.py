@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "style": "INK PALETTE PAPER use_style",
         "figures": "accuracy_bars accuracy_lines causal_graph confusion show_scenes similarity_matrix",
+        "chapter1": "gap_panels name_bars training",
         "chapter2": "crowd_panels learning_curves probe_bars",
         "chapter3": "bars_of_trainings dial_panels forgetting margin_histograms mark_untrained",
         "tables": "show_table",
