@@ -2,7 +2,9 @@
 
 style: the palette and style of all figures
 figures: the figures that several chapters draw
-chapter1, chapter2, chapter3: the figures of one chapter
+chapter1: the figures of chapter 1
+chapter2: the figures of chapter 2
+chapter3: the figures of chapter 3
 tables: tables of a page
 values: the numbers behind a Measure or an Estimate, and glue, which hands them to the prose
 panel: the frame of the interactive pieces
@@ -19,7 +21,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "style": "INK PALETTE PAPER use_style",
         "figures": "accuracy_bars accuracy_lines causal_graph confusion show_scenes similarity_matrix",
-        "chapter1": "gap_panels name_bars training",
+        "chapter1": "gap_panels name_bars training_panels",
         "chapter2": "crowd_panels learning_curves probe_bars",
         "chapter3": "bars_of_trainings dial_panels forgetting margin_histograms mark_untrained",
         "tables": "show_table",

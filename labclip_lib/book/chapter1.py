@@ -7,7 +7,7 @@ from PIL import ImageOps
 from labclip_lib.book.style import PALETTE
 
 
-def training(losses, clueless, floor, moments):
+def training_panels(losses, clueless, floor, moments):
     """A loss curve between what a clueless model gets and the floor, and similarities at three moments below it.
 
     losses: (S,) nats, one a step. clueless, floor: nats. moments: three of (step, (N, N) similarities, images down).
