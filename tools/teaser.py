@@ -23,7 +23,7 @@ cosines = (clip.encode_images(scene.render(clip.image_size)) @ clip.encode_texts
 
 table = load_study("pocket")["table"]
 rows = [
-    (label, kind, table[metric]["mean"], (table[metric]["low"], table[metric]["high"]))
+    (label, kind, table[metric])
     for label, kind, metric in (
         ("image alone\n(probe)", "image", "image probe"),
         ("caption alone\n(probe)", "text", "text probe, fixed order"),

@@ -3,6 +3,7 @@
 style: the palette and style of all figures
 figures: the figures that several chapters draw
 grouped: accuracies in groups of bars
+chapter1: the figures of chapter 1
 chapter2: the figures of chapter 2
 chapter3: the figures of chapter 3
 chapter4: the figures of chapter 4
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = door(
         "style": "INK PALETTE PAPER use_style",
         "figures": "accuracy_bars accuracy_lines causal_graph confusion show_scenes similarity_matrix",
         "grouped": "accuracy_groups",
+        "chapter1": "gap_panels name_bars training_panels",
         "chapter2": "crowd_panels learning_curves probe_bars",
         "chapter3": "bars_of_trainings dial_panels forgetting margin_histograms mark_untrained",
         "chapter4": "composed_operators coverage_bars missing_twins price_of_blindness ruled_twins",

@@ -14,6 +14,9 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
 
     value: a number, or a Measure, an Estimate or a kept row, of which the mean is looked at.
     near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
+
+    >>> check("swap accuracy", 0.49, low=0.45, high=0.55)
+    ✓ swap accuracy: 0.49 (should be 0.45 to 0.55)
     """
     value = float(mean(value))
     if near is not None:
@@ -30,6 +33,11 @@ def check_exercise(name, answer):
     """Try the reader's function on inputs of our own; show that it works, or raise CheckFailed.
 
     name: a key of EXERCISES. answer: the function to try.
+
+    >>> def best_guess(colors):
+    ...     return max(colors.count(c) for c in colors) / len(colors)
+    >>> check_exercise("best_guess", best_guess)
+    ✓ best_guess passed: it does what it should.
     """
     try:
         EXERCISES[name](answer)
