@@ -1,4 +1,4 @@
-"""`python -m labclip_lib doctor`: what is installed, what is missing and how to get it.
+"""`labclip doctor`: what is installed, what is missing and how to get it.
 
 It answers where nothing else is installed, so it imports at its top only what comes with Python.
 """
@@ -11,8 +11,17 @@ import sys
 from pathlib import Path
 
 from labclip_lib.base.pinned import ADDRESSES, at_hand, data_folder
+from labclip_lib.cli.parser import add_verb, command
 
 CLONE = Path(__file__).resolve().parents[2]
+
+
+def add_to(verbs):
+    add_verb(verbs, "doctor", "say what is installed, what is missing and how to get it", "", run)
+
+
+def run(args):
+    return 0 if doctor() else 1
 
 
 def doctor():
@@ -22,10 +31,10 @@ def doctor():
     if not sound:
         print("  too old: Python 3.11 or newer is needed")
         return False
-    for purpose, command, needed, lines in requirements():
+    for purpose, install, needed, lines in requirements():
         for line in lines:
             told, fits = _state(line)
-            print(told if fits else f"{told} for {purpose}: {command}")
+            print(told if fits else f"{told} for {purpose}: {install}")
             sound = sound and (fits or not needed)
     sound = all([sound, _say(_device), _say(_weights)])
     for line in _texts():
@@ -114,6 +123,6 @@ def _texts():
         except ValueError as error:
             damaged.append(str(error))
     seen = "all" if there == len(ADDRESSES) else f"{there} of" if there else "none of"
-    rest = "" if there == len(ADDRESSES) else "; fetch them with `python -m labclip_lib get texts`"
+    rest = "" if there == len(ADDRESSES) else f"; fetch them with `{command()} get texts`"
     yield f"texts of the book: {seen} {len(ADDRESSES)} are in {data_folder()}{rest}"
     yield from damaged
