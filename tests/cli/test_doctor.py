@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from labclip_lib.__main__ import main
 from labclip_lib.base.pinned import ADDRESSES, PINNED
 from labclip_lib.cli import doctor as room
 from labclip_lib.cli.doctor import doctor, requirements
@@ -94,6 +95,24 @@ def test_an_installed_package_says_what_is_needed(monkeypatch, tmp_path):
     ]
 
 
+def test_a_folder_that_is_neither_installed_nor_a_clone(monkeypatch, tmp_path, capsys):
+    monkeypatch.undo()
+    monkeypatch.setattr(room, "CLONE", tmp_path)
+
+    def requires(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    assert doctor() is False
+    assert "labclip_lib is missing, needed for the library: pip install labclip_lib" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("sound", "status"), [(True, 0), (False, 1)])
+def test_the_verdict_is_the_exit_status(monkeypatch, sound, status):
+    monkeypatch.setattr(room, "doctor", lambda: sound)
+    assert main(["doctor"]) == status
+
+
 # The data
 
 
@@ -148,12 +167,12 @@ def test_help_with_nothing_installed(root):
 @pytest.mark.parametrize(
     "argv",
     [["get"], ["get", "texts"], ["probe"], ["diagnose"], ["train"], ["embed", "x", "--out", "y"], ["pretrain"],
-     ["reproduce"], ["course", "new", "z"]],
+     ["reproduce"], ["study", "dial"], ["course", "new", "z"]],
 )  # fmt: skip
 def test_other_verbs_with_nothing_installed(argv, root):
     status, out, err = answer(root, *argv, options=["-S"])
     assert status == 2 and not out and err.count("\n") == 1
-    assert f"labclip_lib {argv[0]}: " in err and "missing; `python -m labclip_lib doctor` says" in err
+    assert err.startswith(f"python -m labclip_lib {argv[0]}") and "missing; `python -m labclip_lib doctor` says" in err
 
 
 BROKEN = {
