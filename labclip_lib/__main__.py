@@ -1,6 +1,7 @@
 """The command line: `labclip VERB`, or `python -m labclip_lib VERB`."""
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -24,7 +25,12 @@ def main(argv=None):
     if unknown:
         args.parser.refuse(unknown)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # as of `labclip get | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on where it stopped.", file=sys.stderr)
         return 130

@@ -107,3 +107,12 @@ def test_from_a_shell(root, tmp_path):
     done = subprocess.run(argv, cwd=root, env=os.environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.strip().splitlines()[-1].endswith("got 2.0.") and "Traceback" not in done.stderr
+
+
+def test_a_pipe_that_nobody_reads_is_no_error(root, to_download):
+    argv = [sys.executable, "-m", "labclip_lib", "get"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(argv, cwd=root, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writing)
+    assert done.returncode == 1 and done.stderr == ""
