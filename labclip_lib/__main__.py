@@ -6,7 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from labclip_lib.cli.parser import Parser, as_options, command
+from labclip_lib.cli.parser import Parser, as_options, as_typed, command
 
 # Each is a file in cli/, which imports at its top only what comes with Python: --help and `doctor` always answer.
 VERBS = ("doctor", "probe", "diagnose", "embed", "train", "get", "reproduce", "course", "pretrain", "study")
@@ -38,7 +38,10 @@ def main(argv=None):
         told = _cannot_be_loaded(error)
         if not told and not isinstance(error, (ValueError, OSError)):
             raise
-        print(f"{args.parser.prog}: {told or as_options(_sentence(error), args.parser.options())}", file=sys.stderr)
+        print(
+            f"{args.parser.prog}: {told or as_typed(as_options(_sentence(error), args.parser.options()))}",
+            file=sys.stderr,
+        )
         return 2
 
 

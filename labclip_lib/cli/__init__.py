@@ -13,6 +13,6 @@ course: making, releasing and grading assignments
 parser: options that several verbs have, and mistakes in options as one sentence
 output: a table on the screen, and as JSON in a file
 
-Help and mistakes spell the command as it was typed. Sentences of the library say `python -m labclip_lib`: they are read
-in notebooks too, and in clones, where the folder that holds `labclip` need not be on the PATH.
+Sentences of the library say `python -m labclip_lib`: they are read in notebooks too, where the folder that holds
+`labclip` need not be on the PATH. The command line spells itself as it was typed.
 """

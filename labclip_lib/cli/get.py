@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labclip_lib.cli.parser import add_verb
+from labclip_lib.cli.parser import add_verb, as_typed
 
 
 def add_to(verbs):
@@ -31,6 +31,6 @@ def run(args):
     if args.name is None and (args.source or args.yes):
         raise ValueError(f"{'--from' if args.source else '--yes'} goes with a name; `get` alone lists them.")
     if args.name is None:
-        print("\n".join(status(root)))
+        print(as_typed("\n".join(status(root))))
         return 0
     return 0 if get(args.name, root, args.yes, source=args.source) else 1

@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+MODULE = "python -m labclip_lib"
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's, but a mistake is one sentence on standard error, with exit status 2."""
@@ -52,7 +54,12 @@ class Renamed(argparse.Action):
 
 def command():
     """How the command line was called: "labclip" or "python -m labclip_lib"."""
-    return "labclip" if Path(sys.argv[0]).stem == "labclip" else "python -m labclip_lib"
+    return "labclip" if Path(sys.argv[0]).stem == "labclip" else MODULE
+
+
+def as_typed(sentence):
+    """A sentence of the library, with the command as it was called."""
+    return sentence.replace(MODULE, command())
 
 
 def add_verb(verbs, name, what, example, run=None):

@@ -79,6 +79,8 @@ def test_help_and_mistakes_spell_the_command_as_it_was_typed(monkeypatch, capsys
     assert "usage: labclip train " in helped(capsys, "train")
     assert main(["train", "--out", "my.pt"]) == 2
     assert capsys.readouterr().err.startswith("labclip train: --out is ")
+    assert main(["course", "grade", "toy", "--course", "/"]) == 2
+    assert "`labclip course new`" in capsys.readouterr().err
 
 
 def test_interruption_is_said(monkeypatch, tmp_path, capsys):
