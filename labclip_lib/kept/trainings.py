@@ -6,11 +6,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "studies"
 # Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which file of its is kept.
 MADE_BY = {
-    "pocket": "pretrain --report",
-    "fast-text": "pretrain --report --seed 0 --steps 350 --text-lr 0.002 --out runs/fast-text",
-    "dial": "pretrain --dial --out runs/dial",
-    "support": "pretrain --twins --out runs/support",
-    "comparison": "train --report runs --out runs/labclip",
+    "pocket": "study acceptance",
+    "fast-text": "study acceptance --seed 0 --steps 350 --text-lr 0.002 --out runs/fast-text",
+    "dial": "study dial",
+    "support": "study twins",
+    "comparison": "study comparison",
 }
 
 
