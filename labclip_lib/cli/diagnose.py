@@ -18,8 +18,7 @@ def add_to(verbs):
 
 def run(args):
     from labclip_lib.base.devices import pick_device
-    from labclip_lib.diagnosis.cross_modal import diagnose
-    from labclip_lib.diagnosis.cross_modal import diagnose_tables
+    from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_tables
     from labclip_lib.embeddings.tables import TABLES, load_tables
     from labclip_lib.models.backbones import load_backbone
 

@@ -89,7 +89,7 @@ def _fit(args, device, here):
     how |= {
         name: value for name in ("epochs", "batch_size", "learning_rate") if (value := getattr(args, name)) is not None
     }
-    how |= {"checkpoint": checkpoint, "progress": True, "here": here}
+    how |= {"checkpoint": checkpoint, "progress": True}
     if args.embeddings:
         labclip, tables, told = train_on_tables(load_shards(args.embeddings, device=device), **how)
     else:

@@ -85,7 +85,7 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
     """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
 
     runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
-    beside the table, so an interrupted comparison goes on where it stopped. 
+    beside the table, so an interrupted comparison goes on where it stopped.
     Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
     """
     out = Path(out)
