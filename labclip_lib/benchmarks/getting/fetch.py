@@ -1,13 +1,13 @@
 """Getting data: say what and under which licence, ask, fetch, check, unpack; the same again goes on."""
 
 import contextlib
-import difflib
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
-from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.files import sha256, write_bytes
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.progress import track
 from labclip_lib.benchmarks.getting.catalog import BENCHMARKS
 from labclip_lib.benchmarks.getting.download import check_online, download
@@ -42,9 +42,7 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
     any moment, the same call goes on. Raises ValueError, ConnectionError or OSError, in one sentence.
     """
     if name not in BENCHMARKS:
-        close = difflib.get_close_matches(str(name), BENCHMARKS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(BENCHMARKS)}."
-        raise ValueError(f"There is nothing to get by the name {name!r}; {hint}")
+        raise ValueError(f"There is nothing to get by the name {name!r}; {did_you_mean(name, BENCHMARKS)}")
     benchmark, root = BENCHMARKS[name], Path(root)
     if root.exists() and not root.is_dir():
         raise ValueError(f"{root} is a file; name the folder of all data.")
@@ -251,7 +249,7 @@ def _cut(root, part, found):
         data = b""
     right = hashlib.sha256(data).hexdigest() == part.sha256
     if right:
-        write_atomically(target_of(root, part), lambda path: Path(path).write_bytes(data))
+        write_bytes(target_of(root, part), data)
     if not found:
         whole.unlink()
     if not right:

@@ -1,7 +1,6 @@
 """Grade all that was handed in for an assignment: each submission by itself, so that none harms another or is lost."""
 
 import contextlib
-import hashlib
 import json
 import multiprocessing
 import os
@@ -15,7 +14,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import digest, write_json
 from labclip_lib.base.progress import track
 from labclip_lib.course.grader.running import most_seconds
 from labclip_lib.course.grader.sandbox import GUARDS, guards, on_one_line
@@ -46,16 +45,15 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
             f"The code of students can read {seen[0]}, and {course.root} is in it; move the course elsewhere."
         )
     tests = len(products.points(products.read_source(source)))
-    said = json.dumps([labclip_lib.__version__, sorted(limits.items())]).encode()
-    salt = hashlib.sha256(source.read_bytes() + said).digest()
+    salt = digest(source.read_bytes(), labclip_lib.__version__, sorted(limits.items()))
     done, todo = {}, []
     for student, folder in course.submitted(assignment).items():
-        path, digest = course.result(assignment, student), _digest(folder, salt)
+        path, made_from = course.result(assignment, student), _digest(folder, salt)
         kept = _load(path)
-        if kept.get("digest") == digest and kept.get("status") != "failed":
+        if kept.get("digest") == made_from and kept.get("status") != "failed":
             done[student] = kept
         else:
-            todo.append((folder, path, {"student": student, "assignment": assignment, "digest": digest}))
+            todo.append((folder, path, {"student": student, "assignment": assignment, "digest": made_from}))
     with track(total=len(todo), desc=assignment, shows=shows) as bar:
         most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
         for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
@@ -91,7 +89,7 @@ def _work(todo, source, jobs, most, options):
                     why = f"took longer than {most:g} s" if late else f"exit status {process.exitcode}"
                     result = _failed(about, why)
                     with contextlib.suppress(OSError):  # on a full disk the others still have their results
-                        _save(path, result)
+                        write_json(path, result)
                 yield result
     finally:
         for process, *_ in running.values():
@@ -116,7 +114,7 @@ def _grade_one(job, source, options):
     except Exception as error:
         traceback.print_exc()
         result = _failed(about, on_one_line(f"{type(error).__name__}: {error}"))
-    _save(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
+    write_json(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
 
 
 def _end_with_parent():
@@ -131,14 +129,14 @@ def _failed(about, why):
 
 def _digest(folder, salt):
     """What a result depends on: the submission, and by `salt` the source, the library and the limits."""
-    digest = hashlib.sha256(salt)
+    pieces = [salt]
     for path in sorted(Path(folder).iterdir()):
         about = path.lstat()
-        digest.update(repr((path.name, about.st_size, stat.S_IFMT(about.st_mode))).encode())
+        pieces.append((path.name, about.st_size, stat.S_IFMT(about.st_mode)))
         if stat.S_ISREG(about.st_mode):
             with contextlib.suppress(PermissionError), open(path, "rb") as file:
-                digest.update(file.read(LARGEST_MB * 2**20 + 1))
-    return digest.hexdigest()
+                pieces.append(digest(file.read(LARGEST_MB * 2**20 + 1)))
+    return digest(*pieces)
 
 
 def _load(path):
@@ -147,8 +145,3 @@ def _load(path):
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError):
         return {}
-
-
-def _save(path, result):
-    data = json.dumps(result, indent=1).encode()
-    write_atomically(path, lambda part: Path(part).write_bytes(data))

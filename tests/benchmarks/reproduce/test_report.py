@@ -143,7 +143,7 @@ class TestWriting:
         def fail(path, write):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(scoreboard, "write_atomically", fail)
+        monkeypatch.setattr(scoreboard, "write_bytes", fail)
         with pytest.raises(OSError, match="No space left"):
             write_report(tables, tmp_path / "new", HEADING, TOLD)
         assert not list((tmp_path / "new").iterdir())
