@@ -9,7 +9,8 @@ import labclip_lib
 from labclip_lib.alignment.fit import fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs
-from labclip_lib.base.files import digest
+from labclip_lib.base.files import digest, write_text
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.benchmarks.evaluation import embed_records, evaluate
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, pug, sugarcrepe, valse
@@ -154,8 +155,8 @@ def check_labclip(path, backbone):
 def write_toys(root, progress=True):
     """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
     root = Path(root)
-    root.mkdir(parents=True, exist_ok=True)
     steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
-    for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
-        benchmark.write_toy(root, *which)
-    (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")
+    with one_at_a_time(root, "reproduce"):
+        for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
+            benchmark.write_toy(root, *which)
+        write_text(root / TOY, "Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")

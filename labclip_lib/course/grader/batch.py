@@ -15,6 +15,7 @@ from pathlib import Path
 
 import labclip_lib
 from labclip_lib.base.files import digest, write_json
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.course.grader.running import most_seconds
 from labclip_lib.course.grader.sandbox import GUARDS, guards, on_one_line
@@ -26,15 +27,16 @@ COMPARING_MB = 4096  # of memory, for the tests of one submission
 SLACK_SECONDS = 60  # for a test cell, on top of what the student's code may take; what comes later is broken
 
 
-def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
+def grade(course, assignment, jobs=1, shows=True, **limits):
     """Grade what was handed in and has changed since; returns {student: result}, as in the files graded/A/STUDENT.json.
 
     A result has the status "graded", with what `grading.mark` returns; "rejected", when the file cannot be graded, and
     `reason` says why; or "failed", when grading broke off. Stopped at any point, the same again goes on, and tries
-    again what had failed. jobs: submissions at once. require, limits: as of `grading.mark`.
-    Raises ValueError for a mistake in the course's folder or in the source, and for a guard that this machine lacks.
+    again what had failed. jobs: submissions at once. limits: as of `grading.mark`.
+    Of two that grade one assignment, the second waits. Raises ValueError for a mistake in the course's folder or in the
+    source, and for a guard that this machine lacks.
     """
-    if missing := sorted(set(require) - (offered := guards())):
+    if missing := sorted(set(GUARDS) - guards()):
         raise ValueError(
             f"This machine cannot guard {', '.join(missing)} against the code of students; grade on Linux 5.14 or "
             f"later, as root or where users may make namespaces."
@@ -47,18 +49,19 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
     tests = len(products.points(products.read_source(source)))
     salt = digest(source.read_bytes(), labclip_lib.__version__, sorted(limits.items()))
     done, todo = {}, []
-    for student, folder in course.submitted(assignment).items():
-        path, made_from = course.result(assignment, student), _digest(folder, salt)
-        kept = _load(path)
-        if kept.get("digest") == made_from and kept.get("status") != "failed":
-            done[student] = kept
-        else:
-            todo.append((folder, path, {"student": student, "assignment": assignment, "digest": made_from}))
-    with track(total=len(todo), desc=assignment, shows=shows) as bar:
-        most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
-        for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
-            done[result["student"]] = result
-            bar.update()
+    with one_at_a_time(course.root / "graded" / assignment, "course grade"):
+        for student, folder in course.submitted(assignment).items():
+            path, made_from = course.result(assignment, student), _digest(folder, salt)
+            kept = _load(path)
+            if kept.get("digest") == made_from and kept.get("status") != "failed":
+                done[student] = kept
+            else:
+                todo.append((folder, path, {"student": student, "assignment": assignment, "digest": made_from}))
+        with track(total=len(todo), desc=assignment, shows=shows) as bar:
+            most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
+            for result in _work(todo, source, jobs, most, dict(limits, offered=guards())):
+                done[result["student"]] = result
+                bar.update()
     return dict(sorted(done.items()))
 
 
