@@ -2,7 +2,8 @@
 
 doors: names that load when they are first used
 threads: how many threads the numerical libraries start, and that an idle one sleeps
-files: files that are never half written; checksums
+files: files that are never half written; checksums; a full disk in one sentence
+locks: one job at a time in a folder
 messages: what an error says, in one sentence
 devices: CPU or graphics card; several processes under torchrun
 network: whether there is a network, found out in a second

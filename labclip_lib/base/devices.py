@@ -60,7 +60,10 @@ def process_group(device):
     device = torch.device(device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # otherwise "cuda" means the first card to every rank
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # By its own prefix, a restart of torchrun's does not read the addresses of the processes that ended.
+    store, rank, world = next(dist.rendezvous("env://"))
+    store = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
     try:
         yield here
     finally:

@@ -3,10 +3,11 @@
 Nothing is downloaded here: `python -m labclip_lib get texts` does that, when a person asks for it.
 """
 
-import difflib
-import hashlib
 import os
 from pathlib import Path
+
+from labclip_lib.base.files import sha256
+from labclip_lib.base.messages import did_you_mean
 
 _HOST = "https://raw.githubusercontent.com"
 # (folder below the folder of all data, repository/commit/folder there, {file: SHA-256}).
@@ -123,19 +124,14 @@ def pinned_file(name):
 
 def _find(name):
     if name not in PINNED:
-        close = difflib.get_close_matches(str(name), PINNED, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "choose a key of PINNED."
-        raise ValueError(f"There is no pinned file {name!r}; {hint}")
+        raise ValueError(
+            f"There is no pinned file {name!r}; {did_you_mean(name, PINNED, otherwise='choose a key of PINNED.')}"
+        )
     path = data_folder() / name
     if not path.is_file():
         return None
-    if _sha256(path) != PINNED[name]:
+    if sha256(path) != PINNED[name]:
         raise ValueError(
             f"{path} has a wrong checksum; delete it, and fetch it anew with `python -m labclip_lib get texts`."
         )
     return path
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

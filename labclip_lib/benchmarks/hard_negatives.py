@@ -4,11 +4,11 @@ Text only; the pictures are not needed here. Where the files come from: `base/pi
 """
 
 import ast
-import difflib
 import json
 from typing import NamedTuple
 
 from labclip_lib.base.csv_tables import as_table, lines_of
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.pinned import PINNED, pinned_file
 
 _FOLDERS = {
@@ -41,9 +41,9 @@ def load_hard_negatives(name):
     Raises ValueError for another name, and when the file is not there (see `base/pinned.py`).
     """
     if name not in SUBSETS:
-        close = difflib.get_close_matches(str(name), SUBSETS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "choose a key of SUBSETS."
-        raise ValueError(f"There is no subset {name!r}; {hint}")
+        raise ValueError(
+            f"There is no subset {name!r}; {did_you_mean(name, SUBSETS, otherwise='choose a key of SUBSETS.')}"
+        )
     project = name.partition("/")[0]
     with pinned_file(SUBSETS[name]).open(encoding="utf-8", newline="") as lines:
         return _READERS[project](lines)

@@ -1,11 +1,10 @@
 """Scenes of the book's world as files, for the small versions of the benchmarks that `write_toy` functions make."""
 
-import json
 from pathlib import Path
 
 from torchvision.transforms.functional import to_pil_image
 
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_json
 
 
 def save_pictures(scenes, paths, size=64):
@@ -22,4 +21,4 @@ def write_once(path, data):
     """Write data as JSON, whole or not at all, unless the file is there already."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part: Path(part).write_text(json.dumps(data, indent=1), encoding="utf-8"))
+        write_json(path, data)

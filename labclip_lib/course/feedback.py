@@ -5,18 +5,15 @@ generate_feedback` pass HTML on as it is, whatever `HTMLExporter.sanitize_html` 
 the notebook, and none of a student's outputs is kept.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 from html import escape
-from pathlib import Path
 
 import nbformat
 
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import digest, write_bytes
 from labclip_lib.course.gradebook import search_path
 from labclip_lib.course.grader.matching import places
 from labclip_lib.course.notebooks import products
@@ -104,7 +101,7 @@ def write(course, assignment, found, notebooks, marks):
         path, page = _paths(course, assignment, student)
         if entry.status == "graded":
             data = products.as_bytes(notebooks[student])
-            stamp = STAMP.format(hashlib.sha256(data + json.dumps(marks[student]).encode()).hexdigest())
+            stamp = STAMP.format(digest(data, marks[student]))
             if not path.is_file() or path.read_bytes() != data:
                 put(path, data)
             if not page.is_file() or not page.read_text(encoding="utf-8").endswith(stamp):
@@ -157,7 +154,7 @@ def _paths(course, assignment, student):
 def put(path, data):
     """Write a file, whole or not at all, and its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda part: Path(part).write_bytes(data))
+    write_bytes(path, data)
 
 
 def _own_cell(number, theirs):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import labclip_lib
 from labclip_lib.base.csv_tables import read_table
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_bytes
 from labclip_lib.base.text_files import folded, trimmed
 from labclip_lib.course.grader.submission import Rejected, find, same_name
 from labclip_lib.course.notebooks import products
@@ -185,8 +185,7 @@ def release(course, assignment):
     out, solution = (course.root / kind / assignment / f"{assignment}.ipynb" for kind in ("release", "solution"))
     for path, made in ((out, products.student(notebook)), (solution, products.solution(notebook))):
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = products.as_bytes(made)
-        write_atomically(path, lambda part, data=data: Path(part).write_bytes(data))
+        write_bytes(path, products.as_bytes(made))
     sources = sorted(course.root.glob("source/*/*.ipynb"))
     for where in [course.root / "release", *course.root.glob(".git")]:
         for name, line in products.leaks(where, *sources):

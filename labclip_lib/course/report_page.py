@@ -14,6 +14,7 @@ from statistics import median
 import matplotlib
 import matplotlib.pyplot as plt
 
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.book.style import INK, PALETTE, PAPER, use_style
 from labclip_lib.course import feedback, gradebook
 from labclip_lib.course.notebooks import products
@@ -26,11 +27,17 @@ def report(course, assignment):
     """Everything that comes after grading an assignment, made anew; returns the path of report/A.html.
 
     Fills gradebook.db and autograded/ for `nbgrader formgrader`, and writes feedback/, marks/A.csv and
-    marks/A-leaderboard.csv. The same again changes nothing; after marking by hand it brings all up to date.
+    marks/A-leaderboard.csv. The same again changes nothing; after marking by hand it brings all up to date. Of two in
+    one course, the second waits.
     Raises ValueError for a missing nbgrader and like `gradebook.fill` and `feedback.write`.
     """
     with gradebook.opened(course):  # says at once whether nbgrader is there
         pass
+    with one_at_a_time(course.root / "report", "course report"):
+        return _report(course, assignment)
+
+
+def _report(course, assignment):
     source = products.read_source(course.source(assignment))
     found = gradebook.entries(course, assignment)
     notebooks = {

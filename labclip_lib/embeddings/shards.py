@@ -9,13 +9,10 @@ Which texts are the same is kept as numbers (`feed.text_ids`), and never told fr
 metadata say what it was made from, and the SHA-256 of its tensors.
 """
 
-import contextlib
 import dataclasses
-import errno
 import hashlib
 import json
 import shlex
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +21,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from labclip_lib.base.devices import pick_device, ranks
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import disk_errors, write_bytes
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.embeddings.feed import Feed, memory_errors
 from labclip_lib.embeddings.sources import open_source
 
@@ -63,7 +61,8 @@ def embed_source(
         what `open_source` gave, which has its own shard_size.
     shard_size: rows a shard; of tars, each makes one. workers: processes that read images; 0: this one does.
     precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are float32 in any case.
-    Under torchrun every process makes its share of the shards, and the first waits for the others.
+    Under torchrun every process makes its share of the shards, and the first waits for the others. Another job in the
+    same folder is waited for.
     Raises ValueError, in one sentence, for what cannot be read or embedded and for a folder made otherwise; OSError
     when the disk is full.
     """
@@ -72,7 +71,12 @@ def embed_source(
             raise ValueError(f"{name} must be {least} or more, got {value}.")
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
-    out, here, started = Path(out), ranks(), time.perf_counter()
+    with one_at_a_time(out, "embed"):
+        return _embed(backbone, source, Path(out), batch_size, shard_size, workers, precision, progress)
+
+
+def _embed(backbone, source, out, batch_size, shard_size, workers, precision, progress):
+    here, started = ranks(), time.perf_counter()
     source = open_source(source, shard_size) if isinstance(source, (str, Path)) else source
     manifest = {
         "format": FORMAT, "model": backbone.name, "fingerprint": backbone.fingerprint, "dim": backbone.dim,
@@ -174,11 +178,7 @@ def _paths(folder, manifest):
 
 
 def _prepare(out, manifest, here):
-    """Make the folder, or see that it is this model's and source's; clear up after writes that were killed."""
-    with _room_on_disk(out):
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
+    """See that the folder is this model's and source's; clear up after writes that were killed."""
     kept, other = _read_manifest(out), "choose another folder for this one"
     if kept is not None and not any(path.exists() for files in _paths(out, kept).values() for path in files):
         kept = None  # what was begun ended before its first shard, and the source may have been mended since
@@ -293,18 +293,5 @@ def _json(content):
 
 
 def _save(path, data):
-    with _room_on_disk(path.parent):
-        write_atomically(path, lambda part: Path(part).write_bytes(data))
-
-
-@contextlib.contextmanager
-def _room_on_disk(folder):
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                f"The disk of {str(folder)!r} is full; the finished shards are kept, run the same command again when "
-                "there is room."
-            ) from None
-        raise OSError(f"Cannot write to {str(folder)!r} ({error.strerror}); choose another folder.") from None
+    with disk_errors(path.parent):
+        write_bytes(path, data)

@@ -1,6 +1,6 @@
 import pytest
 
-from labclip_lib.base.messages import first_line
+from labclip_lib.base.messages import did_you_mean, first_line
 
 
 @pytest.mark.parametrize(
@@ -9,3 +9,9 @@ from labclip_lib.base.messages import first_line
 )
 def test_the_first_sentence_of_an_error(said, first):
     assert first_line(ValueError(said)) == first
+
+
+def test_what_an_unknown_name_may_mean():
+    assert did_you_mean("coal", ["cola", "aro"]) == "did you mean 'cola'?"
+    assert did_you_mean("x", ["cola", "aro"]) == "choose from cola, aro."
+    assert did_you_mean(3, {"cola": 1}, otherwise="choose a key of B.") == "choose a key of B."

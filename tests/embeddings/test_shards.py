@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ TABLES = ("images", "captions", "negatives", "image", "text_ids", "negative_ids"
 CHILD = """
 import sys, time
 from pathlib import Path
+from labclip_lib.base.files import write_atomically
 from labclip_lib.embeddings import shards
 from labclip_lib.models.backbones import load_backbone
 
@@ -33,7 +35,7 @@ def save(path, data, sound=shards._save):
         print("half", flush=True)
         time.sleep(600)
     if path.name == sys.argv[4]:
-        shards.write_atomically(path, half)
+        write_atomically(path, half)
     sound(path, data)
 
 shards._save = save
@@ -275,7 +277,7 @@ def test_killed_in_the_middle_of_a_write(tiny, tiny_checkpoint, folder, tmp_path
     embed(tiny, source, out)
     assert before.items() < files(out).items()
     assert same(out, embed(tiny, source, tmp_path / "other"))
-    assert sorted(path.name for path in out.iterdir()) == sorted([*files(out), "manifest.json"])
+    assert sorted(path.name for path in out.iterdir()) == sorted([".lock", *files(out), "manifest.json"])
 
 
 @contextlib.contextmanager
@@ -296,7 +298,7 @@ def test_half_a_manifest_of_a_killed_write_is_cleared_away(folder):
     folder[1].mkdir()
     (folder[1] / ".manifest.json.abc").write_text("{")
     embed(Ruled(), *folder)
-    assert not list(folder[1].glob(".*"))
+    assert [path.name for path in folder[1].glob(".*")] == [".lock"]
 
 
 def test_an_unfinished_folder_is_not_loaded(tiny, folder, monkeypatch, raises_saying):
@@ -321,15 +323,15 @@ def test_an_unfinished_folder_is_not_loaded(tiny, folder, monkeypatch, raises_sa
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_full_disk(folder, monkeypatch, number, when, raises_saying):
     source, out = folder
-    written, sound = [], shards.write_atomically
+    written, sound = [], shards.write_bytes
 
-    def write(path, make):
+    def write(path, data):
         if len(written) == (0 if when == "at once" else 3):
             raise OSError(number, "No space left on device")
-        written.append(sound(path, make))
+        written.append(sound(path, data))
 
-    with monkeypatch.context() as patch, raises_saying(OSError, str(out), "is full", "finished shards are kept"):
-        patch.setattr(shards, "write_atomically", write)
+    with monkeypatch.context() as patch, raises_saying(OSError, str(out), "is full", "what is finished is kept"):
+        patch.setattr(shards, "write_bytes", write)
         embed(Ruled(), source, out)
     before = files(out)
     assert len(before) == (0 if when == "at once" else 2)
@@ -558,7 +560,7 @@ def test_nothing_in_a_tar_is_run_or_unpacked(tmp_path):
     embed(Ruled(), path, tmp_path / "out", workers=1)
     assert len(load_shards(tmp_path / "out").images) == 3
     everything = {path.name for path in tmp_path.rglob("*")}
-    assert everything == {"deep", "in", "a.tar", "out", "manifest.json", *files(tmp_path / "out")}
+    assert everything == {"deep", "in", "a.tar", "out", ".lock", "manifest.json", *files(tmp_path / "out")}
     assert not os.path.exists("/tmp/labclip-evil")
 
 
@@ -620,4 +622,26 @@ def test_one_of_two_processes_is_killed_and_started_again(tiny, tiny_checkpoint,
     assert before.items() < files(out).items()
     for name in environ[1]:
         monkeypatch.delenv(name)
-    assert same(out, embed(tiny, source, tmp_path / "other")) and not list(out.glob(".*"))
+    assert same(out, embed(tiny, source, tmp_path / "other")) and {path.name for path in out.glob(".*")} == {
+        ".lock",
+        ".lock.job",
+    }
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_two_that_embed_into_one_folder(tiny, tiny_checkpoint, folder, tmp_path, root, capfd, killed):
+    """The second waits for the first, or goes on with what a killed one has left."""
+    source, out = folder
+    with child(root, tiny_checkpoint, source, out, "images-00001.safetensors" if killed else "") as first:
+        if killed:
+            assert first.stdout.readline() == "half\n"
+        with child(root, tiny_checkpoint, source, out, "") as second:
+            if killed:
+                while "Another `embed` is at work in" not in capfd.readouterr().err:
+                    assert second.poll() is None
+                    time.sleep(0.1)
+                assert not (out / "images-00001.safetensors").exists()
+                first.kill()
+            ends = first.wait(60), second.wait(60)
+    assert ends == (-signal.SIGKILL if killed else 0, 0)
+    assert same(out, embed(tiny, source, tmp_path / "other")) and [path.name for path in out.glob(".*")] == [".lock"]

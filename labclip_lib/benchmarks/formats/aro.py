@@ -7,7 +7,6 @@ COCO-Order and Flickr-Order: the captions of `coco.py`, each with up to four shu
 """
 
 import dataclasses
-import difflib
 import functools
 import itertools
 import random
@@ -20,6 +19,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.benchmarks.formats import coco
 from labclip_lib.benchmarks.pictures import write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
@@ -72,9 +72,7 @@ def load(root, task, seed=0, jobs=1, tagger=None, progress=False):
         return _visual_genome(root, task)
     if task in _ORDER:
         return _order(root, task, functools.partial(order_negatives, seed=seed, tagger=tagger), jobs, progress)
-    close = difflib.get_close_matches(str(task), TASKS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(TASKS)}."
-    raise ValueError(f"ARO has no task {task!r}; {hint}")
+    raise ValueError(f"ARO has no task {task!r}; {did_you_mean(task, TASKS)}")
 
 
 # Relations and attributes

@@ -4,11 +4,11 @@ Under the folder of all data: sugarcrepe/{subset}.json, sugarcrepe_pp/{subset}.j
 """
 
 import dataclasses
-import difflib
 from pathlib import Path
 
 import numpy as np
 
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.pinned import pinned_file
 from labclip_lib.benchmarks.evaluation import CHOICE, bag
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
@@ -90,9 +90,7 @@ def published(model):
     no file that `load` reads. Raises ValueError for another model, and when the file is not there.
     """
     if model not in MODELS:
-        close = difflib.get_close_matches(str(model), MODELS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(MODELS)}."
-        raise ValueError(f"There are no published outcomes of {model!r}; {hint}")
+        raise ValueError(f"There are no published outcomes of {model!r}; {did_you_mean(model, MODELS)}")
     path = pinned_file(MODELS[model])
     by_subset = {subset: [] for subset in _SUBSETS[PLAIN]}
     for _, row in read_csv(path, PLAIN, ("filename", "caption", "negative_caption", "type", "subtype", "correct")):

@@ -1,13 +1,14 @@
 """Getting data: say what and under which licence, ask, fetch, check, unpack; the same again goes on."""
 
 import contextlib
-import difflib
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
-from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.files import disk_errors, sha256, write_bytes
+from labclip_lib.base.locks import one_at_a_time
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.progress import track
 from labclip_lib.benchmarks.getting.catalog import BENCHMARKS
 from labclip_lib.benchmarks.getting.download import check_online, download
@@ -24,11 +25,6 @@ from labclip_lib.benchmarks.getting.inventory import (
 )
 from labclip_lib.benchmarks.getting.unpack import Refused, scratch, unpacked
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 _ARCHIVES = (".zip", ".tar.gz")
 
 
@@ -42,9 +38,7 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
     any moment, the same call goes on. Raises ValueError, ConnectionError or OSError, in one sentence.
     """
     if name not in BENCHMARKS:
-        close = difflib.get_close_matches(str(name), BENCHMARKS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(BENCHMARKS)}."
-        raise ValueError(f"There is nothing to get by the name {name!r}; {hint}")
+        raise ValueError(f"There is nothing to get by the name {name!r}; {did_you_mean(name, BENCHMARKS)}")
     benchmark, root = BENCHMARKS[name], Path(root)
     if root.exists() and not root.is_dir():
         raise ValueError(f"{root} is a file; name the folder of all data.")
@@ -64,7 +58,8 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
         if not (yes or _agreed(ask, root)):
             out("Nothing was changed.")
             return False
-        with _disk_trouble_told(root), _alone(root):
+        with disk_errors(root), one_at_a_time(root, "get"):
+            to_do = [part for part in to_do if not is_there(root, part)]  # another may have been at work
             for part in benchmark.parts:
                 shutil.rmtree(scratch(target_of(root, part)), ignore_errors=True)
             _obtain_all(root, to_do, taken, out)
@@ -121,38 +116,6 @@ def _agreed(ask, root):
     with contextlib.suppress(EOFError):  # nobody there to answer
         return ask(f"Go ahead, into {root}? [y/N] ").strip().lower() in ("y", "yes")
     return False
-
-
-@contextlib.contextmanager
-def _alone(root):
-    """One `get` at a time below a root: two would write into one file. No guard where there is no flock."""
-    root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root, os.O_RDONLY) if fcntl else None
-    try:
-        if fcntl:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(f"Another `get` is at work in {root}; wait until it is done.") from None
-            except OSError:  # some network disks know no locks
-                pass
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def _disk_trouble_told(root):
-    """What the disk says (full, not writable) as one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:  # one of our sentences
-            raise
-        raise OSError(
-            f"Cannot go on in {root} ({error.strerror}: {error.filename}); mend that and run the same again."
-        ) from None
 
 
 def _take_from(source, benchmark, root):
@@ -251,7 +214,7 @@ def _cut(root, part, found):
         data = b""
     right = hashlib.sha256(data).hexdigest() == part.sha256
     if right:
-        write_atomically(target_of(root, part), lambda path: Path(path).write_bytes(data))
+        write_bytes(target_of(root, part), data)
     if not found:
         whole.unlink()
     if not right:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib
 
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import disk_errors, write_bytes
 from labclip_lib.benchmarks.reproduce.table_figure import figure, groups, number
 from labclip_lib.book.style import INK, PAPER
 
@@ -105,13 +105,10 @@ def write_report(tables, folder, heading, told):
     files = {names[name]: svg for name, svg in figures.items()}
     files["report.md"] = as_markdown(tables, heading, told, names).encode()
     files["report.html"] = _page(tables, heading, told, figures).encode()
-    try:
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            write_atomically(folder / name, lambda part, content=content: Path(part).write_bytes(content))
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise OSError(f"Cannot write the report to {str(folder)!r} ({why}); name another folder.") from None
+            write_bytes(folder / name, content)
     return folder / "report.html"
 
 

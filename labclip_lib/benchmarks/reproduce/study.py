@@ -1,7 +1,6 @@
 """One backbone on one folder of benchmarks: what the papers' tables share, made once and kept."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import torch
@@ -10,6 +9,8 @@ import labclip_lib
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs
+from labclip_lib.base.files import digest, write_text
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.benchmarks.evaluation import embed_records, evaluate
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, pug, sugarcrepe, valse
@@ -107,12 +108,10 @@ class Study:
     def _fit(self, name, method, pairs, validation):
         mode, authors = METHODS[method]
         recipe = RECIPE[name] if authors else "default"
-        digest = hashlib.sha256(repr((name, mode, recipe, labclip_lib.__version__, self.backbone.fingerprint)).encode())
-        for part in (pairs, validation) if validation else (pairs,):
-            for table in vars(part).values():
-                said = b"none" if table is None else table.cpu().numpy().tobytes()
-                digest.update(f"{None if table is None else tuple(table.shape)}".encode() + said)
-        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{digest.hexdigest()[:16]}.safetensors"
+        tables = [table for part in (pairs, validation) if part for table in vars(part).values()]
+        of = [None if it is None else digest(tuple(it.shape), it.cpu().numpy().tobytes()) for it in tables]
+        made = digest(labclip_lib.__version__, self.backbone.fingerprint, *of)
+        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{made[:16]}.safetensors"
         if not path.is_file():
             device = self.backbone.device
             pairs, validation = pairs.to(device), validation and validation.to(device)
@@ -155,8 +154,8 @@ def check_labclip(path, backbone):
 def write_toys(root, progress=True):
     """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
     root = Path(root)
-    root.mkdir(parents=True, exist_ok=True)
     steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
-    for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
-        benchmark.write_toy(root, *which)
-    (root / TOY).write_text("Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")
+    with one_at_a_time(root, "reproduce"):
+        for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
+            benchmark.write_toy(root, *which)
+        write_text(root / TOY, "Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")

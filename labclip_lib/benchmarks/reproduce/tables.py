@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, CHOICE, PARAPHRASE
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, sugarcrepe, valse
 from labclip_lib.benchmarks.reproduce.reported import REPORTED, SAME_MODEL
@@ -275,9 +276,15 @@ def check_names(names):
 def reproduce(names, study):
     """The tables of these names, a list. Of several, one whose data are missing says so and does not stop the rest.
 
-    Raises ValueError for an unknown name and, where it is asked for alone, for missing data.
+    Another run in the study's folder is waited for. Raises ValueError for an unknown name and, where it is asked for
+    alone, for missing data.
     """
     check_names(names)
+    with one_at_a_time(study.out, "reproduce"):
+        return _tables(names, study)
+
+
+def _tables(names, study):
     out = []
     for name in names:
         try:

@@ -1,7 +1,6 @@
 """Grade all that was handed in for an assignment: each submission by itself, so that none harms another or is lost."""
 
 import contextlib
-import hashlib
 import json
 import multiprocessing
 import os
@@ -15,7 +14,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import digest, write_json
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.course.grader.running import most_seconds
 from labclip_lib.course.grader.sandbox import GUARDS, guards, on_one_line
@@ -27,15 +27,16 @@ COMPARING_MB = 4096  # of memory, for the tests of one submission
 SLACK_SECONDS = 60  # for a test cell, on top of what the student's code may take; what comes later is broken
 
 
-def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
+def grade(course, assignment, jobs=1, shows=True, **limits):
     """Grade what was handed in and has changed since; returns {student: result}, as in the files graded/A/STUDENT.json.
 
     A result has the status "graded", with what `grading.mark` returns; "rejected", when the file cannot be graded, and
     `reason` says why; or "failed", when grading broke off. Stopped at any point, the same again goes on, and tries
-    again what had failed. jobs: submissions at once. require, limits: as of `grading.mark`.
-    Raises ValueError for a mistake in the course's folder or in the source, and for a guard that this machine lacks.
+    again what had failed. jobs: submissions at once. limits: as of `grading.mark`.
+    Of two that grade one assignment, the second waits. Raises ValueError for a mistake in the course's folder or in the
+    source, and for a guard that this machine lacks.
     """
-    if missing := sorted(set(require) - (offered := guards())):
+    if missing := sorted(set(GUARDS) - guards()):
         raise ValueError(
             f"This machine cannot guard {', '.join(missing)} against the code of students; grade on Linux 5.14 or "
             f"later, as root or where users may make namespaces."
@@ -46,21 +47,21 @@ def grade(course, assignment, jobs=1, require=GUARDS, shows=True, **limits):
             f"The code of students can read {seen[0]}, and {course.root} is in it; move the course elsewhere."
         )
     tests = len(products.points(products.read_source(source)))
-    said = json.dumps([labclip_lib.__version__, sorted(limits.items())]).encode()
-    salt = hashlib.sha256(source.read_bytes() + said).digest()
+    salt = digest(source.read_bytes(), labclip_lib.__version__, sorted(limits.items()))
     done, todo = {}, []
-    for student, folder in course.submitted(assignment).items():
-        path, digest = course.result(assignment, student), _digest(folder, salt)
-        kept = _load(path)
-        if kept.get("digest") == digest and kept.get("status") != "failed":
-            done[student] = kept
-        else:
-            todo.append((folder, path, {"student": student, "assignment": assignment, "digest": digest}))
-    with track(total=len(todo), desc=assignment, shows=shows) as bar:
-        most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
-        for result in _work(todo, source, jobs, most, dict(limits, require=require, offered=offered)):
-            done[result["student"]] = result
-            bar.update()
+    with one_at_a_time(course.root / "graded" / assignment, "course grade"):
+        for student, folder in course.submitted(assignment).items():
+            path, made_from = course.result(assignment, student), _digest(folder, salt)
+            kept = _load(path)
+            if kept.get("digest") == made_from and kept.get("status") != "failed":
+                done[student] = kept
+            else:
+                todo.append((folder, path, {"student": student, "assignment": assignment, "digest": made_from}))
+        with track(total=len(todo), desc=assignment, shows=shows) as bar:
+            most = most_seconds(tests, limits) + SLACK_SECONDS * (tests + 1)
+            for result in _work(todo, source, jobs, most, dict(limits, offered=guards())):
+                done[result["student"]] = result
+                bar.update()
     return dict(sorted(done.items()))
 
 
@@ -91,7 +92,7 @@ def _work(todo, source, jobs, most, options):
                     why = f"took longer than {most:g} s" if late else f"exit status {process.exitcode}"
                     result = _failed(about, why)
                     with contextlib.suppress(OSError):  # on a full disk the others still have their results
-                        _save(path, result)
+                        write_json(path, result)
                 yield result
     finally:
         for process, *_ in running.values():
@@ -116,7 +117,7 @@ def _grade_one(job, source, options):
     except Exception as error:
         traceback.print_exc()
         result = _failed(about, on_one_line(f"{type(error).__name__}: {error}"))
-    _save(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
+    write_json(path, about | result | {"seconds": round(time.monotonic() - start, 1)})
 
 
 def _end_with_parent():
@@ -131,14 +132,14 @@ def _failed(about, why):
 
 def _digest(folder, salt):
     """What a result depends on: the submission, and by `salt` the source, the library and the limits."""
-    digest = hashlib.sha256(salt)
+    pieces = [salt]
     for path in sorted(Path(folder).iterdir()):
         about = path.lstat()
-        digest.update(repr((path.name, about.st_size, stat.S_IFMT(about.st_mode))).encode())
+        pieces.append((path.name, about.st_size, stat.S_IFMT(about.st_mode)))
         if stat.S_ISREG(about.st_mode):
             with contextlib.suppress(PermissionError), open(path, "rb") as file:
-                digest.update(file.read(LARGEST_MB * 2**20 + 1))
-    return digest.hexdigest()
+                pieces.append(digest(file.read(LARGEST_MB * 2**20 + 1)))
+    return digest(*pieces)
 
 
 def _load(path):
@@ -147,8 +148,3 @@ def _load(path):
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError):
         return {}
-
-
-def _save(path, result):
-    data = json.dumps(result, indent=1).encode()
-    write_atomically(path, lambda part: Path(part).write_bytes(data))

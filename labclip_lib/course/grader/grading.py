@@ -21,7 +21,7 @@ import torch
 from labclip_lib.course.grader.matching import KINDS, defined, definitions, listed, match, untouched, written
 from labclip_lib.course.grader.plain import NotPlain
 from labclip_lib.course.grader.running import Notebook
-from labclip_lib.course.grader.sandbox import GUARDS, on_one_line
+from labclip_lib.course.grader.sandbox import on_one_line
 from labclip_lib.course.grader.submission import Submission, without_magics
 from labclip_lib.course.notebooks import products
 
@@ -41,11 +41,11 @@ def is_test(grading):
     return bool(grading.get("grade")) and not grading.get("solution")
 
 
-def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS, **limits):
+def mark(source, submission, comparing_seconds=COMPARING_SECONDS, **limits):
     """Run and mark one Submission against the instructor's notebook `source`.
 
-    require: the guards of the sandbox without which nothing is run. limits: of LIMITS, which `running.Notebook` and the
-    sandbox explain; in all a submission takes no longer than `most_seconds` and the comparing.
+    limits: of LIMITS, which `running.Notebook` and the sandbox explain; in all a submission takes no longer than
+    `most_seconds` and the comparing.
     What loops, crashes or ends its process costs its own tests alone: the notebook is run again for the others.
     Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for what waits for a person,
     as written answers do, and all that is in doubt; cells, a list of [number, reason] of the student's cells that did
@@ -63,7 +63,7 @@ def mark(source, submission, require=GUARDS, comparing_seconds=COMPARING_SECONDS
     places = {products.grading_of(cell).get("grade_id"): place for place, cell in enumerate(matched.released)}
     numbers, code = Submission(matched.cells).code(skip=tests)
     marks, leaderboard = [], {}
-    with Notebook(numbers, code, len(tests), require=require, **limits) as box:
+    with Notebook(numbers, code, len(tests), **limits) as box:
         base = _quietly(lambda: _run_setup(setup))
         failed = {n for n, reason in zip(numbers, box.cells, strict=True) if reason and not _is_stub(reason)}
         elsewhere = definitions(matched, failed)

@@ -14,8 +14,7 @@ What this does not stop:
 - learning the arguments of the calls, which the code must see, and printing them;
 - forging its own answers, or leaving its own functions uncalled: only the answers count.
 
-Where namespaces are missing, `guards()` says so, and `Sandbox` refuses unless `require` asks for less: then nothing
-hides the network or any file that the user may read, and a daemon may survive.
+Where a guard is missing, `guards()` says so, and `Sandbox` refuses.
 """
 
 import base64
@@ -29,7 +28,7 @@ from typing import Any, NamedTuple
 
 from labclip_lib.course.grader.plain import NotPlain, decode, encode
 from labclip_lib.course.grader.steps import at
-from labclip_lib.course.grader.talk import MB, Talk, is_root
+from labclip_lib.course.grader.talk import MB, Talk
 
 GUARDS = ("network", "files", "processes", "limits")
 ANSWER_MB = 16  # of one answer
@@ -63,20 +62,19 @@ class Sandbox:
     stopped: what ended everything early, or None. over: whether no answer will come any more.
     output: what was printed, whole only after leaving.
 
-    Raises ValueError for a guard of `require` that this machine lacks and for files that go elsewhere, RuntimeError
-    when the sandbox cannot be set up; nothing that the code does raises anything.
+    Raises ValueError for a guard that this machine lacks and for files that go elsewhere, RuntimeError when the sandbox
+    cannot be set up; nothing that the code does raises anything.
     """
 
     def __init__(
         self, code, folder=None, *, files=None, seconds=60, cells_seconds=None, step_seconds=20, cpu_seconds=60,
-        memory_mb=2048, processes=16, output_mb=5, disk_mb=256, numbers=None, late=None, aside=None, require=GUARDS,
-        offered=None,
+        memory_mb=2048, processes=16, output_mb=5, disk_mb=256, numbers=None, late=None, aside=None, offered=None,
     ):  # fmt: skip
         offered = guards() if offered is None else offered
-        if missing := sorted(set(require) - offered):
+        if missing := sorted(set(GUARDS) - offered):
             raise ValueError(
                 f"this machine offers no guard of {', '.join(missing)}: grade on Linux 5.14 or later, as root or where "
-                f"users may make namespaces, or leave out of require what you can do without."
+                f"users may make namespaces."
             )
         for name in files or {}:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or not PurePosixPath(name).name:
@@ -85,7 +83,7 @@ class Sandbox:
             "code": list(code), "folder": folder and str(Path(folder).resolve(strict=True)),
             "files": {name: base64.b64encode(data).decode() for name, data in (files or {}).items()},
             "step_seconds": step_seconds, "cpu_seconds": cpu_seconds, "memory": memory_mb * MB,
-            "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB, "walls": "files" in offered,
+            "processes": processes, "disk": disk_mb * MB, "size": ANSWER_MB * MB,
             "numbers": numbers or [*range(1, len(code) + 1)], "late": late or {}, "aside": aside or {},
             "cells_seconds": 2 * seconds if cells_seconds is None else cells_seconds,
         }  # fmt: skip
@@ -174,7 +172,7 @@ class Sandbox:
 
 @functools.cache
 def guards():
-    """Which of GUARDS this machine offers, found by trying: a set of str; "user" where only another user is left."""
+    """Which of GUARDS this machine offers, found by trying: a set of str."""
     if sys.platform != "linux":
         return frozenset()
     with tempfile.NamedTemporaryFile() as secret:
@@ -191,20 +189,18 @@ def guards():
             "limits = resource.getrlimit(resource.RLIMIT_DATA)[1] == 512 << 20\n"
             "for _ in range(8):\n    if not os.fork():\n        import time; time.sleep(9)\n"
         )
-        for walls in (True, False):
-            talk = Talk(job | {"walls": walls}, 20, MB)
-            try:
-                if "ready" not in (talk.line() or {}):
-                    continue
-                talk.line("cell", 0)
-                bomb = talk.line("cell", 1) or {}
-                found = {name for name in GUARDS if (talk.ask(name) or {}).get("value") is True}
-            finally:
-                talk.end()
-            if "reason" not in bomb:  # the fifth process should have been refused
-                found.discard("limits")
-            return frozenset(found | {"user"} if is_root() and not walls else found)
-    return frozenset()
+        talk = Talk(job, 20, MB)
+        try:
+            if "ready" not in (talk.line() or {}):
+                return frozenset()
+            talk.line("cell", 0)
+            bomb = talk.line("cell", 1) or {}
+            found = {name for name in GUARDS if (talk.ask(name) or {}).get("value") is True}
+        finally:
+            talk.end()
+    if "reason" not in bomb:  # the fifth process should have been refused
+        found.discard("limits")
+    return frozenset(found)
 
 
 def _answer(value):

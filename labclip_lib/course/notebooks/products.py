@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_bytes
 from labclip_lib.course.notebooks.setup_cell import is_set_up_cell, set_up_cell
 
 CODE_STUB, TEXT_STUB = ["# YOUR CODE HERE", "raise NotImplementedError()"], ["YOUR ANSWER HERE"]
@@ -113,7 +113,7 @@ def write_products(source, out, address):
     products = _products(source, out, address)
     for path, content in products.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part, content=content: Path(part).write_bytes(content))
+        write_bytes(path, content)
     return list(products)
 
 

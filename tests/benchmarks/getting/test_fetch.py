@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import threading
 import time
 import urllib.request
 import zipfile
@@ -13,6 +14,7 @@ from collections import Counter
 import pytest
 
 from labclip_lib.__main__ import main
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.pinned import PINNED, at_hand
 from labclip_lib.benchmarks.getting import catalog, download
 from labclip_lib.benchmarks.getting import fetch as getting
@@ -64,7 +66,8 @@ def data(tmp_path):
 
 
 def tree(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return files - {".lock"}
 
 
 def gets(log):
@@ -213,10 +216,17 @@ def test_a_damaged_or_evil_archive_is_deleted_and_fetched_anew(shop, data, raise
     assert get("sugarcrepe", data, yes=True, out=list)
 
 
-def test_two_at_once(shop, data, raises_saying):
-    with getting._alone(data), raises_saying(ValueError, "Another", str(data)):
-        get("cola", data, yes=True, out=list)
-    assert get("cola", data, yes=True, out=list)
+def test_two_at_once(shop, data, capfd):
+    """The second waits, and then fetches nothing again."""
+    with one_at_a_time(data, "get"):
+        second = threading.Thread(target=get, args=("cola", data, True), kwargs={"out": list})
+        second.start()
+        while "Another `get` is at work" not in capfd.readouterr().err:
+            assert second.is_alive()
+        assert get("cola", data, yes=True, out=list)
+        del shop[1][:]
+    second.join()
+    assert get("cola", data, yes=True, out=list) and not gets(shop[1])
 
 
 # What was fetched by hand

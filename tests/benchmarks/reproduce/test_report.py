@@ -136,14 +136,14 @@ class TestWriting:
 
     def test_a_folder_that_cannot_be_written(self, tables, tmp_path, raises_saying):
         (tmp_path / "file").write_text("")
-        with raises_saying(OSError, "Cannot write the report", "name another folder"):
+        with raises_saying(OSError, "Cannot write to", "choose another folder"):
             write_report(tables, tmp_path / "file", HEADING, TOLD)
 
     def test_a_write_that_fails_leaves_no_half_file(self, tables, tmp_path, monkeypatch):
         def fail(path, write):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(scoreboard, "write_atomically", fail)
+        monkeypatch.setattr(scoreboard, "write_bytes", fail)
         with pytest.raises(OSError, match="No space left"):
             write_report(tables, tmp_path / "new", HEADING, TOLD)
         assert not list((tmp_path / "new").iterdir())
