@@ -201,12 +201,6 @@ def test_no_two_files_import_each_other():
 # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
 TESTED_AS = {
     "cli.commands": "cli.main",
-    "diagnosis.within": "diagnosis.cross_modal",
-    "measures.measure": "measures.intervals",
-    "models.tokenizer": "world.captions",
-    "operators.negatives": "operators.english",
-    "operators.on_scenes": "operators.english",
-    "world.twins": "probing.protocols",
     **dict.fromkeys(["course.grader.steps", "course.grader.inside", "course.grader.talk"], "course.grader.sandbox"),
 }
 

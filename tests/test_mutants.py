@@ -115,6 +115,15 @@ MUTANTS = {
         "probing/test_protocols.py",
         "not_typed_in",
     ),
+    "a ceiling of retrieval that is typed in": (
+        """
+        from labclip_lib.measures import bags
+
+        bags.recall_ceiling = lambda alike, k: min(1, k / 2)
+        """,
+        "diagnosis/test_cross_modal.py",
+        "ceilings_follow",
+    ),
 }
 
 

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 
 from labclip_lib.book.figures import accuracy_bars
 from labclip_lib.book.style import PALETTE, use_style
+from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.studies.acceptance import load_report
 from labclip_lib.world.scenes import World
 
 OUT = Path(__file__).parents[1] / "chapters" / "figures" / "teaser.png"
@@ -21,7 +21,7 @@ scene = candidates[candidates.captions().index("blue square and orange triangle"
 captions = [*scene.captions(), *scene.swapped().captions(), *scene.replaced("color", 1).captions()]
 cosines = (clip.encode_images(scene.render(clip.image_size)) @ clip.encode_texts(captions).T)[0].tolist()
 
-table = load_report("pocket")
+table = load_study("pocket")["table"]
 rows = [
     (label, kind, table[metric])
     for label, kind, metric in (

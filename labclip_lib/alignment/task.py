@@ -12,34 +12,33 @@ import torch
 
 from labclip_lib.alignment.fit import fit_labclip
 from labclip_lib.alignment.pairs import Pairs
-from labclip_lib.diagnosis.within import captions_in
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.embeddings.feed import text_ids
+from labclip_lib.measures.bags import count_alike, pairwise_ceiling, recall_ceiling, same_words
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, similarities
 from labclip_lib.probing.protocols import Split, split_by_combination
+from labclip_lib.world.captions import TEMPLATES as WORDINGS
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
 
-TEMPLATES = {
-    "another template": "a {attr1} {obj1} and a {attr2} {obj2}",
-    "a longer template": "a photo of a {attr1} {obj1} and a {attr2} {obj2}",
-}
+TEMPLATES = {"another template": WORDINGS["article"], "a longer template": WORDINGS["photo"]}
 
 
 @dataclasses.dataclass(frozen=True)
 class BindingTask:
-    """Embeddings of L layouts of S scenes. Make one with `binding_task`.
+    """L layouts of S scenes, and their embeddings. Make one with `binding_task`.
 
-    images (L, S, D). texts: {what is said: (L, S, D) or (1, S, D)}, where "twin, ..." is said of the twin:
-    "fixed order" and "random order" as in training, "other order" with the objects named the other way round, the
-    TEMPLATES, "colour replaced" and "shape replaced". text_ids: {what is said: (L, S) or (1, S) int64}, as of
-    `feed.text_ids`. split: of the S scenes. singles: (images, labels, captions) of scenes of one object, for zero-shot
-    classification.
+    layouts: the scenes. captions: {what is said: L * S or S str}, where "twin, ..." is said of the twin: "fixed order"
+    and "random order" as in training, "other order" with the objects named the other way round, the TEMPLATES, "colour
+    replaced" and "shape replaced". images (L, S, D), texts {what is said: (L, S, D) or (1, S, D)}: embeddings. split:
+    of the S scenes. singles: (images, labels, captions) of scenes of one object, for zero-shot classification.
     """
 
+    layouts: Layouts
+    captions: dict
     images: torch.Tensor
     texts: dict
-    text_ids: dict
     split: Split
     singles: tuple
 
@@ -58,40 +57,34 @@ class BindingTask:
             part = table[:, rows]
             return part.expand(len(self.images), *part.shape[1:]).flatten(0, 1)
 
-        of_captions = (
-            torch.cat([laid_out(table[prefix + name]) for name in said])
-            for table in (self.texts, self.text_ids) for prefix in ("", "twin, ")
-        )  # fmt: skip
-        texts, negatives, text_ids, negative_ids = of_captions
+        def rows_and_ids(prefix):
+            names = [prefix + name for name in said]
+            ids = [text_ids(self.captions[name]).to(images.device).view(-1, len(rows)) for name in names]
+            return torch.cat([laid_out(self.texts[name]) for name in names]), torch.cat([laid_out(one) for one in ids])
+
+        (texts, own), (negatives, foils) = rows_and_ids(""), rows_and_ids("twin, ")
         image = torch.arange(len(images), device=images.device).repeat(len(said))
-        return Pairs(images, texts, negatives, image, text_ids, negative_ids)
+        return Pairs(images, texts, negatives, image, own, foils)
 
 
-def binding_task(backbone, world=None, layouts=10, seed=7):
+def binding_task(backbone, world=World(), layouts=10, seed=7):
     """Draw and embed the scenes of a world: a BindingTask, split by combination."""
-    world = world or World()
-    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
-    scenes = parts[0]
-    images = torch.stack([embed_images(backbone, part) for part in parts])
-    turn = scenes.mention_order().flip(1)
-    texts = {}
-    for prefix, change in (("", lambda part: part), ("twin, ", lambda part: part.swapped())):
-        one = change(scenes)
-        texts[f"{prefix}fixed order"] = [one.captions()]
-        texts[f"{prefix}random order"] = [
-            change(part).captions("random", seed=[seed, k]) for k, part in enumerate(parts)
-        ]
-        texts[f"{prefix}other order"] = [captions_in(one, turn)]
+    every = Layouts.draw(world, layouts, seed)
+    captions = {}
+    for prefix, told in (("", every), ("twin, ", every.swapped())):
+        captions[f"{prefix}fixed order"] = told.scenes.captions()
+        captions[f"{prefix}random order"] = told.captions("random")
+        captions[f"{prefix}other order"] = told.scenes.captions("reversed")
         for name, template in TEMPLATES.items():
-            texts[f"{prefix}{name}"] = [one.captions(template=template)]
+            captions[f"{prefix}{name}"] = told.scenes.captions(template=template)
     for what, name in (("color", "colour"), ("shape", "shape")):
-        texts[f"{name} replaced"] = [part.replaced(what, seed).captions() for part in parts]
-    embedded = embed_texts(backbone, [caption for said in texts.values() for part in said for caption in part])
-    tables = iter(embedded.split(len(scenes)))
-    ids = {name: torch.stack([text_ids(part) for part in said]).to(images.device) for name, said in texts.items()}
-    texts = {name: torch.stack([next(tables) for _ in said]) for name, said in texts.items()}
-    split = split_by_combination(scenes.color, scenes.shape)
-    return BindingTask(images, texts, ids, split.to(images.device), _singles(backbone, world, seed))
+        captions[f"{name} replaced"] = every.replaced(what).captions()
+    images = torch.stack([embed_images(backbone, part) for part in every.parts])
+    tables = embed_texts(backbone, [caption for said in captions.values() for caption in said])
+    tables = tables.split([len(said) for said in captions.values()])
+    texts = {name: table.unflatten(0, (-1, images.shape[1])) for name, table in zip(captions, tables, strict=True)}
+    split = split_by_combination(every.scenes.color, every.scenes.shape).to(images.device)
+    return BindingTask(every, captions, images, texts, split, _singles(backbone, world, seed))
 
 
 def fit_task(task, order="fixed", **how):
@@ -106,32 +99,35 @@ def examine(task, labclip=None, order="fixed"):
     order: in which the captions of training named the objects; all else is put in relation to it.
     """
     rows = task.split.test
-    layouts = len(task.images)
+    layouts, scenes = task.images.shape[:2]
     clusters = task.split.cluster[rows].repeat(layouts).cpu().numpy()
+    said = {name: captions * (layouts * scenes // len(captions)) for name, captions in task.captions.items()}
     with torch.no_grad():
         align = labclip.align_texts if labclip else lambda texts: texts
         texts = {name: align(table) for name, table in task.texts.items()}
         images = labclip.align_images(task.images) if labclip else task.images
         cosine = {name: (images[:, rows] * table[:, rows]).sum(-1).flatten() for name, table in texts.items()}
 
-        def ask(name, true, foil, bag_of_words):
-            return {name: Measure(pairwise_outcomes(cosine[true], cosine[foil]), clusters, 0.5, bag_of_words)}
+        def ask(name, true, foil):
+            same = same_words(said[true], said[foil]).reshape(layouts, scenes)[:, rows.cpu()]
+            outcomes = pairwise_outcomes(cosine[true], cosine[foil])
+            return {name: Measure(outcomes, clusters, 0.5, pairwise_ceiling(same))}
 
-        said = f"{order} order"
-        out = ask("swap", said, f"twin, {said}", 0.5)
+        out = ask("swap", f"{order} order", f"twin, {order} order")
         if order == "fixed":
-            out |= ask("swap, the other order", "other order", "twin, other order", 0.5)
-        out |= ask("reworded, against the twin as usual", "other order", "twin, fixed order", 0.5)
+            out |= ask("swap, the other order", "other order", "twin, other order")
+        out |= ask("reworded, against the twin as usual", "other order", "twin, fixed order")
         for name in TEMPLATES:
-            out |= ask(f"swap, {name}", name, f"twin, {name}", 0.5)
-        out |= ask("replace colour", "fixed order", "colour replaced", 1.0)
-        out |= ask("replace shape", "fixed order", "shape replaced", 1.0)
-        out |= _retrieval(images, texts["fixed order"][0], rows, clusters)
-        out |= _zero_shot(task.singles, labclip)
+            out |= ask(f"swap, {name}", name, f"twin, {name}")
+        out |= ask("replace colour", "fixed order", "colour replaced")
+        out |= ask("replace shape", "fixed order", "shape replaced")
+        ceiling = recall_ceiling(count_alike(task.captions["fixed order"])[rows.cpu()], 1)
+        out |= _retrieval(images, texts["fixed order"][0], rows, clusters, ceiling)
+        out |= _zero_shot(task, labclip)
     return out
 
 
-def _retrieval(images, captions, rows, clusters):
+def _retrieval(images, captions, rows, clusters, ceiling):
     """Both ways over all of the world's scenes, one caption each; the test's are asked about."""
     own = torch.where(rows)[0]
     similarity = similarities(images[:, rows].flatten(0, 1), captions)
@@ -139,26 +135,27 @@ def _retrieval(images, captions, rows, clusters):
     there = recall_outcomes(similarity, 1, own.repeat(layouts))
     back = np.concatenate([recall_outcomes(similarities(captions[rows], layout), 1, own) for layout in images])
     return {
-        f"image to text, recall@1 of {n:,}": Measure(there, clusters, 1 / n, 0.5),
-        f"text to image, recall@1 of {n:,}": Measure(back, clusters, 1 / n, 0.5),
+        f"image to text, recall@1 of {n:,}": Measure(there, clusters, 1 / n, ceiling),
+        f"text to image, recall@1 of {n:,}": Measure(back, clusters, 1 / n, ceiling),
     }
+
+
+def _classes(world):
+    return [f"a {color} {shape}" for color in world.colors for shape in world.shapes]
 
 
 def _singles(backbone, world, seed):
     ones = world.sample(512, 1, seed=[seed, 1])
     labels = ones.color[:, 0] * len(world.shapes) + ones.shape[:, 0]
-    captions = [f"a {color} {shape}" for color in world.colors for shape in world.shapes]
-    return embed_images(backbone, ones), labels.to(backbone.device), embed_texts(backbone, captions)
+    return embed_images(backbone, ones), labels.to(backbone.device), embed_texts(backbone, _classes(world))
 
 
-def _zero_shot(singles, labclip):
+def _zero_shot(task, labclip):
     """Which colour and shape has a single object? Its caption among those of all colours and shapes."""
-    images, labels, captions = singles
+    images, labels, captions = task.singles
     if labclip:
         images, captions = labclip.align_images(images), labclip.align_texts(captions)
     found = recall_outcomes(similarities(images, captions), 1, labels)
-    return {
-        f"zero-shot, single objects, {len(captions)} classes": Measure(
-            found, np.arange(len(found)), 1 / len(captions), 1.0
-        )
-    }
+    classes = _classes(task.layouts.scenes.world)
+    levels = 1 / len(classes), recall_ceiling(count_alike(classes)[labels.cpu()], 1)
+    return {f"zero-shot, single objects, {len(classes)} classes": Measure(found, np.arange(len(found)), *levels)}

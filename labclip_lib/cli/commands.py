@@ -86,8 +86,7 @@ def run_probe(args):
 
 def run_diagnose(args):
     from labclip_lib.base.devices import pick_device
-    from labclip_lib.diagnosis.cross_modal import diagnose
-    from labclip_lib.diagnosis.reports import diagnose_tables
+    from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_tables
     from labclip_lib.embeddings.tables import TABLES, load_tables
     from labclip_lib.models.backbones import load_backbone
 

@@ -2,20 +2,18 @@
 
 import math
 
+import numpy as np
 import torch
 
 from labclip_lib.diagnosis.within import diagnose_within
 from labclip_lib.embeddings.embed import embed_images, embed_texts
+from labclip_lib.measures.bags import pairwise_ceiling, recall_ceiling, same_words
 from labclip_lib.measures.directions import look_over
 from labclip_lib.measures.measure import Measure
-from labclip_lib.measures.outcomes import (
-    pairwise_outcomes,
-    recall_outcomes,
-    similarities,
-    tie_width,
-)
+from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, similarities, tie_width
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
-from labclip_lib.world.twins import pair_clusters
+from labclip_lib.world.twins import number_scenes, pair_clusters
 
 
 def twin_errors(similarity, own, twin):
@@ -33,41 +31,44 @@ def twin_errors(similarity, own, twin):
     return errors.numpy(), wrong.cpu().numpy()
 
 
-def diagnose(backbone, world=None, layouts=3, seed=7):
+def twins(scenes):
+    """(N,) for each scene the number of the scene with its colours exchanged, among `World.compositions`."""
+    return number_scenes(scenes.color, scenes.shape)[2]
+
+
+def diagnose(backbone, world=World(), layouts=3):
     """Everything chapter 3 asks of a backbone, over all two-object scenes of a world: {name: Measure}.
 
     Intervals are clustered by twin pair: all that is asked about a scene, its twin and their layouts.
     """
-    world = world or World()
-    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
-    scenes = parts[0]
-    images = [embed_images(backbone, part) for part in parts]
-    cluster = pair_clusters(scenes.color, scenes.shape)
-
-    def texts(change=lambda part: part, order="fixed", **how):
-        return [embed_texts(backbone, change(p).captions(order, seed=[seed, k], **how)) for k, p in enumerate(parts)]
-
-    out = {}
+    every = Layouts.draw(world, layouts)
+    images = torch.cat([embed_images(backbone, part) for part in every.parts])
+    cluster = pair_clusters(every.color, every.shape)
+    changed = {
+        "swap": every.swapped(),
+        "replace colour": every.replaced("color"),
+        "replace shape": every.replaced("shape"),
+    }
+    out, captions = {}, {}
     for order in ("fixed", "random"):
-        true = texts(order=order)
-        foils = {"swap": texts(lambda part: part.swapped(), order)}
-        for what, name in (("color", "replace colour"), ("shape", "replace shape")):
-            foils[name] = texts(lambda part, what=what: part.replaced(what, seed), order)
-        for name, foil in foils.items():
-            found = diagnose_embeddings(torch.cat(images), torch.cat(true), torch.cat(foil), cluster.repeat(layouts))
-            sure = 0.5 if name == "swap" else 1.0
-            out[f"{name} accuracy, {order} order"] = found["accuracy"]._replace(bag_of_words=sure)
+        said = every.captions(order)
+        captions[order] = embed_texts(backbone, said)
+        for name, foil in changed.items():
+            foils = foil.captions(order)
+            same = same_words(said, foils)
+            found = diagnose_embeddings(images, captions[order], embed_texts(backbone, foils), cluster, same)
+            out[f"{name} accuracy, {order} order"] = found["accuracy"]
             if order == "random":
-                still = 0.0 if name == "swap" else math.nan  # how far a replacement moves it is its own affair
-                out[f"{name}, margin of the cosine"] = found["margin"]._replace(bag_of_words=still)
-    out |= _retrieval(images, texts()[0], scenes, cluster)
-    return out | diagnose_within(backbone, world, seed)
+                out[f"{name}, margin of the cosine"] = found["margin"]
+    out |= _retrieval(images, captions["fixed"], every.color, every.shape)
+    return out | diagnose_within(backbone, world)
 
 
-def diagnose_embeddings(images, captions, foils, clusters):
+def diagnose_embeddings(images, captions, foils, clusters, same=True):
     """Which of two captions is closer to each image? {"accuracy": Measure, "margin": Measure}.
 
     images, captions, foils: (N, D) embeddings of unit length, row i of each about one image. clusters: (N,).
+    same: whether a foil holds the words of its caption, which a bag of words cannot tell apart; (N,), or one for all.
     Raises ValueError for rows without a direction.
     """
     for name, table in (("images", images), ("captions", captions), ("foils", foils)):
@@ -75,38 +76,38 @@ def diagnose_embeddings(images, captions, foils, clusters):
     true, foil = (images * captions).sum(1), (images * foils).sum(1)
     clusters = torch.as_tensor(clusters).cpu().numpy()
     margin = (true - foil).cpu().double().numpy()
+    still = 0.0 if np.all(same) else math.nan  # how far another word moves it is its own affair
     return {
-        "accuracy": Measure(pairwise_outcomes(true, foil), clusters, 0.5, 0.5),
-        "margin": Measure(margin, clusters, 0.0, 0.0),
+        "accuracy": Measure(pairwise_outcomes(true, foil), clusters, 0.5, pairwise_ceiling(same)),
+        "margin": Measure(margin, clusters, 0.0, still),
     }
 
 
-def _retrieval(images, captions, scenes, cluster):
-    """Image to text over the whole caption dictionary, one caption a composition."""
-    n = len(captions)
-    similarity = torch.cat([similarities(part, captions) for part in images])
-    own = torch.arange(n, device=captions.device)
-    twin = twins(scenes).to(captions.device)
-    own, twin, clusters = (value.repeat(len(images)) for value in (own, twin, cluster))
-    clusters = clusters.cpu().numpy()
+def diagnose_tables(tables):
+    """{name: Measure} of a reader's `tables.Tables`: the swap test, and retrieval among its different captions."""
+    images, captions, swapped = (tables.unit(name) for name in ("images", "captions", "swapped"))
+    cluster = pair_clusters(tables.attribute, tables.object)
+    found = diagnose_embeddings(images, captions, swapped, cluster)
+    out = {"swap accuracy": found["accuracy"], "swap, margin of the cosine": found["margin"]}
+    return out | _retrieval(images, captions, tables.attribute, tables.object)
+
+
+def _retrieval(images, captions, attribute, object):
+    """From (N, D) images to the captions of all different scenes, each of which stands in the dictionary once."""
+    first, own, twin = number_scenes(attribute, object)
+    cluster = pair_clusters(attribute, object).cpu().numpy()
+    alike = np.bincount(cluster[first.cpu()])[cluster]  # captions with the words of a row's own
+    similarity, n = similarities(images, captions[first.to(captions.device)]), len(first)
     out = {}
     for k in (1, 5, 10):
-        values = recall_outcomes(similarity, k, own)
-        out[f"recall@{k} among {n:,} captions"] = Measure(values, clusters, k / n, min(1, k / 2))
-    errors, rows = twin_errors(similarity, own, twin)
+        if k < n:
+            values = recall_outcomes(similarity, k, own)
+            out[f"recall@{k} among {n:,} captions"] = Measure(values, cluster, k / n, recall_ceiling(alike, k))
+    rows = torch.where((twin >= 0) & (twin != own))[0]
+    errors, wrong = twin_errors(similarity[rows.to(similarity.device)], own[rows], twin[rows])
     if len(errors):
-        out["wrong first choices that are the twin"] = Measure(errors, clusters[rows], 1 / (n - 1), 1.0)
+        rows = rows.cpu().numpy()[wrong]
+        # A bag of words errs among the captions with its own words, and one of these is the twin.
+        only_those = float((1 / (alike[rows] - 1)).mean())
+        out["wrong first choices that are the twin"] = Measure(errors, cluster[rows], 1 / (n - 1), only_those)
     return out
-
-
-def twins(scenes):
-    """(N,) for each scene the number of the scene with its colours exchanged, among `World.compositions`."""
-    key = {row: i for i, row in enumerate(_rows(scenes))}
-    return torch.tensor([key[row] for row in _rows(scenes.swapped())])
-
-
-def _rows(scenes):
-    return [
-        frozenset(zip(colors, shapes, strict=True))
-        for colors, shapes in zip(scenes.color.tolist(), scenes.shape.tolist(), strict=True)
-    ]

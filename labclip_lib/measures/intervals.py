@@ -23,7 +23,7 @@ def estimate(values, clusters=None, seed=0):
     """
     values = np.asarray(values, float)
     if clusters is not None and len(clusters) != len(values):
-        raise ValueError(f"estimate needs one cluster label a value, got {len(clusters)} for {len(values)} values.")
+        raise ValueError(f"estimate needs one cluster label per value, got {len(clusters)} for {len(values)} values.")
     if clusters is None:
         groups = values
     else:
@@ -47,7 +47,7 @@ def paired_difference(first, second, clusters=None, seed=0):
 def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
     """Percentile bootstrap interval of a mean.
 
-    values: (N,) per-item values, or a sequence of (n_g,) arrays, one a cluster: clusters are then drawn
+    values: (N,) per-item values, or a sequence of (n_g,) arrays, one per cluster: clusters are then drawn
     whole, so that items which belong together (two captions of one scene) do not count as independent.
     Returns (low, high) floats. Raises ValueError for no values or non-finite ones.
     """

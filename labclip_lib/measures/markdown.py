@@ -1,34 +1,41 @@
-"""Measures as Markdown tables, and as plain data for JSON."""
+"""Markdown tables, of any cells and of Measures; and Measures as plain data for JSON."""
 
 import math
 
 
-def as_table(measures, seed=0):
-    """Measures as a Markdown table, one line each."""
-    lines = ["| | measured | 95 % interval | chance | bag of words |", "|---|---|---|---|---|"]
+def markdown_table(head, rows):
+    """A Markdown table: names of its columns, and rows of as many cells, all str."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def as_table(measures):
+    """Measures as a Markdown table, one line per Measure."""
+    rows = []
     for name, measure in measures.items():
-        mean, low, high = measure.estimate(seed)
-        known = ("" if math.isnan(value) else f"{value:.3f}" for value in measure[2:])
-        lines.append(f"| {name} | {mean:.3f} | {low:.3f} to {high:.3f} | {' | '.join(known)} |")
-    return "\n".join(lines)
+        mean, low, high = measure.estimate()
+        rows.append([name, f"{mean:.3f}", f"{low:.3f} to {high:.3f}", *_levels(measure)])
+    return markdown_table(["", "measured", "95 % interval", "chance", "bag of words"], rows)
 
 
-def as_columns(tables, seed=0):
-    """Several {name: Measure} of the same names as one Markdown table, a column each, with chance and bag of words."""
+def as_columns(tables):
+    """Several {name: Measure} of the same names as one Markdown table, one column each, beside chance and ceiling."""
     first = next(iter(tables.values()))
-    lines = [f"| | {' | '.join(tables)} | chance | bag of words |", "|" + "---|" * (len(tables) + 3)]
-    for name, measure in first.items():
-        cells = [str(measures[name].estimate(seed)) for measures in tables.values()]
-        cells += ["" if math.isnan(value) else f"{value:.3f}" for value in measure[2:]]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = [
+        [name, *(str(measures[name].estimate()) for measures in tables.values()), *_levels(measure)]
+        for name, measure in first.items()
+    ]
+    return markdown_table(["", *tables, "chance", "bag of words"], rows)
 
 
-def as_rows(measures, seed=0):
+def _levels(measure):
+    return ["" if math.isnan(level) else f"{level:.3f}" for level in (measure.chance, measure.bag_of_words)]
+
+
+def as_rows(measures):
     """Measures as plain data for JSON: {name: {"mean", "low", "high", "items", "chance", "bag of words"}}."""
     levels = ("chance", "bag of words")
     return {
-        name: measure.estimate(seed)._asdict()
+        name: measure.estimate()._asdict()
         | {"items": len(measure.values)}
         | {level: None if math.isnan(v) else v for level, v in zip(levels, measure[2:], strict=True)}  # no NaN in JSON
         for name, measure in measures.items()

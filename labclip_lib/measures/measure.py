@@ -7,8 +7,6 @@ import numpy as np
 
 from labclip_lib.measures.intervals import estimate
 
-# A whole diagnosis
-
 
 class Measure(NamedTuple):
     """One line of a table: per-item values with their clusters, and what chance and a bag of words would get."""
@@ -18,5 +16,5 @@ class Measure(NamedTuple):
     chance: float = math.nan
     bag_of_words: float = math.nan
 
-    def estimate(self, seed=0):
-        return estimate(self.values, self.clusters, seed)
+    def estimate(self):
+        return estimate(self.values, self.clusters)

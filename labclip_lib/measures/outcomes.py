@@ -1,7 +1,7 @@
 """Who wins a comparison of similarities, what a tie is worth, and what guessing would get.
 
-One rule serves every measure of the library. What ties is put in order by the luck of the draw, and an outcome is the
-share of the draws in which all goes well. So an encoder that cannot tell two texts apart gets what guessing gets.
+One rule serves every measure of the library. Ties are broken at random, and an outcome is the expected value: the share
+of the random orders in which all goes well. So an encoder that cannot tell two texts apart gets what guessing gets.
 
 Two similarities tie when rounding alone may have parted them. Equal embeddings give equal similarities in theory, but
 in the last bits their sum depends on the shape of the computation that it was part of; and a matrix, or a text tower,
@@ -55,11 +55,11 @@ def standing(values, level, width):
 
 
 def first_choice(right, wrong, width=None):
-    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64; ties by the luck of the draw.
+    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64, ties broken at random.
 
-    Of what is not there: inf among the right, -inf among the wrong. width: of a tie, UNIT_ROWS where rows are known to
-    be of unit length. Where a right ones tie with b wrong ones at the level of the lowest right one, all a come first
-    in one of C(a + b, a) orders.
+    Rows are padded with inf among the right and -inf among the wrong. width: of a tie, UNIT_ROWS where rows are known
+    to be of unit length. Where a right ones tie with b wrong ones at the level of the lowest right one, all a come
+    first in one of C(a + b, a) orders.
     """
     lowest = right.amin(1, keepdim=True)
     width = tie_width(lowest) if width is None else width
@@ -81,7 +81,7 @@ def among_first(above, tied, ours, k):
 
 
 def recall(similarity, right, ks, width=None):
-    """Is one of a row's right columns among the k most similar? {k: (N,) float64}; ties by the luck of the draw.
+    """Is one of a row's right columns among the k most similar? {k: (N,) float64}, ties broken at random.
 
     similarity: (N, M). right: (N, C) columns, none twice in a row, -1 for none. width: as in `first_choice`.
     """
@@ -166,8 +166,8 @@ def recall_at_k(similarity, k, own=None):
 def recall_outcomes(similarity, k, own=None):
     """Is a row's own column among the k most similar? (N,) float64 in [0, 1].
 
-    similarity: (N, M). own: (N,) each row's column; left out, row i belongs with column i. A tie counts by the
-    luck of the draw: among t tied columns with room for r, the own one is in with probability r / t.
+    similarity: (N, M). own: (N,) each row's column; left out, row i belongs with column i. Ties are
+    broken at random: among t tied columns with room for r, the own one is in with probability r / t.
     Raises ValueError for other shapes, k outside 1..M or non-finite values.
     """
     similarity = torch.as_tensor(similarity)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import joblib
 
 from labclip_lib.measures.intervals import estimate
+from labclip_lib.measures.markdown import markdown_table
 from labclip_lib.operators.atoms import SWAPS, swaps
 from labclip_lib.operators.inflection import stem
 from labclip_lib.operators.language import ARTICLES, canonical, read
@@ -220,10 +221,10 @@ def coverage_table(rows):
 
     rows: {name: row} as of `Coverage.row`. In percent. "same words" is the most that any reordering could explain.
     """
-    lines = [f"| % (95 % interval) | pairs | {' | '.join(HOLDS)} |", "|---" * (len(HOLDS) + 2) + "|"]
-    for name, row in rows.items():
-        # Spaces and hyphens that no line breaks at: a share and its interval stay together in a narrow column.
-        cells = (f"{100 * mean:.0f}\N{NO-BREAK SPACE}({100 * low:.0f}\N{NON-BREAKING HYPHEN}{100 * high:.0f})"
-                 for mean, low, high in (row[holds] for holds in HOLDS))  # fmt: skip
-        lines.append(f"| {name} | {row['pairs']:,} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    # Spaces and hyphens that no line breaks at: a share and its interval stay together in a narrow column.
+    cell = "{:.0f}\N{NO-BREAK SPACE}({:.0f}\N{NON-BREAKING HYPHEN}{:.0f})"
+    cells = (
+        [name, f"{row['pairs']:,}", *(cell.format(*(100 * share for share in row[holds])) for holds in HOLDS)]
+        for name, row in rows.items()
+    )
+    return markdown_table(["% (95 % interval)", "pairs", *HOLDS], cells)

@@ -6,37 +6,35 @@ import torch
 
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.measure import Measure
-from labclip_lib.probing.protocols import bag_of_words_ceiling, chance, control_labels, split_by_combination
+from labclip_lib.probing.protocols import control_labels, split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes, weight_cosine
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
 
 
-def probe_backbone(backbone, untrained=None, world=None, layouts=4, seed=7):
+def probe_backbone(backbone, untrained=None, world=World(), layouts=4):
     """Probes of both towers on held-out combinations of two-object scenes: {name: Measure}.
 
     untrained: the same towers before training (`backbones.random_init_encoder`), probed as a control.
     """
-    world = world or World()
-    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
-    scenes = torch.cat([p.color for p in parts]), torch.cat([p.shape for p in parts])
-    attribute, object = (labels.to(backbone.device) for labels in scenes)
-    split = split_by_combination(parts[0].color, parts[0].shape).repeated(layouts).to(backbone.device)
+    every = Layouts.draw(world, layouts)
+    attribute, object = every.color.to(backbone.device), every.shape.to(backbone.device)
+    split = split_by_combination(attribute, object)
     out, kept = {}, {}
     for label, encoder in (("", backbone), ("untrained ", untrained)):
         if encoder is None:
             continue
-        sides = {"image": torch.cat([embed_images(encoder, part) for part in parts])}
+        sides = {"image": torch.cat([embed_images(encoder, part) for part in every.parts])}
         for order in ("fixed", "random"):
-            captions = [c for k, part in enumerate(parts) for c in part.captions(order, seed=[seed, k])]
-            sides[f"caption, {order} order"] = embed_texts(encoder, captions)
+            sides[f"caption, {order} order"] = embed_texts(encoder, every.captions(order))
         for side, features in sides.items():
             out |= _probe(f"{label}{side}", features, attribute, object, split, kept, control=not label)
     return out | _cosines(kept, "image", "caption, fixed order")
 
 
-def probe_tables(tables, seed=42):
+def probe_tables(tables):
     """The same of a reader's `tables.Tables`: every scene a row, split by combination."""
-    split = split_by_combination(tables.attribute, tables.object, seed)
+    split = split_by_combination(tables.attribute, tables.object)
     out, kept = {}, {}
     for name in ("images", "captions"):
         if name in tables.embeddings:
@@ -46,13 +44,12 @@ def probe_tables(tables, seed=42):
 
 def _probe(name, features, attribute, object, split, kept, control=True):
     result = kept[name] = probe_attributes(features, attribute, object, split)
-    tested = attribute[split.test], object[split.test]
-    levels = chance(*tested, int(attribute.max()) + 1), bag_of_words_ceiling(*tested)
-    out = {f"{name} probe": Measure(result.right, result.cluster, *levels)}
+    out = {f"{name} probe": result.measure}
     if control:
         labels = control_labels(attribute, object, split.cluster)
-        result = probe_attributes(features, labels, object, split)
-        out[f"{name} probe, random labels"] = Measure(result.right, result.cluster, levels[0], math.nan)
+        # Random labels are no matter of words.
+        measure = probe_attributes(features, labels, object, split).measure
+        out[f"{name} probe, random labels"] = measure._replace(chance=result.chance, bag_of_words=math.nan)
     return out
 
 

@@ -2,7 +2,7 @@
 
 A probe asks one question of an embedding, "which attribute (colour) does this object (shape) have?", and
 may answer with a linear function of it and nothing else. As in the LABCLIP paper (Koishigarina et al.,
-2025) there is one probe an object, trained on the scenes that hold that object.
+2025) there is one probe per object, trained on the scenes that hold that object.
 """
 
 import dataclasses
@@ -12,7 +12,9 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from labclip_lib.measures.directions import even_lengths, look_over, unit
+from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.linear_probe import DECAYS, Fit, Rows, fit_lbfgs, fit_sgd
+from labclip_lib.probing.protocols import bag_of_words_ceiling, chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +22,7 @@ class ProbeResult:
     """Fitted probes and how each test question went; Q questions, P objects, C attributes.
 
     right: (Q,) 1.0 or 0.0. guess, truth: (Q,) attributes. object, cluster: (Q,) what was asked about, and where.
+    chance, bag_of_words: what guessing gets on the test scenes, and the best that a bag of words can.
     weight (P, C, D), bias (P, C): the probes, for embeddings as they came. decay: P chosen weight decays.
     """
 
@@ -28,6 +31,8 @@ class ProbeResult:
     truth: np.ndarray
     object: np.ndarray
     cluster: np.ndarray
+    chance: float
+    bag_of_words: float
     weight: torch.Tensor
     bias: torch.Tensor
     decay: tuple
@@ -36,9 +41,13 @@ class ProbeResult:
     def accuracy(self):
         return float(self.right.mean())
 
+    @property
+    def measure(self):
+        return Measure(self.right, self.cluster, self.chance, self.bag_of_words)
+
 
 def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, tol=1e-2, seed=0):
-    """One probe an object, all fitted at once: which attribute does it have? Returns a ProbeResult.
+    """One probe per object, all fitted at once: which attribute does it have? Returns a ProbeResult.
 
     features: (N, D) embeddings. attribute, object: (N, K) label numbers, no object twice in a scene.
     solver, decays, tol: as in LinearProbe. seed: of the "sgd" solver.
@@ -52,14 +61,14 @@ def probe_attributes(features, attribute, object, split, *, solver="lbfgs", deca
     guess, truth = fit.logits(test.x).argmax(-1)[test.real], test.target.float().argmax(-1)[test.real]
     return ProbeResult(
         (guess == truth).cpu().double().numpy(), guess.cpu().numpy(), truth.cpu().numpy(),
-        *_where(test, split), fit.weight, fit.bias, tuple(fit.decay),
+        *_where(test, split), *_levels(target, attribute, object, split), fit.weight, fit.bias, tuple(fit.decay),
     )  # fmt: skip
 
 
 def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
-    """One probe an object: the *set* of attributes of all its instances. Objects may repeat.
+    """One probe per object: the *set* of attributes of all its instances. Objects may repeat.
 
-    Returns ({"size known": (Q,), "size unknown": (Q,)}, (Q,) clusters). "size known" is the paper's score: the k
+    Returns {"size known": Measure, "size unknown": Measure} over Q questions. "size known" is the paper's score: the k
     largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.
     """
     objects, target = _targets(features, attribute, object)
@@ -68,8 +77,15 @@ def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
     logits, truth = fit.logits(test.x)[test.real], test.target[test.real]
     rank = logits.argsort(-1, descending=True).argsort(-1)
     scores = {"size known": rank < truth.sum(-1, keepdim=True), "size unknown": logits > 0}
-    right = {name: (said == truth).all(-1).cpu().double().numpy() for name, said in scores.items()}
-    return right, _where(test, split)[1]
+    cluster = _where(test, split)[1]
+    return {
+        name: Measure(
+            (said == truth).all(-1).cpu().double().numpy(),
+            cluster,
+            *_levels(target, attribute, object, split, size_known=name == "size known"),
+        )
+        for name, said in scores.items()
+    }
 
 
 def weight_cosine(first, second):
@@ -116,6 +132,12 @@ def _fit_scenes(features, objects, target, split, attribute, object, kind, solve
                 zip(train.x, train.target, train.real, strict=True)]  # fmt: skip
         return Fit(*(torch.stack(part) for part in zip(*fits, strict=True)), [0.0] * objects, 100), test
     return fit_lbfgs(train, held, decays, kind, tol=tol), test
+
+
+def _levels(target, attribute, object, split, size_known=True):
+    """Chance and the bag-of-words ceiling on the test scenes."""
+    tested = attribute[split.test], object[split.test]
+    return chance(*tested, target.shape[2], size_known), bag_of_words_ceiling(*tested, size_known)
 
 
 def _where(test, split):

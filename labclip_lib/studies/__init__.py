@@ -11,9 +11,8 @@ from labclip_lib.base.doors import door
 __getattr__, __dir__, __all__ = door(
     __name__,
     {
-        "acceptance": "load_report load_within",
-        "binding_share": "RECIPE load_dial over_trainings",
-        "missing_twins": "CONDITIONS SEEDS load_support",
-        "comparison": "FULL load_comparison",
+        "binding_share": "RECIPE over_trainings",
+        "missing_twins": "CONDITIONS SEEDS",
+        "comparison": "FULL",
     },
 )

@@ -13,13 +13,13 @@ import scipy.stats
 from labclip_lib.base.devices import pick_device
 from labclip_lib.base.files import write_atomically
 from labclip_lib.base.progress import track
+from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.embeddings.embed import embed_images, embed_texts
-from labclip_lib.measures.intervals import Estimate, estimate
-from labclip_lib.measures.outcomes import pairwise_outcomes
-from labclip_lib.models.pocket import WEIGHTS
+from labclip_lib.measures.intervals import Estimate
 from labclip_lib.models.pretraining import Recipe, Trainer
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
 
 SHARES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -31,7 +31,7 @@ RECIPE = Recipe(steps=300, text_lr=2e-4)
 
 
 def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
-    """Train and measure one PocketCLIP a share and seed; returns the path of the table, dial.json.
+    """Train and measure one PocketCLIP per share and seed; returns the path of the table, dial.json.
 
     A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. The rest as in `train_series`,
     in the folder `out`: an interrupted run goes on with the training that was interrupted.
@@ -66,11 +66,6 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
     return path
 
 
-def load_dial():
-    """The kept table, a list of rows as `turn_dial` makes them; `pretrain --dial` makes it again."""
-    return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
-
-
 def over_trainings(table, metric, step, **labels):
     """Estimate of a metric at one step: mean over the trainings with these labels, 95 % interval by Student's t.
 
@@ -100,24 +95,21 @@ def _train(recipe, name, measure, device, progress):
             bar.update()
 
 
-def measure(backbone, world=None, seed=7):
+def measure(backbone, world=World()):
     """{metric: {"mean", "low", "high"}}: swap accuracy over all scenes, probes on held-out combinations.
 
     Each composition is drawn once, which is less than `acceptance.measure` has: probes learn from fewer rows.
     """
-    scenes = (world or World()).compositions(seed=seed)
-    split = split_by_combination(scenes.color, scenes.shape).to(backbone.device)
-    color, shape = scenes.color.to(backbone.device), scenes.shape.to(backbone.device)
-    images = embed_images(backbone, scenes)
-    found, out = {"image probe": probe_attributes(images, color, shape, split)}, {}
+    every = Layouts.draw(world, 1)
+    labels = every.color.to(backbone.device), every.shape.to(backbone.device)
+    split = split_by_combination(*labels)
+    images = embed_images(backbone, every.scenes)
+    found, probes = {}, {"image probe": probe_attributes(images, *labels, split).measure}
     for order in ("fixed", "random"):
-        captions = [part.captions(order, seed=seed) for part in (scenes, scenes.swapped())]
-        true, twin = embed_texts(backbone, captions[0] + captions[1]).chunk(2)
-        outcomes = pairwise_outcomes((images * true).sum(1), (images * twin).sum(1))
-        out[f"swap accuracy, {order} order"] = estimate(outcomes, split.cluster.cpu().numpy())
-        found[f"text probe, {order} order"] = probe_attributes(true, color, shape, split)
-    out |= {name: estimate(result.right, result.cluster) for name, result in found.items()}
-    return {name: value._asdict() for name, value in out.items()}
+        true, twin = embed_texts(backbone, every.captions(order) + every.swapped().captions(order)).chunk(2)
+        found[f"swap accuracy, {order} order"] = diagnose_embeddings(images, true, twin, split.cluster)["accuracy"]
+        probes[f"text probe, {order} order"] = probe_attributes(true, *labels, split).measure
+    return {name: measure.estimate()._asdict() for name, measure in (found | probes).items()}
 
 
 def _write(path, content):

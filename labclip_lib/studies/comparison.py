@@ -17,12 +17,14 @@ from labclip_lib.alignment.fit import RECIPES
 from labclip_lib.alignment.task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256, write_atomically
 from labclip_lib.base.progress import track
+from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
 from labclip_lib.models.losses import hard_negative_info_nce
-from labclip_lib.models.pocket import WEIGHTS, unpadded
+from labclip_lib.models.pocket import unpadded
 from labclip_lib.models.pretraining import MAX_LOGIT_SCALE, schedule
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.studies.acceptance import pooled
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
 
 SEEDS = (0, 1, 2)
@@ -43,18 +45,16 @@ METHODS = {
 FULL = "fine-tuned, all weights"
 
 
-def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps=250, batch_size=128, rate=3e-4,
+def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, steps=250, batch_size=128, rate=3e-4,
              progress=True):  # fmt: skip
     """A PocketCLIP trained on, all weights, on the scenes and captions that LABCLIP gets: a new Backbone.
 
     The one given stays as it is. The loss is LABCLIP's, with hard negatives. AdamW, warmed up over a tenth of the
     steps, then half a cosine.
     """
-    world = world or World()
-    parts = [world.compositions(seed=[seed, k]) for k in range(layouts)]
-    train = torch.where(split_by_combination(parts[0].color, parts[0].shape).train)[0]
-    text = [[part.captions(order, seed=[seed, k]) for k, part in enumerate(p)] for p in
-            (parts, [part.swapped() for part in parts])]  # fmt: skip
+    every = Layouts.draw(world, layouts, seed)
+    n, train = len(every.scenes), torch.where(split_by_combination(every.scenes.color, every.scenes.shape).train)[0]
+    captions, foils = every.captions(order), every.swapped().captions(order)
     model, device = copy.deepcopy(backbone.model).requires_grad_(True).train(), backbone.device
     encode_text = unpadded(model)
     config = model.visual.preprocess_cfg
@@ -65,11 +65,11 @@ def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps
     for step in bar:
         for group in adam.param_groups:
             group["lr"] = rate * schedule(step, steps, steps // 10)
-        k = rng.integers(layouts)  # a layout a batch, so that no scene is in it twice
+        k = rng.integers(layouts)  # one layout per batch, so that no scene is in it twice
         rows = train[torch.from_numpy(rng.choice(len(train), batch_size, replace=False))]
-        pixels = parts[k][rows].render(backbone.image_size, device)
+        pixels = every.parts[k][rows].render(backbone.image_size, device)
         images = normalize(model.encode_image((pixels - mean) / std), dim=-1)
-        said = [text[side][k][row] for side in (0, 1) for row in rows.tolist()]
+        said = [side[k * n + row] for side in (captions, foils) for row in rows.tolist()]
         texts, negatives = normalize(encode_text(backbone.tokenizer(said).to(device)), dim=-1).chunk(2)
         loss = hard_negative_info_nce(images, texts, negatives, model.logit_scale.exp())
         adam.zero_grad()
@@ -81,11 +81,11 @@ def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps
     return Backbone(model, backbone.tokenizer, f"{backbone.name}, fine-tuned", device)
 
 
-def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=None):
+def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=World()):
     """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
 
     runs: the folder in which `pretrain --report` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
-    beside the table, so an interrupted comparison goes on where it stopped. world: left out, the book's.
+    beside the table, so an interrupted comparison goes on where it stopped.
     Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
     """
     out = Path(out)
@@ -124,7 +124,7 @@ def _same_settings(path, pockets, world, steps):
     if missing:
         raise ValueError(f"There is no {missing}; `pretrain --report` makes the PocketCLIPs to compare.")
     settings = {
-        "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world or World()),
+        "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world),
         "layouts": LAYOUTS, "steps": steps, "methods": METHODS,
         "recipes": {name: dataclasses.asdict(recipe) for name, recipe in RECIPES.items()},
     }  # fmt: skip
@@ -138,15 +138,12 @@ def _same_settings(path, pockets, world, steps):
     write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
 
 
-def load_comparison():
-    """The kept table, {order: {method: {measure: row as of `acceptance.pooled`}}}; `train --report` makes it again."""
-    return json.loads((WEIGHTS / "labclip-report.json").read_text())
-
-
 def _pool(out, seeds, order, name):
     runs = [np.load(out / f"labclip-{seed}-{order}-{_plain(name)}.npz", allow_pickle=False) for seed in seeds]
     measures = [key.partition("|")[2] for key in runs[0].files if key.startswith("values")]
-    return {what: pooled([(run[f"values|{what}"], run[f"clusters|{what}"]) for run in runs]) for what in measures}
+    return {
+        what: pooled([Measure(run[f"values|{what}"], run[f"clusters|{what}"]) for run in runs]) for what in measures
+    }
 
 
 def _write_arrays(part, arrays):

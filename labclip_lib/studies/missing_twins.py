@@ -5,17 +5,16 @@ the support, and the loss no longer asks which colour goes with which shape. Wha
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.outcomes import pairwise_outcomes
-from labclip_lib.models.pocket import WEIGHTS
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.studies.binding_share import RECIPE, train_series
 from labclip_lib.world.captions import CaptionPolicy
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.twin_world import TwinWorld
 from labclip_lib.world.twins import pair_clusters
 
@@ -31,10 +30,10 @@ UNSEEN = "the"  # a word PocketCLIP has a number for, and that no caption of its
 
 
 def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIONS), seeds=SEEDS, progress=True):
-    """Train and measure one PocketCLIP a condition and seed; returns the path of support.json.
+    """Train and measure one PocketCLIP per condition and seed; returns the path of support.json.
 
     Every caption binds. A seed decides the coin too: other trainings, other missing twins. A row of the table is
-    {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `dial.train_series`.
+    {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `binding_share.train_series`.
     """
     runs = {}
     for name in conditions:
@@ -46,23 +45,18 @@ def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIO
     return train_series(Path(out) / "support.json", recipe, runs, measure, device, progress)
 
 
-def load_support():
-    """The kept table, a list of rows as `take_twins_away` makes them; `pretrain --twins` makes it again."""
-    return json.loads((WEIGHTS / "support.json").read_text())["rows"]
-
-
-def measure(backbone, world, seed=7):
+def measure(backbone, world):
     """{metric: {"mean", "low", "high"}} over all scenes of two objects, described in random order.
 
     Swap accuracy by the group the scenes stand in. The rest over the group "other": how far (1 - cosine) captions and
     images move when the colours are swapped and when one is replaced; replace accuracy; the same with UNSEEN in
     the place of a colour (a REPLACE by an unknown word) and before one (an ADD). And the probes, over all scenes.
     """
-    scenes = world.compositions(seed=seed)
-    cluster = pair_clusters(scenes.color, scenes.shape).numpy()
+    every = Layouts.draw(world, 1)
+    scenes, cluster = every.scenes, pair_clusters(every.color, every.shape).numpy()
     group = {name: mask.numpy() for name, mask in world.group(scenes).items()}
-    changed = {"swap": scenes.swapped(), "replace": scenes.replaced("color", seed)}
-    said = {name: part.captions("random", seed) for name, part in ({"true": scenes} | changed).items()}
+    changed = {"swap": every.swapped(), "replace": every.replaced("color")}
+    said = {name: told.captions("random") for name, told in ({"true": every} | changed).items()}
     said["unseen word replaced"] = [" ".join([UNSEEN, *caption.split()[1:]]) for caption in said["true"]]
     said["unseen word added"] = [f"{UNSEEN} {caption}" for caption in said["true"]]
     texts = embed_texts(backbone, [caption for captions in said.values() for caption in captions]).chunk(len(said))
@@ -73,15 +67,14 @@ def measure(backbone, world, seed=7):
     per_scene = {f"{name} accuracy": values for name, values in right.items() if name != "swap"}
     for name, part in changed.items():
         per_scene[f"caption moves, {name}"] = _moved(texts["true"], texts[name])
-        per_scene[f"image moves, {name}"] = _moved(images, embed_images(backbone, part))
+        per_scene[f"image moves, {name}"] = _moved(images, embed_images(backbone, part.scenes))
     out = {f"swap accuracy, {name}": estimate(right["swap"][mask], cluster[mask]) for name, mask in group.items()} | {
         name: estimate(values[group["other"]], cluster[group["other"]]) for name, values in per_scene.items()
     }
-    split = split_by_combination(scenes.color, scenes.shape).to(backbone.device)
-    color, shape = scenes.color.to(backbone.device), scenes.shape.to(backbone.device)
+    labels = every.color.to(backbone.device), every.shape.to(backbone.device)
+    split = split_by_combination(*labels)
     for name, embeddings in (("image probe", images), ("text probe", texts["true"])):
-        result = probe_attributes(embeddings, color, shape, split)
-        out[name] = estimate(result.right, result.cluster)
+        out[name] = probe_attributes(embeddings, *labels, split).measure.estimate()
     return {name: value._asdict() for name, value in out.items()}
 
 

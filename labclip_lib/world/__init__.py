@@ -4,6 +4,7 @@ shapes: what each colour and shape looks like
 scenes: layouts of objects, and painting them
 captions: what captions say of a scene, reading one back, and the caption policy
 twins: which scenes hold the same colours and shapes
+layouts: every scene in several layouts, told and changed together
 twin_world: a world in which one of two twins may never occur
 """
 
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = door(
         "scenes": "Scenes World",
         "captions": "TEMPLATES CaptionPolicy parse",
         "twins": "pair_clusters",
+        "layouts": "Layouts",
         "twin_world": "TwinWorld",
     },
 )

@@ -25,7 +25,7 @@ def one_object(template):
 
 
 def parse(caption, world):
-    """Read a caption back: a list of (colour or None, shape or None), one an object mentioned.
+    """Read a caption back: a list of (colour or None, shape or None), one per object mentioned.
 
     "a red circle and a blue thing" -> [("red", "circle"), ("blue", None)]. Raises ValueError for a
     caption that names no object of the world, and for a word that is neither colour, shape nor filler.

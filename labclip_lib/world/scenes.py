@@ -1,7 +1,7 @@
 """The book's small world: coloured shapes on a plain background.
 
 A `World` names the colours and shapes there are. `World.sample` draws `Scenes`: a batch of layouts
-held as tensors, one row a scene. `Scenes.render` paints them in torch, on any device, at any size.
+held as tensors, one row per scene. `Scenes.render` paints them in torch, on any device, at any size.
 
 Scenes are drawn with NumPy on the CPU, so the same seed gives the same scenes on every machine.
 Lengths are fractions of the image side, x to the right and y downwards, angles in radians.
@@ -201,18 +201,19 @@ class Scenes:
     def mention_order(self, order="fixed", seed=0):
         """(N, K) positions of the objects in the order a caption names them.
 
-        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "random": shuffled
-        by the seed alone, so a scene and its twin are described in the same order.
+        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "reversed": the other way round.
+        "random": shuffled by the seed alone, so a scene and its twin are described in the same order.
         """
-        if order == "fixed":
-            return self.shape.argsort(1)
+        if order in ("fixed", "reversed"):
+            fixed = self.shape.argsort(1)
+            return fixed if order == "fixed" else fixed.flip(1)
         if order == "random":
             noise = np.random.default_rng(seed).random(self.shape.shape).argsort(1)
             return torch.from_numpy(noise).to(self.shape.device)
-        raise ValueError(f"order must be 'fixed' or 'random', got {order!r}.")
+        raise ValueError(f"order must be 'fixed', 'reversed' or 'random', got {order!r}.")
 
     def captions(self, order="fixed", seed=0, template=None):
-        """One caption a scene, a list of N str.
+        """One caption per scene, a list of N str.
 
         template: a format string with the fields {attr1} {obj1} {attr2} {obj2} ...; left out, it is
         the paper's "{attr1} {obj1} and {attr2} {obj2}", stretched or shortened to K objects.

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from labclip_lib.benchmarks.labelled import Item, LabelledImages, from_items, key_of, lay_out, write_rows
-from labclip_lib.diagnosis.reports import diagnose_tables
+from labclip_lib.diagnosis.cross_modal import diagnose_tables
 from labclip_lib.probing.reports import probe_tables
 from labclip_lib.world.scenes import World
 

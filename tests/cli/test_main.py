@@ -59,7 +59,7 @@ def graded(monkeypatch):
             for metric, (low, high) in BOUNDS.items():
                 outcomes = np.zeros(200)
                 outcomes[: round(200 * ((low + high) / 2 if share is None else share))] = 1
-                run[metric] = outcomes, np.arange(200)
+                run[metric] = Measure(outcomes, np.arange(200))
             return run
 
         monkeypatch.setattr(acceptance, "measure", measure)
@@ -467,7 +467,7 @@ def test_train_on_the_book_s_scenes(scenes, tiny, tiny_checkpoint, order, tmp_pa
     kept = json.loads(path.read_text(), parse_constant=no_constant)
     assert list(kept) == ["of", "CLIP", "LABCLIP"] and kept["of"] == str(tiny_checkpoint)
     lines = said.splitlines()
-    assert lines[0] == "| | CLIP | LABCLIP | chance | bag of words |" and lines[2].startswith("| swap | ")
+    assert lines[0] == "|  | CLIP | LABCLIP | chance | bag of words |" and lines[2].startswith("| swap | ")
     assert f"captions in {order} order" in lines[-1] and lines[-1].endswith(f" The matrix is in {out}.")
     for line, (name, clip), ours in zip(lines[2:-2], kept["CLIP"].items(), kept["LABCLIP"].values(), strict=True):
         cells = [f"{row['mean']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for row in (clip, ours)]

@@ -3,7 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from labclip_lib.diagnosis.reports import diagnose_tables
+from labclip_lib.diagnosis.cross_modal import diagnose_tables
 from labclip_lib.embeddings.tables import TABLES, load_tables
 from labclip_lib.probing.reports import probe_tables
 

@@ -5,7 +5,8 @@ import pytest
 from synthetic import SMALL, BagOfWords, Binder
 
 from labclip_lib.diagnosis.cross_modal import diagnose
-from labclip_lib.measures.markdown import as_columns, as_rows, as_table
+from labclip_lib.measures.markdown import as_columns, as_rows, as_table, markdown_table
+from labclip_lib.measures.measure import Measure
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_table_has_a_line_for_each_measure(diagnosed):
 def test_columns_put_the_same_measures_side_by_side(diagnosed):
     """The binder and the bag of words in one table: each with its interval, chance and ceiling once."""
     lines = as_columns({"binder": diagnosed[Binder], "bag": diagnosed[BagOfWords]}).splitlines()
-    assert lines[0] == "| | binder | bag | chance | bag of words |" and lines[1] == "|---|---|---|---|---|"
+    assert lines[0] == "|  | binder | bag | chance | bag of words |" and lines[1] == "| --- | --- | --- | --- | --- |"
     assert lines[2] == (
         "| swap accuracy, fixed order | 1.000 (1.000 to 1.000) | 0.500 (0.500 to 0.500) | 0.500 | 0.500 |"
     )
@@ -48,3 +49,15 @@ def test_rows_are_plain_data(diagnosed):
     assert found["swap accuracy, fixed order"] == {
         "mean": 0.5, "low": 0.5, "high": 0.5, "items": 400, "chance": 0.5, "bag of words": 0.5,
     }  # fmt: skip
+
+
+def test_a_measure_is_looked_up_by_its_name():
+    first = {"a": Measure(np.zeros(2), np.arange(2), 0.25), "b": Measure(np.ones(2), np.arange(2), 0.5, 1.0)}
+    lines = as_columns({"one": first, "turned round": dict(reversed(first.items())), "three": first}).splitlines()
+    zeros, ones = (" | ".join([f"{x} ({x} to {x})"] * 3) for x in ("0.000", "1.000"))
+    assert lines[1] == "| --- | --- | --- | --- | --- | --- |"
+    assert lines[2:] == [f"| a | {zeros} | 0.250 |  |", f"| b | {ones} | 0.500 | 1.000 |"]
+
+
+def test_a_table_of_any_cells():
+    assert markdown_table(["", "b"], [["x", "1"], ["y", ""]]) == "|  | b |\n| --- | --- |\n| x | 1 |\n| y |  |"

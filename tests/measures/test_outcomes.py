@@ -15,8 +15,7 @@ from labclip_lib.alignment.pairs import Pairs, examine_pairs
 from labclip_lib.benchmarks import evaluation as evaluate
 from labclip_lib.benchmarks.evaluation import cosines
 from labclip_lib.benchmarks.records import Record
-from labclip_lib.diagnosis.cross_modal import diagnose, twin_errors
-from labclip_lib.diagnosis.reports import diagnose_tables
+from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_tables, twin_errors
 from labclip_lib.embeddings.sources import Picture
 from labclip_lib.embeddings.tables import Tables
 from labclip_lib.measures.outcomes import (

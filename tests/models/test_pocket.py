@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.models.pocket import WEIGHTS, verify_weights
 from labclip_lib.models.pretraining import Recipe
@@ -122,7 +123,7 @@ class TestShipped:
             assert card["report"][metric]["accepted"] and low <= card["report"][metric]["mean"] <= high, metric
 
     def test_the_recipe_holds_for_each_of_three_seeds(self, card):
-        report = json.loads((WEIGHTS / "pocket-report.json").read_text())
+        report = load_study("pocket")
         assert len({recipe["seed"] for recipe in report["recipes"]}) >= 3 and card["recipe"] in report["recipes"]
         for metric, row in report["table"].items():
             assert row["accepted"] and row["low"] <= row["mean"] <= row["high"], metric

@@ -1,9 +1,5 @@
 import functools
-import itertools
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -121,47 +117,10 @@ def test_a_seed_gives_the_same_again_and_others_something_else(name):
     assert len({negative.value for negative in again}) > 1 and None not in {negative.value for negative in again}
 
 
-CAPTIONS_ALIKE = [
-    f"a {x} stands on a {y}" for x in ("cow", "man", "bowl", "girl", "goat") for y in ("rock", "wall", "rug")
-]
-
-
-@pytest.mark.parametrize(
-    ("operator", "what", "least"),
-    [(replace, "object", 8), (replace, "relation", 4), (add, "object", 8), (add, "attribute", 6)],
-)
-@pytest.mark.parametrize("seed", [0, 1, [3, 1]])
-def test_one_seed_does_not_bring_the_same_word_into_every_caption(operator, what, least, seed):
-    new = [set(canonical(operator(c, what, seed).value)) - set(canonical(c)) for c in CAPTIONS_ALIKE]
-    assert len(set(map(frozenset, new))) >= least
-
-
-def test_one_seed_does_not_shuffle_every_caption_alike():
-    captions = [f"{a} {b} {c} {d} {a}{b} {c}{d}" for a, b, c, d in itertools.product("klm", "pqr", "uvw", "xyz")][:30]
-    orders = {tuple(c.split().index(w) for w in shuffle_words(c, seed=0).value.split()) for c in captions}
-    assert len(orders) > 20
-
-
 def test_the_verb_behind_a_replaced_noun_stays():
     caption = "a striped cat sleeps on a green sofa while a spotted dog watches"
     for seed in range(30):
         assert canonical(replace(caption, "object", seed).value)[-1] == "watches"
-
-
-def test_every_process_draws_alike(root):
-    """Whatever Python's hash seed, the locale and the time zone are."""
-    program = (
-        "from labclip_lib.operators.english import OPERATORS;"
-        f"print(ascii([op({STREET!r}, seed=s).value for op in OPERATORS.values() for s in (0, 1)]))"
-    )
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True,
-            env=os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": locale, "TZ": zone, "PYTHONUTF8": "0"},
-        ).stdout
-        for seed, locale, zone in (("1", "C", "UTC"), ("2", "POSIX", "Asia/Tokyo"))
-    }  # fmt: skip
-    assert len(said) == 1 and len(said.pop()) > 1000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -183,12 +142,6 @@ def test_no_words_no_negative(name, caption):
 def test_a_single_word(name):
     value = OPERATORS[name]("flowers").value
     assert (value is not None) == (name in ("replace object", "add object", "add attribute", "add negation"))
-
-
-def test_a_reason_quotes_the_caption_and_shortens_a_long_one():
-    assert "'flowers'" in swap("flowers").reason and "'flowers'" in shuffle_words(["flowers"]).reason
-    reason = swap("very " * 100).reason
-    assert "very very" in reason and "..." in reason and len(reason) < 160
 
 
 @pytest.mark.parametrize("name", ["swap attributes", "swap objects", "replace object", "add attribute", "shuffle all"])
@@ -277,32 +230,6 @@ def test_swap_takes_whole_atoms_before_parts_of_them():
     assert {swap(caption, "objects", seed).value for seed in range(20)} == {"a big cat and a dog bed"}
 
 
-@pytest.mark.parametrize(
-    ("what", "fields"),
-    [("attributes", {"color"}), ("objects", {"shape"}), ("phrases", {"center", "radius", "angle"}),
-     ("arguments", {"center", "radius", "angle"})],
-)  # fmt: skip
-@pytest.mark.parametrize("objects", [2, 3])
-def test_swap_of_scenes_exchanges_these_fields_and_undoes_itself(what, fields, objects):
-    scenes = WORLD.sample(20, objects, seed=2)
-    negative = swap(scenes, what)
-    assert negative.operator == f"swap {what}" and not same(negative.value, scenes)
-    for name in FIELDS:
-        old, new = getattr(scenes, name), getattr(negative.value, name)
-        order = [1, 0, 2][:objects] if name in fields else slice(None)
-        assert torch.equal(new, old[:, order] if name in fields else old)
-    back = swap(negative.value, what).value
-    assert same(back, scenes) and back.captions() == scenes.captions()
-
-
-def test_swap_of_scenes_that_do_not_allow_it():
-    assert "one object" in swap(WORLD.sample(2, 1)).reason
-    assert "verbs" in swap(WORLD.sample(2), "relations").reason
-    alike = World(colors=("red",)).sample(3, 2, distinct=False)
-    assert "3 of 3" in swap(alike).reason and "color" in swap(alike).reason
-    assert swap(alike, "phrases").value is not None
-
-
 # REPLACE
 
 
@@ -379,21 +306,6 @@ def test_replace_brings_in_nothing_that_is_there():
     assert replace("two dogs", words=["dog"]).value is None
 
 
-@pytest.mark.parametrize(("what", "field"), [("object", "shape"), ("attribute", "color")])
-def test_replace_in_scenes(what, field, pairs):
-    negative = replace(pairs, what, seed=4)
-    assert negative.operator == f"replace {what}" and same(negative.value, pairs.replaced(field, 4))
-    changed = getattr(negative.value, field) != getattr(pairs, field)
-    assert (changed.sum(1) == 1).all()
-    assert not same(negative.value, replace(pairs, what, seed=5).value)
-
-
-def test_replace_in_scenes_that_do_not_allow_it(pairs):
-    assert "no relation" in replace(pairs, "relation").reason
-    full = World(colors=("red", "blue")).sample(2)
-    assert "has 2" in replace(full, "attribute").reason and replace(full, "object").value is not None
-
-
 # ADD
 
 
@@ -431,13 +343,6 @@ def test_nothing_to_add(caption, what, words):
     assert negative.value is None and f"{article} {what}" in negative.reason
 
 
-def test_add_to_scenes(pairs):
-    negative = add(pairs, seed=4)
-    assert negative.operator == "add object" and same(negative.value, pairs.added(4))
-    assert "attribute" in add(pairs, "attribute").reason and "negation" in add(pairs, "negation").reason
-    assert "has 2" in add(World(shapes=("star", "moon")).sample(2)).reason
-
-
 # Shuffles
 
 
@@ -468,25 +373,6 @@ def test_a_shuffle_does_not_count_articles():
     """ "a dog" and "dog a" are the same to a reader who skips articles, "the cat a dog" can change."""
     assert shuffle_words("a dog").value is None
     assert {canonical(shuffle_words("the cat a dog", seed=seed).value) for seed in range(20)} == {("dog", "cat")}
-
-
-@pytest.mark.parametrize(("what", "field"), [("attributes", "color"), ("objects", "shape")])
-@pytest.mark.parametrize("objects", [2, 3])
-def test_shuffles_of_scenes(what, field, objects):
-    scenes = WORLD.sample(200, objects, seed=2)
-    value = shuffle_words(scenes, what, seed=1).value
-    old, new = getattr(scenes, field), getattr(value, field)
-    assert (old != new).any(1).all() and torch.equal(old.sort(1)[0], new.sort(1)[0])
-    assert all(torch.equal(getattr(scenes, name), getattr(value, name)) for name in FIELDS if name != field)
-    assert same(value, shuffle_words(scenes, what, seed=1).value)
-    assert objects == 2 or not same(value, shuffle_words(scenes, what, seed=2).value)
-
-
-def test_shuffles_of_scenes_that_do_not_allow_it(pairs):
-    assert "no words" in shuffle_words(pairs).reason
-    assert "no words" in shuffle_words(pairs, "nouns and adjectives").reason
-    assert "one color" in shuffle_words(WORLD.sample(2, 1), "attributes").reason
-    assert "one shape" in shuffle_words(World(shapes=("star",)).sample(2, distinct=False), "objects").reason
 
 
 # Composition

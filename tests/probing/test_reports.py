@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from synthetic import SMALL, BagOfWords, Binder
 
-from labclip_lib.diagnosis.reports import diagnose_tables
+from labclip_lib.diagnosis.cross_modal import diagnose_tables
 from labclip_lib.embeddings.tables import Tables
 from labclip_lib.probing.reports import probe_backbone, probe_tables
 from labclip_lib.world.scenes import World

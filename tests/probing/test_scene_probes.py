@@ -6,7 +6,13 @@ import torch
 from torch.nn.functional import one_hot
 
 from labclip_lib.probing.linear_probe import LinearProbe
-from labclip_lib.probing.protocols import bag_of_words_ceiling, control_labels, split_by_combination, split_by_object
+from labclip_lib.probing.protocols import (
+    bag_of_words_ceiling,
+    chance,
+    control_labels,
+    split_by_combination,
+    split_by_object,
+)
 from labclip_lib.probing.scene_probes import probe_attribute_sets, probe_attributes, weight_cosine
 from labclip_lib.world.scenes import World
 
@@ -56,6 +62,8 @@ def test_only_held_out_scenes_are_scored_each_object_once(scenes):
     assert set(result.cluster) == set(split.cluster[split.test].tolist())
     assert not set(result.cluster) & set(split.cluster[~split.test].tolist())
     assert np.array_equal(result.right == 1, result.guess == result.truth)
+    measure = result.measure
+    assert (measure.chance, measure.bag_of_words) == (1 / 8, 0.5) and measure.estimate().mean == result.accuracy
 
 
 def test_one_batched_fit_equals_one_estimator_an_object():
@@ -121,12 +129,16 @@ def test_sets_of_attributes_where_objects_repeat():
     color, shape = scenes.color, scenes.shape
     split = split_by_combination(color, shape)
     for encoder, low, high in ((binding, 0.95, 1.0), (bag_of_words, 0.0, 0.5)):
-        right, cluster = probe_attribute_sets(encoder(color, shape, 8, 3), color, shape, split)
+        found = probe_attribute_sets(encoder(color, shape, 8, 3), color, shape, split)
         asked = sum(len(set(row)) for row in shape[split.test].tolist())
-        assert len(right["size known"]) == len(right["size unknown"]) == len(cluster) == asked
-        assert low <= right["size unknown"].mean() <= right["size known"].mean() + 0.02 <= high + 0.02
-        ceiling = bag_of_words_ceiling(color[split.test], shape[split.test])
-        assert (right["size known"].mean() > ceiling + 0.1) == (encoder is binding)
+        known, unknown = (found[f"size {size}"] for size in ("known", "unknown"))
+        assert len(known.values) == len(unknown.values) == len(known.clusters) == asked
+        assert low <= unknown.values.mean() <= known.values.mean() + 0.02 <= high + 0.02
+        tested = color[split.test], shape[split.test]
+        for size_known, measure in ((True, known), (False, unknown)):
+            assert measure.bag_of_words == bag_of_words_ceiling(*tested, size_known)
+            assert measure.chance == chance(*tested, 8, size_known)
+        assert (known.values.mean() > known.bag_of_words + 0.1) == (encoder is binding)
 
 
 def test_probe_refuses_what_it_cannot_use(scenes, raises_saying):

@@ -4,6 +4,7 @@ import torch
 from synthetic import SMALL, BagOfWords, Binder
 from torch.nn.functional import normalize
 
+from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.studies import acceptance
 from labclip_lib.studies.acceptance import BOUNDS, as_markdown, measure, summary
@@ -21,18 +22,18 @@ def measured():
 
 @pytest.mark.parametrize("metric", BOUNDS)
 def test_a_perfect_binder_gets_everything_right(measured, metric):
-    outcomes, clusters = measured[Binder][metric]
-    assert outcomes.mean() >= 0.98 and len(outcomes) == len(clusters) > 0
+    run = measured[Binder][metric]
+    assert run.values.mean() >= 0.98 and len(run.values) == len(run.clusters) > 0
 
 
 def test_a_bag_of_words_is_at_chance_where_binding_is_asked_for(measured):
     run = measured[BagOfWords]
     for order in ("fixed", "random"):
         for metric in ("swap accuracy", "LABCLIP-HNB swap accuracy"):
-            assert (run[f"{metric}, {order} order"][0] == 0.5).all()  # ties, each and every one
-        assert 0.35 < run[f"text probe, {order} order"][0].mean() < 0.6
-    assert 0.35 < run["image probe"][0].mean() < 0.6
-    assert run["replace colour"][0].mean() == run["replace shape"][0].mean() == 1.0
+            assert (run[f"{metric}, {order} order"].values == 0.5).all()  # ties, each and every one
+        assert 0.35 < run[f"text probe, {order} order"].values.mean() < 0.6
+    assert 0.35 < run["image probe"].values.mean() < 0.6
+    assert run["replace colour"].values.mean() == run["replace shape"].values.mean() == 1.0
 
 
 def test_only_held_out_pairs_are_scored(measured):
@@ -40,17 +41,16 @@ def test_only_held_out_pairs_are_scored(measured):
     scenes = SMALL.compositions()
     split = split_by_combination(scenes.color, scenes.shape)
     held_out = set(split.cluster[split.test].tolist())
-    for metric, (outcomes, clusters) in run.items():
-        assert set(clusters.tolist()) <= held_out, metric
-        assert set(np.unique(outcomes)) <= {0.0, 0.5, 1.0}
-    swap, _ = run["swap accuracy, fixed order"]
-    assert len(swap) == 10 * int(split.test.sum())  # every layout
+    for metric, found in run.items():
+        assert set(found.clusters.tolist()) <= held_out, metric
+        assert set(np.unique(found.values)) <= {0.0, 0.5, 1.0}
+    assert len(run["swap accuracy, fixed order"].values) == 10 * int(split.test.sum())  # every layout
 
 
 def test_a_real_backbone_can_be_measured(tiny):
     small = World(colors=("red", "blue", "green"), shapes=("circle", "square", "star", "ring"))
     run = measure(tiny, small, layouts=1)
-    assert list(run) == list(BOUNDS) and all(0 <= outcomes.mean() <= 1 for outcomes, _ in run.values())
+    assert list(run) == list(BOUNDS) and all(0 <= found.values.mean() <= 1 for found in run.values())
 
 
 def test_labclip_learns_binding_from_its_negatives():
@@ -79,7 +79,7 @@ def runs():
         for metric, (low, high) in BOUNDS.items():
             outcomes = np.zeros(400)
             outcomes[: round(400 * (low + high) / 2)] = 1
-            run[metric] = rng.permutation(outcomes), np.arange(400) // 4
+            run[metric] = Measure(rng.permutation(outcomes), np.arange(400) // 4)
         made.append(run)
     return made
 
@@ -95,7 +95,7 @@ def test_summary_accepts_what_lies_within_the_bounds(runs):
 
 @pytest.mark.parametrize(("metric", "value"), [("swap accuracy, fixed order", 0.6), ("image probe", 0.94)])
 def test_one_bad_seed_is_not_accepted(runs, metric, value):
-    runs[1][metric] = (np.arange(400) < 400 * value).astype(float), np.arange(400)
+    runs[1][metric] = Measure((np.arange(400) < 400 * value).astype(float), np.arange(400))
     table = summary(runs)
     low, high = BOUNDS[metric]
     assert low <= table[metric]["mean"] <= high  # the mean would pass
@@ -109,6 +109,6 @@ def test_interval_widens_when_scenes_share_a_pair(runs):
     outcomes = np.repeat(np.arange(100) < 97, 4).astype(float)
     widths = []
     for clusters in (np.arange(400), np.arange(400) // 4):
-        table = summary([run | {metric: (outcomes, clusters)} for run in runs[:1]])
+        table = summary([run | {metric: Measure(outcomes, clusters)} for run in runs[:1]])
         widths.append(table[metric]["high"] - table[metric]["low"])
     assert widths[1] > 1.5 * widths[0]

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
+from labclip_lib.kept.trainings import load_study
 from labclip_lib.studies import binding_share as dial
 from labclip_lib.studies.binding_share import (
     MOMENTS,
     RECIPE,
     SEEDS,
     SHARES,
-    load_dial,
     measure,
     over_trainings,
     train_series,
@@ -206,14 +206,14 @@ class TestKept:
         steps = [round(RECIPE.steps * moment) for moment in MOMENTS]
         want = [(share, seed, step) for share in SHARES for seed in SEEDS for step in steps]
         assert len(want) == 6 * 3 * 5
-        assert [(row["share"], row["seed"], row["step"]) for row in load_dial()] == want
+        assert [(row["share"], row["seed"], row["step"]) for row in load_study("dial")["rows"]] == want
 
     def test_its_figures_are_shares(self):
-        for row in load_dial():
+        for row in load_study("dial")["rows"]:
             assert {name for name in row if name not in ("share", "seed", "step")} == set(METRICS)
             for metric in METRICS:
                 value = row[metric]
                 assert 0 <= value["low"] <= value["mean"] <= value["high"] <= 1, (row["share"], row["seed"], metric)
 
     def test_recipe_is_the_library_s(self):
-        assert json.loads((dial.WEIGHTS / "dial.json").read_text())["recipe"] == RECIPE.as_dict()
+        assert load_study("dial")["recipe"] == RECIPE.as_dict()

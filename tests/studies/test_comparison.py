@@ -9,6 +9,7 @@ import torch
 
 from labclip_lib.alignment.task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256
+from labclip_lib.kept.trainings import load_study
 from labclip_lib.measures import intervals
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.models.losses import hard_negative_info_nce
@@ -17,7 +18,7 @@ from labclip_lib.models.tokenizer import WordTokenizer
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.studies import comparison
 from labclip_lib.studies.acceptance import pooled
-from labclip_lib.studies.comparison import FULL, METHODS, compare, finetune, load_comparison
+from labclip_lib.studies.comparison import FULL, METHODS, compare, finetune
 from labclip_lib.world.captions import parse
 from labclip_lib.world.scenes import Scenes, World
 
@@ -249,7 +250,7 @@ def test_missing_models_are_named_before_the_work(tmp_path, raises_saying):
 
 @pytest.fixture(scope="module")
 def kept():
-    return load_comparison()
+    return load_study("comparison")
 
 
 class TestKept:
@@ -288,9 +289,3 @@ class TestKept:
         (name,) = (what for what in kept[order]["CLIP"] if what.startswith("image to text"))
         clip, hnb = (kept[order][method][name] for method in ("CLIP", "HNB"))
         assert all(ours >= theirs for ours, theirs in zip(hnb["seeds"], clip["seeds"], strict=True))
-
-
-def test_without_the_table_a_reader_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(comparison, "WEIGHTS", tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"labclip-report\.json"):
-        load_comparison()

@@ -17,7 +17,7 @@ from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
-from labclip_lib.probing.protocols import bag_of_words_ceiling, chance, split_by_combination
+from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attribute_sets, probe_attributes, weight_cosine
 
 
@@ -61,7 +61,7 @@ def probes(study):
         split = split_by_combination(tables.attribute, tables.object)
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
             found = probe_attributes(features, tables.attribute, tables.object, split)
-            rows.append(_probe_row(study, name, f"{side} probe", found.right, found.cluster, tables, split))
+            rows.append(_row(study, name, f"{side} probe", found.measure))
     for n in range(3, 11):
         if not (study.root / "clevr" / f"output_{n}obj.csv").is_file():
             continue
@@ -69,8 +69,8 @@ def probes(study):
         _, tables = study.scenes(what, lambda root, n=n: clevr.load(root, n))
         split = split_by_combination(tables.attribute, tables.object)
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
-            right, cluster = probe_attribute_sets(features, tables.attribute, tables.object, split)
-            rows.append(_probe_row(study, what, f"{side} probe", right["size known"], cluster, tables, split))
+            found = probe_attribute_sets(features, tables.attribute, tables.object, split)
+            rows.append(_row(study, what, f"{side} probe", found["size known"]))
     note = (
         "With more than two objects the answer is the set of colours of all instances of a shape, and its size is "
         "given away, as in the paper. A probe far above the bag-of-words ceiling shows that the binding is *there*, "
@@ -93,12 +93,6 @@ def _reported(what, method):
     """A line for which only the paper has a figure."""
     figure, model, source = REPORTED[what, method]
     return Row(what, method, None, reported=figure, reported_by=model, source=source)
-
-
-def _probe_row(study, what, method, right, cluster, tables, split):
-    tested = tables.attribute[split.test], tables.object[split.test]
-    levels = chance(*tested, len(tables.attributes)), bag_of_words_ceiling(*tested)
-    return _row(study, what, method, Measure(right, cluster, *levels))
 
 
 def crossmodal(study):

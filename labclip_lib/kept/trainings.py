@@ -1,0 +1,30 @@
+"""Tables of the long trainings, and the command that makes each anew."""
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "studies"
+# Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which file of its is kept.
+MADE_BY = {
+    "pocket": "pretrain --report",
+    "fast-text": "pretrain --report --seed 0 --steps 350 --text-lr 0.002 --out runs/fast-text",
+    "dial": "pretrain --dial --out runs/dial",
+    "support": "pretrain --twins --out runs/support",
+    "comparison": "train --report runs --out runs/labclip",
+}
+
+
+def load_study(name):
+    """What a long training has shown, as the study that ran it wrote it down: dicts and lists of plain numbers.
+
+    "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
+    "fast-text": the same of one seed, its text tower trained fast. "dial": {"rows"} of `binding_share`. "support":
+    {"rows"} of `missing_twins`. "comparison": {order: {method: {measure: row of `pooled`}}}.
+    Raises ValueError for another name.
+    """
+    if name not in MADE_BY:
+        raise ValueError(f"No table of a training is kept as {name!r}; choose from {', '.join(MADE_BY)}.")
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; `python -m labclip_lib {MADE_BY[name]}` makes it anew.")
+    return json.loads(path.read_text())

@@ -1,0 +1,28 @@
+import pytest
+
+from labclip_lib.kept import trainings
+from labclip_lib.kept.trainings import MADE_BY, load_study
+
+
+def test_every_table_is_there_and_no_other():
+    assert {path.stem for path in trainings.FOLDER.iterdir()} == set(MADE_BY)
+    assert all(load_study(name) for name in MADE_BY)
+
+
+def test_contributors_are_told_the_command_and_where_its_table_goes(root):
+    told = (root / "CONTRIBUTING.md").read_text()
+    for name, command in MADE_BY.items():
+        made = told.partition(f"python -m labclip_lib {command}")[2]
+        cp = next(line for line in made.splitlines() if line.startswith("cp ") and "kept/studies" in line)
+        assert cp.endswith((f"labclip_lib/kept/studies/{name}.json", f"/{name}.json labclip_lib/kept/studies/")), name
+
+
+def test_a_name_that_is_none_is_refused(raises_saying):
+    with raises_saying(ValueError, "'pockets'", "pocket, fast-text, dial, support, comparison"):
+        load_study("pockets")
+
+
+def test_a_table_that_is_missing_is_told_with_its_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(trainings, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"dial\.json is missing; `python -m labclip_lib pretrain --dial"):
+        load_study("dial")
