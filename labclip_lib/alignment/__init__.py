@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "labclip": "LABCLIP",
         "pairs": "Pairs examine_pairs",
-        "closed_form": "STRENGTHS discriminant_map fit_closed_form",
+        "closed_form": "STRENGTHS discriminant_map fit_closed_form ridged",
         "fit": "fit_labclip",
         "task": "binding_task examine fit_task",
         "reports": "train_on_scenes train_on_tables",

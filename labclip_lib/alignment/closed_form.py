@@ -23,12 +23,32 @@ from labclip_lib.base.devices import ALONE
 STRENGTHS = (0, 2.5, 5, 10, 20, 40, 80, 160, math.inf)
 
 
-def discriminant_map(pairs, foils="negatives", image_ridge=1e-2, text_ridge=1e-3, here=ALONE):
+def ridged(ridge, power=-1):
+    """A function of a covariance C (D, D) and a matrix x (D, n): (C + ridge mean(diag C) I)^power x, in their dtype."""
+
+    def apply(covariance, x):
+        scale = covariance.diagonal().mean()
+        if power == -1:
+            return torch.linalg.solve(covariance + ridge * scale * torch.eye(len(x), dtype=x.dtype), x)
+        values, axes = torch.linalg.eigh(covariance)
+        return (axes * (values.clamp(min=0) + ridge * scale) ** power) @ (axes.T @ x)
+
+    return apply
+
+
+IMAGE_INVERSE, TEXT_INVERSE = ridged(1e-2), ridged(1e-3)
+
+
+def discriminant_map(
+    pairs, foils="negatives", *, image_inverse=IMAGE_INVERSE, text_inverse=TEXT_INVERSE, cross=None, here=ALONE
+):
     """The matrix W of this file's first lines, (D, D) float32, scaled so that its entries' squares sum to D.
 
     pairs: a `pairs.Pairs`. foils: "negatives", the pairs' own (their mean where a caption has several), or "random",
-    other images' captions. image_ridge, text_ridge: added to the diagonals of the covariances, in units of their mean.
+    other images' captions. image_inverse, text_inverse: functions of a covariance C (D, D) float64 and a matrix (D, D)
+    that give C^-1 times the matrix, or what is asked about in its place. cross: (D, D), in place of E[u' d].
     here: with several processes, each sums over its share of the rows. The sums are taken in float64.
+    Raises ValueError for foils that there are not, and for tables that say nothing.
     """
     if foils not in ("negatives", "random"):
         raise ValueError(f"foils must be 'negatives' or 'random', got {foils!r}.")
@@ -44,9 +64,8 @@ def discriminant_map(pairs, foils="negatives", image_ridge=1e-2, text_ridge=1e-3
     for name, covariance in (("images", cov_i), ("captions", cov_t)):
         if not float(covariance.trace()) > 1e-10:  # of unit-length rows; all else is rounding
             raise ValueError(f"All {name} are the same here; a closed form needs some that differ.")
-    cross = _cross(pairs, mean_i, mean_t, hard, here)
-    found = torch.linalg.solve(_ridged(cov_i, image_ridge), cross)
-    found = torch.linalg.solve(_ridged(cov_t, text_ridge), found.T).T
+    cross = _cross(pairs, mean_i, mean_t, hard, here) if cross is None else cross.double().cpu()
+    found = text_inverse(cov_t, image_inverse(cov_i, cross).T).T
     # The images' mean is no centre that a matrix could subtract. So the map is made blind to it: otherwise each
     # caption would get a bonus of its own, whatever the image.
     common = normalize(mean_i, dim=0)
@@ -61,7 +80,6 @@ def fit_closed_form(
     validation,
     *,
     foils="negatives",
-    strengths=STRENGTHS,
     rivals=None,
     rival_ids=None,
     side="text",
@@ -79,7 +97,7 @@ def fit_closed_form(
     w = w.T.contiguous() if side == "image" else w
     identity = torch.eye(len(w), device=w.device)
     scores, best = {}, None
-    for strength in sorted(strengths):
+    for strength in STRENGTHS:
         labclip = LABCLIP(len(w), side, rank).to(w.device)
         labclip.set_matrix(w if math.isinf(strength) else identity + strength * w)
         outcomes = choice_outcomes(validation, labclip, rivals, here=here, rival_ids=rival_ids)
@@ -133,7 +151,3 @@ def _summed(total, here):
         dist.all_reduce(moved)
         total.copy_(moved)
     return total
-
-
-def _ridged(covariance, ridge):
-    return covariance + ridge * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)

@@ -7,7 +7,7 @@ import torch
 from bindable import bound, small, swap_accuracy, unit
 from torch.nn.functional import normalize
 
-from labclip_lib.alignment.closed_form import STRENGTHS, discriminant_map, fit_closed_form
+from labclip_lib.alignment.closed_form import STRENGTHS, discriminant_map, fit_closed_form, ridged
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, choice_outcomes
 
@@ -57,7 +57,8 @@ def test_the_map_is_the_formula(world, foils, device):
     assert ours.dtype == torch.float32 and ours.device.type == device
     assert np.allclose(ours.cpu().numpy(), finished(w, mean_i), atol=2e-4)
     w, *_, mean_i = by_hand(world, foils, 0.5, 0.2)
-    assert np.allclose(discriminant_map(world, foils, 0.5, 0.2).numpy(), finished(w, mean_i), atol=2e-4)
+    other = discriminant_map(world, foils, image_inverse=ridged(0.5), text_inverse=ridged(0.2))
+    assert np.allclose(other.numpy(), finished(w, mean_i), atol=2e-4)
 
 
 def test_no_map_is_better_at_what_is_asked():
@@ -77,10 +78,22 @@ def test_with_random_foils_all_canonical_directions_are_equally_loud():
     """Captions are a rotation of the images: the map turns them back, and scores each pair by the whitened cosine."""
     images = unit(0, 4000, 6)
     turn = torch.linalg.qr(unit(1, 6, 6)).Q
-    found = discriminant_map(Pairs(images, images @ turn), "random", 1e-6, 1e-6)
+    bare = ridged(1e-6)
+    found = discriminant_map(Pairs(images, images @ turn), "random", image_inverse=bare, text_inverse=bare)
     common = normalize(images.mean(0), dim=0)
     values = torch.linalg.svdvals((torch.eye(6) - torch.outer(common, common)) @ found @ turn.T)
     assert torch.allclose(values[:5] / values[0], torch.ones(5), atol=0.2) and values[5] < 1e-3
+
+
+def test_the_factors_can_be_left_out_or_taken_by_halves():
+    world = small()
+    _, cov_i, cov_t, cross, mean_i = by_hand(world, image_ridge=0, text_ridge=0)
+    left_out = discriminant_map(world, image_inverse=lambda c, x: x, text_inverse=lambda c, x: x)
+    assert np.allclose(left_out.numpy(), finished(cross, mean_i), atol=2e-4)
+    halves = {"image_inverse": ridged(0.5, -0.5), "text_inverse": ridged(0.2, -0.5)}
+    bracket = ridged(0.2, -0.5)(torch.from_numpy(cov_t), ridged(0.5, -0.5)(*map(torch.from_numpy, (cov_i, cross))).T).T
+    whole = discriminant_map(world, image_inverse=ridged(0.5), text_inverse=ridged(0.2))
+    assert torch.allclose(discriminant_map(world, **halves, cross=bracket), whole, atol=2e-4)
 
 
 @pytest.mark.parametrize("foils", ["negatives", "random"])
@@ -132,20 +145,20 @@ def test_it_binds_where_the_cosine_is_blind(side, foils, device):
 
 def test_the_strength_is_the_best_on_validation_and_the_weaker_of_equals(monkeypatch):
     train, w = bound("train"), discriminant_map(bound("train"))
-    by_strength = {0: 0.1, 5: 0.7, 10: 0.7, 20: 0.2, math.inf: 0.6}
+    by_strength = dict(zip(STRENGTHS, (0.1, 0.3, 0.7, 0.7, 0.2, 0.1, 0.1, 0.1, 0.6), strict=True))
     asked = []
 
     def outcomes(pairs, labclip, rivals, **how):
         asked.append(labclip.linear.weight.detach().clone())
-        return torch.tensor([by_strength[sorted(by_strength)[len(asked) - 1]]], dtype=torch.float64)
+        return torch.tensor([by_strength[STRENGTHS[len(asked) - 1]]], dtype=torch.float64)
 
     monkeypatch.setattr("labclip_lib.alignment.closed_form.choice_outcomes", outcomes)
-    labclip, scores = fit_closed_form(train, bound("validation"), strengths=(20, 10, 5, math.inf, 0))
+    labclip, scores = fit_closed_form(train, bound("validation"))
     assert scores == by_strength
     identity = torch.eye(len(w))
-    for seen, expected in zip(asked, [identity, *(identity + s * w for s in (5, 10, 20)), w], strict=True):
-        assert torch.allclose(seen, expected, atol=1e-6)
-    assert torch.equal(labclip.linear.weight, asked[1])
+    for seen, strength in zip(asked, STRENGTHS, strict=True):
+        assert torch.allclose(seen, w if math.isinf(strength) else identity + strength * w, atol=1e-6)
+    assert torch.equal(labclip.linear.weight, asked[2])
 
 
 def test_scores_are_shares_of_right_choices():
@@ -161,18 +174,20 @@ def test_the_rivals_make_it_harder():
     assert all(harder[s] <= alone[s] for s in STRENGTHS) and sum(harder.values()) < sum(alone.values())
 
 
-def test_on_the_image_side_scores_differ_by_lengths_alone():
+def test_on_the_image_side_scores_differ_by_lengths_alone(monkeypatch):
+    monkeypatch.setattr("labclip_lib.alignment.closed_form.STRENGTHS", (20,))
     train, validation = bound("train"), bound("validation")
-    text, image = (fit_closed_form(train, validation, strengths=(20,), side=side)[0] for side in ("text", "image"))
+    text, image = (fit_closed_form(train, validation, side=side)[0] for side in ("text", "image"))
     first = train.images @ text.linear(train.texts).T
     second = image.linear(train.images) @ train.texts.T
     assert torch.allclose(first, second, atol=1e-4)
 
 
 @pytest.mark.parametrize("rank", [1, 8, 49])
-def test_of_a_low_rank_it_is_the_nearest(rank):
+def test_of_a_low_rank_it_is_the_nearest(rank, monkeypatch):
+    monkeypatch.setattr("labclip_lib.alignment.closed_form.STRENGTHS", (0, 20))
     train, validation = bound("train"), bound("validation")
-    labclip, scores = fit_closed_form(train, validation, strengths=(0, 20), rank=rank)
+    labclip, scores = fit_closed_form(train, validation, rank=rank)
     free = LABCLIP(49)
     free.set_matrix(torch.eye(49) + 20 * discriminant_map(train))
     change = labclip.linear.weight.detach() - torch.eye(49)

@@ -1,0 +1,13 @@
+import matplotlib.pyplot as plt
+import pytest
+
+from labclip_lib.book.style import use_style
+
+
+@pytest.fixture(autouse=True)
+def styled():
+    """Figures in the book's style, and none left open."""
+    with plt.rc_context():
+        use_style()
+        yield
+    plt.close("all")
