@@ -10,7 +10,6 @@ from matplotlib import patheffects
 
 from labclip_lib.book.style import INK, PALETTE, PAPER
 from labclip_lib.book.values import interval
-from labclip_lib.measures.intervals import Estimate
 
 
 def show_scenes(images, titles=None, columns=4, width=1.9):
@@ -66,8 +65,6 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 3.4))
-    # TODO: chapters that are not yet converted give (label, kind, mean, (low, high))
-    rows = [row if len(row) == 3 else (*row[:2], Estimate(row[2], *row[3])) for row in rows]
     for i, (_, kind, accuracy) in enumerate(rows):
         mean, low, high = interval(accuracy)
         ax.bar(i, mean, width=0.62, color=PALETTE[kind], zorder=2)

@@ -4,6 +4,7 @@ from IPython.display import Markdown
 
 from labclip_lib.book.values import interval
 from labclip_lib.measures.intervals import Estimate
+from labclip_lib.measures.markdown import markdown_table
 from labclip_lib.measures.measure import Measure
 
 
@@ -13,8 +14,7 @@ def show_table(head, rows):
     head: names of the columns. rows: sequences of cells: a str is shown as it is, a number with three digits, a
     Measure, an Estimate or a kept row with its interval.
     """
-    lines = [head, ["---"] * len(head), *([_cell(cell) for cell in row] for row in rows)]
-    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return Markdown(markdown_table(head, [[_cell(cell) for cell in row] for row in rows]))
 
 
 def _cell(value):

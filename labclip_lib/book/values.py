@@ -22,7 +22,7 @@ def mean(value):
     return value.item() if hasattr(value, "item") else value  # of NumPy or torch
 
 
-def glue(style=".2f", value=None, **values):
+def glue(style=".2f", **values):
     """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
 
     style: a format specification; a per cent sign is set off by a space. values: by name, each a number, or what
@@ -32,8 +32,6 @@ def glue(style=".2f", value=None, **values):
         from myst_nb import glue as paste
     except ImportError:  # on Colab there is no page to build
         return
-    if value is not None:  # TODO: as chapters that are not yet converted call it
-        paste(style, value, display=False)
     for name, value in values.items():
         text = value if isinstance(value, str) else format(mean(value), style).replace("%", " %")
         paste(name, text, display=False)

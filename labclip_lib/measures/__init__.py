@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "outcomes": "pairwise_accuracy pairwise_outcomes recall_at_k recall_outcomes",
+        "bags": "count_alike pairwise_ceiling recall_ceiling same_words",
         "intervals": "Estimate bootstrap_ci estimate paired_difference",
         "measure": "Measure",
         "markdown": "as_columns as_rows as_table markdown_table",
