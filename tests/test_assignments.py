@@ -19,6 +19,8 @@ from labclip_lib.course.grader.sandbox import Answer
 from labclip_lib.course.grader.submission import read, without_magics
 from labclip_lib.course.notebooks import products
 
+pytestmark = pytest.mark.slow
+
 ASSIGNMENTS = ["1-infonce", "2-fair-probe", "3-operators", "4-labclip", "5-capstone"]
 WRITTEN = ["5-capstone"]  # marked by hand as a whole
 

@@ -75,7 +75,7 @@ def test_table_of_contents_and_chapters_agree():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     listed = [toc["root"], *re.findall(r"file: (\S+)", (ROOT / "_toc.yml").read_text())]
     for name in listed:
-        assert any((ROOT / f"{name}{end}").is_file() for end in ("", ".md", ".ipynb")), name
+        assert any((ROOT / f"{name}{end}").is_file() for end in ("", ".md", ".rst", ".ipynb")), name
     assert {path.relative_to(ROOT).with_suffix("").as_posix() for path in NOTEBOOKS} <= set(listed)
 
 

@@ -12,6 +12,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Mistake -> (code that makes it before any test is read, file, the test that must notice).
 MUTANTS = {
     "ties counted as correct": (

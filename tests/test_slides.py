@@ -17,6 +17,8 @@ from bs4 import BeautifulSoup
 from labclip_lib.book.checks import check
 from labclip_lib.book.widgets import quiz
 
+pytestmark = pytest.mark.slow
+
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 GLUE = "application/papermill.record/"
 

@@ -10,7 +10,7 @@ from labclip_lib.course import folder
 from labclip_lib.course.grader import batch
 from labclip_lib.course.notebooks import products
 
-pytestmark = walled
+pytestmark = [walled, pytest.mark.slow]
 REFERENCE = {"mean-test": 6.0, "best-test": 4.0, "why": None}
 LIMITS = {"seconds": 20, "memory_mb": 1024, "processes": 16, "comparing_seconds": 2}
 

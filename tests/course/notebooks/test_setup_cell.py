@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 import labclip_lib
 from labclip_lib.course.notebooks.setup_cell import is_set_up_cell, set_up_cell
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].rstrip("/")
 # What Colab has of that which the library needs, in the versions of its image of late 2025.

@@ -1,0 +1,100 @@
+"""A Sphinx extension: the page Library, made from the doors of labclip_lib and the docstrings behind them.
+
+`.. library::` lists every name of the first door in full, with its example, and after it each wing's names in a table.
+"""
+
+import importlib
+import re
+from pathlib import Path
+
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+import labclip_lib
+
+WINGS = re.findall(
+    r"(?m)^\| `(\w+)/` \|", (Path(labclip_lib.__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+)
+
+
+def first_sentence(value):
+    """The first sentence of what a docstring says; of a value without one, what kind of value it is."""
+    if not (callable(value) or isinstance(value, type)):
+        return f"A {type(value).__name__}."
+    said = " ".join((value.__doc__ or "").strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[.?!]) (?=[A-Z])", said)[0]
+
+
+def wing_lines(wing):
+    """One wing as reStructuredText: what it knows, and a table of the names at its door."""
+    door = importlib.import_module(f"labclip_lib.{wing}")
+    names = getattr(door, "__all__", ())
+    if not names:
+        return []
+    lines = [f"labclip_lib.{wing}", "-" * 40, "", door.__doc__.partition("\n")[0], ""]
+    lines += [".. list-table::", "   :widths: 30 70", ""]
+    for name in sorted(names, key=str.lower):
+        lines += [f"   * - ``{name}``", f"     - {first_sentence(getattr(door, name))}"]
+    return [*lines, ""]
+
+
+ARGUMENT = r"((?:\*{0,2}\w+, )*\*{0,2}\w+(?: \([^)]*\))?): (?=\S)"
+
+
+def as_paragraphs(app, what, name, obj, options, lines):
+    """Our docstrings say "images: (N, 3, H, W) ..." of an argument: give each such line a paragraph of its own.
+
+    Doctests stay as they are.
+    """
+    out, in_argument, in_example = [], False, False
+    for number, line in enumerate(lines):
+        in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
+        if in_example:
+            out.append(line)
+            continue
+        argument = number and re.match(ARGUMENT, line)  # the first line says what the whole thing does
+        text = line.strip() if in_argument or argument else line
+        text = re.sub(r"(?<![\w`])([a-z]\w*_)(?!\w)", r"``\1``", text)  # scikit-learn's coef_ is no link
+        if argument or re.match(r"(?:Returns|Raises|Sets|Warns)\b", line):
+            out.append("")
+            in_argument = True
+        elif not line.strip():
+            in_argument = False
+        # Several arguments may share a paragraph: "dim: length of an embedding. name: how it was asked for."
+        out.append(re.sub(r"(?:^|(?<=[.;] ))" + ARGUMENT, r"**\1**: ", text) if in_argument else text)
+    lines[:] = out
+
+
+def only_ours(app, what, name, obj, skip, options):
+    """Of an estimator's members, those that we wrote."""
+    return True if not (getattr(obj, "__module__", None) or "labclip_lib").startswith("labclip_lib") else None
+
+
+class Library(Directive):
+    def run(self):
+        lines = [
+            "The first door",
+            "-" * 40,
+            "",
+            f"``from labclip_lib import {', '.join(labclip_lib.__all__[:3])}, ...``",
+            "",
+        ]
+        for name in sorted(labclip_lib.__all__, key=str.lower):
+            value = getattr(labclip_lib, name)
+            kind = "autoclass" if isinstance(value, type) else "autofunction"
+            lines += [f".. {kind}:: labclip_lib.{name}"]
+            lines += ["   :members:", "   :exclude-members: __new__, __init__"] if kind == "autoclass" else []
+            lines += [""]
+        for wing in WINGS:
+            lines += wing_lines(wing)
+        node = self.state.parent.__class__()
+        self.state.nested_parse(StringList(lines, source="labclip_lib"), 0, node, match_titles=True)
+        return node.children
+
+
+def setup(app):
+    app.setup_extension("sphinx.ext.autodoc")
+    app.add_directive("library", Library)
+    app.connect("autodoc-process-docstring", as_paragraphs)
+    app.connect("autodoc-skip-member", only_ours)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
