@@ -54,7 +54,17 @@ def fit_labclip(
 ):
     """Fit a LABCLIP to embeddings of a frozen CLIP; returns it, with `.history`, one dict per epoch, and `.epoch`.
 
-    images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`. All else as in `fit_pairs`.
+    images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`.
+    mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
+    validation: `Pairs` to choose by; left out, a tenth of the images is held out where the recipe needs some.
+    how: recipe, side, rank, seed, epochs, checkpoint and more, as in `fit_pairs`.
+    Raises ValueError, in one sentence, for what does not fit.
+
+    >>> images = torch.nn.functional.normalize(torch.randn(200, 8), dim=-1)
+    >>> texts = images.roll(1, dims=1)  # the same, in other directions
+    >>> labclip = fit_labclip(images, texts, mode="SB")
+    >>> bool((images * labclip(texts)).sum(1).mean() > 0.9)
+    True
     """
     negatives = None if mode == "SB" else negatives
     return fit_pairs(Pairs(images, texts, negatives, image, text_ids, negative_ids), validation, mode=mode, **how)

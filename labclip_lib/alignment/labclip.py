@@ -23,6 +23,10 @@ class LABCLIP(nn.Module):
 
     Two departures, for comparison. side: "image" says that the map is made for images, and captions stay. rank:
     the map is the identity plus a matrix of that rank.
+
+    >>> labclip, texts = LABCLIP(3), torch.eye(3)
+    >>> torch.equal(labclip(texts), texts)
+    True
     """
 
     def __init__(self, dim, side="text", rank=None):

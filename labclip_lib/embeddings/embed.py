@@ -12,6 +12,9 @@ def embed_images(backbone, images, progress=False):
 
     images: as for `Backbone.encode_images`; Scenes are rendered a batch at a time, so a million need no memory.
     progress: show a bar. Raises ValueError for bad images.
+
+    >>> embed_images(load_backbone("pocket", device="cpu"), World().sample(3, seed=0)).shape
+    torch.Size([3, 256])
     """
     return _embed(backbone, backbone.encode_images, images, IMAGES_A_BATCH, progress)
 
@@ -20,6 +23,9 @@ def embed_texts(backbone, captions):
     """Embed captions, a list of str, as `embed_images` does images; repeated captions are embedded once.
 
     Returns (N, D) float32. Raises ValueError for captions that the backbone cannot read.
+
+    >>> embed_texts(load_backbone("pocket", device="cpu"), World().sample(3, seed=0).captions()).shape
+    torch.Size([3, 256])
     """
     if isinstance(captions, str):
         raise ValueError("Expected a list of captions, got a single str; put it in a list.")

@@ -27,8 +27,7 @@ class Feed:
     def captions(self, todo):
         with self._bar("captions", todo) as bar:
             for k in todo:
-                captions, negatives, image = self.source.captions(k)
-                path, first = self.source.place(k)
+                _, (captions, negatives, image), path, first = self.source.shard(k)
                 n, rows = len(captions), range(first, first + len(captions))
                 names = [f"Caption {row} of {path}" for row in rows]
                 if negatives is not None:
@@ -50,7 +49,7 @@ class Feed:
         def batches():
             """Asked by the loader ahead of time, so that the workers never wait between two shards."""
             for k in todo:
-                planned[k] = self.source.pictures(k)
+                planned[k] = self.source.shard(k).images
                 for i in range(0, max(1, len(planned[k])), self.batch_size):  # one also for an empty tar
                     yield planned[k][i : i + self.batch_size]
 

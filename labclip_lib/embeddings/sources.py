@@ -36,6 +36,15 @@ class Texts(NamedTuple):
 NO_TEXTS = Texts([])
 
 
+class Shard(NamedTuple):
+    """A part of a source: its Pictures, its Texts, what it is of, for errors, and the number of its first row there."""
+
+    images: list
+    texts: Texts
+    path: str
+    first: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Listed:
     """A source whose items are known in advance, in shards of so many rows.
@@ -57,21 +66,16 @@ class Listed:
         rows = {"images": len(self.images), "captions": len(self.texts.captions)}
         return {name: -(-n // self.shard_size) for name, n in rows.items() if n}
 
-    def pictures(self, shard):
-        return list(self.images[self._rows(shard)])
-
-    def captions(self, shard):
-        return Texts(*(part and part[self._rows(shard)] for part in self.texts))
+    def shard(self, k):
+        rows = self._rows(k)
+        texts = Texts(*(part and part[rows] for part in self.texts))
+        return Shard(list(self.images[rows]), texts, self.path, rows.start)
 
     def total(self, table, shards):
         """How many embeddings those shards of a table hold; None where only reading would tell."""
         each = 1 + len(self.texts.negatives[0]) if table == "captions" and self.texts.negatives else 1
         rows = self.images if table == "images" else self.texts.captions
         return each * sum(len(rows[self._rows(shard)]) for shard in shards)
-
-    def place(self, shard):
-        """What a shard is of, for errors, and the number of its first row there."""
-        return self.path, shard * self.shard_size
 
     def _rows(self, shard):
         return slice(shard * self.shard_size, (shard + 1) * self.shard_size)
@@ -101,17 +105,14 @@ class Tars:
     def shards(self):
         return {"images": len(self.tars), "captions": len(self.tars)}
 
-    def pictures(self, shard):
-        return [picture for picture, _ in _samples(self.tars[shard])]
-
-    def captions(self, shard):
-        return Texts([caption for _, caption in _samples(self.tars[shard])])
+    def shard(self, k):
+        """The tar is walked for it."""
+        samples = _samples(self.tars[k])
+        texts = Texts([caption for _, caption in samples])
+        return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
 
     def total(self, table, shards):
         return None
-
-    def place(self, shard):
-        return self.tars[shard], 0
 
 
 def open_source(source, shard_size):

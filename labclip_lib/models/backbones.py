@@ -39,6 +39,10 @@ class Backbone:
     name: how it was asked for. dim: length D of an embedding. logit_scale: the factor, a float, that
     turns cosines into logits. image_size: side in pixels of what the image tower sees.
     model, tokenizer, preprocess: the open_clip pieces underneath.
+
+    >>> clip, scenes = load_backbone("pocket", device="cpu"), World().sample(2, seed=0)
+    >>> (clip.encode_images(scenes) @ clip.encode_texts(["a red circle"]).T).shape
+    torch.Size([2, 1])
     """
 
     def __init__(self, model, tokenizer, name, device):
@@ -189,6 +193,9 @@ def load_backbone(name="pocket", device="auto"):
     device: "auto" (cuda, else mps, else cpu) or a torch device.
     Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
     downloaded and there is no network.
+
+    >>> load_backbone("pocket", device="cpu").dim
+    256
     """
     device = pick_device(device)
     if name == "pocket":

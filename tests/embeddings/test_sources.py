@@ -13,8 +13,8 @@ from labclip_lib.models.pictures import Picture
 def everything(source):
     """All pictures and all captions of a source, shard after shard."""
     shards = source.shards()
-    images = [picture for k in range(shards.get("images", 0)) for picture in source.pictures(k)]
-    return images, [text for k in range(shards.get("captions", 0)) for text in source.captions(k).captions]
+    images = [picture for k in range(shards.get("images", 0)) for picture in source.shard(k).images]
+    return images, [text for k in range(shards.get("captions", 0)) for text in source.shard(k).texts.captions]
 
 
 # A folder
@@ -34,7 +34,7 @@ def test_rows_are_shared_out_to_shards(tmp_path):
     paths = pictures(tmp_path, 5)
     source = open_source(tmp_path, 2)
     assert source.shards() == {"images": 3}
-    assert [[p.path for p in source.pictures(k)] for k in range(3)] == [
+    assert [[p.path for p in source.shard(k).images] for k in range(3)] == [
         [str(path) for path in paths[a:b]] for a, b in ((0, 2), (2, 4), (4, 5))
     ]
 
@@ -80,7 +80,7 @@ def test_what_nobody_put_there_to_be_embedded_is_left_out_and_told(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(png(0) if path.suffix == ".png" else b"Nothing to see here.")
     source = open_source(tmp_path / "a", 9)
-    assert [picture.path for picture in source.pictures(0)] == [str(path) for path in paths]
+    assert [picture.path for picture in source.shard(0).images] == [str(path) for path in paths]
     assert source.told == (
         "Taken: 3 .png; left out: 1 .heic (first 'x.HEIC'), 2 .txt (first 'b/more.txt'), 6 hidden (first "
         "'._000.png'), 1 without an ending (first 'README')."
@@ -93,10 +93,10 @@ def test_every_ending_of_a_picture_is_taken_and_none_is_needed(tmp_path):
         (tmp_path / name).write_bytes(png(0, form=form))
     (tmp_path / "h").write_text("no picture")
     source = open_source(tmp_path, 9)
-    assert [os.path.basename(picture.path) for picture in source.pictures(0)] == [
+    assert [os.path.basename(picture.path) for picture in source.shard(0).images] == [
         "a.gif", "b.tiff", "c.TIF", "d.jfif", "e.JPE", "f", "g.webp",
     ]  # fmt: skip
-    assert all(picture.read().size == (32, 40) for picture in source.pictures(0))
+    assert all(picture.read().size == (32, 40) for picture in source.shard(0).images)
     assert source.told.startswith("Taken: 1 .gif and 1 .jfif and 1 .jpe and 1 .tif and 1 .tiff and 1 .webp and 1 with")
 
 
@@ -180,7 +180,7 @@ def test_pairs_embed_each_image_once(tmp_path, negatives):
     assert source.total("captions", [0, 2]) == 4 * (1 + negatives)
     pictures, found = everything(source)
     assert [p.path for p in pictures] == [str(image) for image in dict.fromkeys(images)] and found == texts
-    parts = [source.captions(k) for k in range(3)]
+    parts = [source.shard(k).texts for k in range(3)]
     assert [row for part in parts for row in part.image] == [0, 0, 1, 1, 2, 2, 3]
     assert [row for part in parts for row in part.negatives or []] == (wrong if negatives else [])
 
@@ -193,10 +193,10 @@ def test_pairs_as_people_write_them(tmp_path):
     text += '"a ""red"" star,\tso"\tx\t1\ty\tin/a.png\nb\tz\t\tw\tin/../in/a.png\n'
     (tmp_path / "p.tsv").write_text(text)
     source = open_source(tmp_path / "p.tsv", 9)
-    assert source.captions(0) == (['a "red" star,\tso', "b"], [["y", "x"], ["w", "z"]], [0, 0])
-    assert len(source.pictures(0)) == 1
+    assert source.shard(0).texts == (['a "red" star,\tso', "b"], [["y", "x"], ["w", "z"]], [0, 0])
+    assert len(source.shard(0).images) == 1
     (tmp_path / "p.csv").write_text("image,caption,negative\nin/a.png,a,b\n")
-    assert open_source(tmp_path / "p.csv", 9).captions(0) == (["a"], [["b"]], [0])
+    assert open_source(tmp_path / "p.csv", 9).shard(0).texts == (["a"], [["b"]], [0])
 
 
 @pytest.mark.parametrize(
@@ -304,9 +304,8 @@ def test_sources_that_are_none(tmp_path, source, seen, raises_saying):
 )
 def test_mistakes_in_samples(tmp_path, members, seen, raises_saying):
     source = open_source(tar(tmp_path / "a.tar", members), 2)
-    for read in (source.pictures, source.captions):
-        with raises_saying(ValueError, str(tmp_path / "a.tar"), *seen):
-            read(0)
+    with raises_saying(ValueError, str(tmp_path / "a.tar"), *seen):
+        source.shard(0)
 
 
 def test_a_tar_cut_anywhere_is_noticed(tmp_path, raises_saying):
@@ -318,18 +317,18 @@ def test_a_tar_cut_anywhere_is_noticed(tmp_path, raises_saying):
     for end in (last.offset, last.offset + 100, last.offset_data, last.offset_data + 700, last.offset_data - 1):
         path.write_bytes(data[:end])
         with raises_saying(ValueError, str(path), "after the sample 's/0000'" if end > last.offset + 512 else ""):
-            open_source(path, 2).pictures(0)
+            open_source(path, 2).shard(0)
     for end in (0, 100, 512, 600):
         path.write_bytes(data[:end])
         with raises_saying(ValueError, str(path), "write it again"):
-            open_source(path, 2).captions(0)
+            open_source(path, 2).shard(0)
 
 
 def test_a_packed_tar_is_refused(tmp_path, raises_saying):
     with tarfile.open(tmp_path / "a.tar", "w:gz"):
         pass
     with raises_saying(ValueError, "a.tar", "plain tar"):
-        open_source(tmp_path / "a.tar", 2).pictures(0)
+        open_source(tmp_path / "a.tar", 2).shard(0)
 
 
 def test_links_in_a_tar_are_not_followed(tmp_path, raises_saying):
@@ -342,7 +341,7 @@ def test_links_in_a_tar_are_not_followed(tmp_path, raises_saying):
         text.size = 1
         file.addfile(text, io.BytesIO(b"a"))
     with raises_saying(ValueError, "no image"):
-        open_source(tmp_path / "a.tar", 2).pictures(0)
+        open_source(tmp_path / "a.tar", 2).shard(0)
 
 
 # One picture
@@ -358,7 +357,7 @@ def test_unreadable_images_are_named(tmp_path, data, seen, raises_saying):
         Picture(str(tmp_path / "a.png")).read()
     tar(tmp_path / "a.tar", {"k.png": data, "k.txt": b"a"})
     with raises_saying(ValueError, "a.tar", "key 'k'", seen):
-        open_source(tmp_path / "a.tar", 2).pictures(0)[0].read()
+        open_source(tmp_path / "a.tar", 2).shard(0).images[0].read()
 
 
 def test_an_image_that_went_away_is_named(tmp_path, raises_saying):
