@@ -67,7 +67,7 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
 
 
 def load_dial():
-    """The kept table, a list of rows as `turn_dial` makes them; `study dial` makes it again."""
+    """The kept table, a list of rows as `turn_dial` makes them; `pretrain --dial` makes it again."""
     return json.loads((WEIGHTS / "dial.json").read_text())["rows"]
 
 

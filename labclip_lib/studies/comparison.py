@@ -139,7 +139,7 @@ def _same_settings(path, pockets, world, steps):
 
 
 def load_comparison():
-    """The kept table, {order: {method: {measure: row of `acceptance.pooled`}}}; `study comparison` makes it again."""
+    """The kept table, {order: {method: {measure: row as of `acceptance.pooled`}}}; `train --report` makes it again."""
     return json.loads((WEIGHTS / "labclip-report.json").read_text())
 
 

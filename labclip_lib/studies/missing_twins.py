@@ -47,7 +47,7 @@ def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIO
 
 
 def load_support():
-    """The kept table, a list of rows as `take_twins_away` makes them; `study twins` makes it again."""
+    """The kept table, a list of rows as `take_twins_away` makes them; `pretrain --twins` makes it again."""
     return json.loads((WEIGHTS / "support.json").read_text())["rows"]
 
 
