@@ -200,7 +200,6 @@ def test_no_two_files_import_each_other():
 
 # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
 TESTED_AS = {
-    "cli.commands": "cli.main",
     "diagnosis.within": "diagnosis.cross_modal",
     "measures.measure": "measures.intervals",
     "models.tokenizer": "world.captions",

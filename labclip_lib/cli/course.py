@@ -1,10 +1,37 @@
-"""What `python -m labclip_lib course ...` does with its arguments; `labclip_lib/__main__.py` says what they are."""
+"""`labclip course`: making, releasing and grading assignments."""
 
-from labclip_lib.course.folder import Course, new, release
-from labclip_lib.course.grader.sandbox import on_one_line
+from pathlib import Path
+
+from labclip_lib.cli.parser import add_verb, command
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs, "course", "make, release and grade the assignments of a course", "release 1-infonce --course my-course"
+    )
+    steps = parser.add_verbs("STEP")
+    make = add_verb(steps, "new", "make a course folder, with the book's assignments in it", "my-course", run_new)
+    make.add_argument("folder", type=Path, help="a new one, or an empty one")
+    for name, run, what in (
+        ("release", run_release, "write the students' notebook, and look for solutions in everything they get"),
+        ("grade", run_grade, "mark what was handed in and has changed since; stopped, the same command goes on"),
+        ("report", run_report, "write the gradebook, feedback for each student, marks as CSV, and an overview"),
+    ):
+        each = add_verb(steps, name, what, "1-infonce --course my-course", run)
+        each.add_argument("assignment", help="its name, such as 1-infonce")
+        each.add_argument(
+            "--course", type=Path, metavar="FOLDER", default=Path("."), help="of the course (default: this one)"
+        )
+        if name == "grade":
+            each.add_argument("--jobs", type=int, metavar="N", default=1, help="submissions at once (default: 1)")
+            each.add_argument(
+                "--seconds", type=float, metavar="S", default=300, help="for all cells of one submission (default: 300)"
+            )
 
 
 def run_new(args):
+    from labclip_lib.course.folder import new
+
     course = new(args.folder)
     names = ", ".join(path.stem for path in sorted(course.root.glob("source/*/*.ipynb")))
     print(f"{course.root} is ready, with the assignments {names}.")
@@ -13,21 +40,23 @@ def run_new(args):
 
 
 def run_release(args):
+    from labclip_lib.course.folder import Course, release
+
     path = release(Course(args.course), args.assignment)
     print(f"{path} is for your students. No line of a solution or hidden test is in it, nor in anything beside it.")
     return 0
 
 
 def run_grade(args):
-    from labclip_lib.course.grader.batch import grade  # torch, which the other verbs do without
+    from labclip_lib.course.folder import Course
+    from labclip_lib.course.grader.batch import grade
+    from labclip_lib.course.grader.sandbox import on_one_line
 
     course = Course(args.course)
     course.source(args.assignment)
     for path, why in course.left_out(args.assignment).items():
         print(f"Not graded: {on_one_line(str(path))}; {why}.")
-    if not course.submitted(args.assignment):
-        where = course.root / "submitted" / "STUDENT" / args.assignment / f"{args.assignment}.ipynb"
-        raise ValueError(f"Nothing was handed in for {args.assignment}; put each student's notebook at {where}.")
+    _handed_in(course, args.assignment)
     results = grade(course, args.assignment, args.jobs, seconds=args.seconds)
     width = max(map(len, results))
     for student, result in results.items():
@@ -39,12 +68,25 @@ def run_grade(args):
 
 
 def run_report(args):
-    from labclip_lib.course.report_page import report  # nbgrader, torch
+    from labclip_lib.course.folder import Course
+    from labclip_lib.course.report_page import report
 
-    course = Course(args.course)
-    print(report(course, args.assignment))
-    _tell_unknown(course, args.assignment)
+    course, assignment = Course(args.course), args.assignment
+    course.source(assignment)
+    if not any(course.result(assignment, student).is_file() for student in _handed_in(course, assignment)):
+        raise ValueError(f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}` first.")
+    print(report(course, assignment))
+    _tell_unknown(course, assignment)
     return 0
+
+
+def _handed_in(course, assignment):
+    """Who handed it in: {student: folder}. Raises ValueError when nobody did."""
+    found = course.submitted(assignment)
+    if not found:
+        where = course.root / "submitted" / "STUDENT" / assignment / f"{assignment}.ipynb"
+        raise ValueError(f"Nothing was handed in for {assignment}; put each student's notebook at {where}.")
+    return found
 
 
 def _tell_unknown(course, assignment):

@@ -1,4 +1,4 @@
-"""`python -m labclip_lib doctor`: what is installed, what is missing and how to get it.
+"""`labclip doctor`: what is installed, what is missing and how to get it.
 
 It answers where nothing else is installed, so it imports at its top only what comes with Python.
 """
@@ -11,8 +11,17 @@ import sys
 from pathlib import Path
 
 from labclip_lib.base.pinned import ADDRESSES, at_hand, data_folder
+from labclip_lib.cli.parser import add_verb, command
 
 CLONE = Path(__file__).resolve().parents[2]
+
+
+def add_to(verbs):
+    add_verb(verbs, "doctor", "say what is installed, what is missing and how to get it", "", run)
+
+
+def run(args):
+    return 0 if doctor() else 1
 
 
 def doctor():
@@ -22,11 +31,19 @@ def doctor():
     if not sound:
         print("  too old: Python 3.11 or newer is needed")
         return False
-    for purpose, command, needed, lines in requirements():
-        for line in lines:
-            told, fits = _state(line)
-            print(told if fits else f"{told} for {purpose}: {command}")
-            sound = sound and (fits or not needed)
+    try:
+        groups = list(requirements())
+    except importlib.metadata.PackageNotFoundError:
+        print("what the library needs is not known here: run `pip install .` in a clone of the book")
+        groups, sound = [], False
+    for purpose, needed, lines in groups:
+        states = {line: _state(line) for line in lines}
+        for told, fits in states.values():
+            print(told if fits else f"{told} for {purpose}")
+        wanting = [repr(line) for line, (_, fits) in states.items() if not fits]
+        if wanting:
+            print(f"  for {purpose}: pip install {' '.join(wanting)}")
+        sound = sound and not (wanting and needed)
     sound = all([sound, _say(_device), _say(_weights)])
     for line in _texts():
         print(line)
@@ -34,20 +51,21 @@ def doctor():
 
 
 def requirements():
-    """What the library needs, each of its extras, and the book: (purpose, command that installs it, needed, [str]).
+    """What the library needs, each of its extras, and the book: (purpose, whether PocketCLIP needs it, [str]).
 
     From pyproject.toml and requirements.txt where this is a clone of the book, else from the installed package.
+    Raises PackageNotFoundError where it is neither.
     """
     project, book = CLONE / "pyproject.toml", CLONE / "requirements.txt"
     if project.is_file() and book.is_file():
         import tomllib
 
         told = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-        yield "the library", "pip install .", True, told["dependencies"]
+        yield "the library", True, told["dependencies"]
         for extra, lines in told["optional-dependencies"].items():
-            yield f"`{extra}`", f"pip install '.[{extra}]'", False, lines
+            yield f"`{extra}`", False, lines
         lines = [line for line in book.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
-        yield "building the book", "pip install -r requirements.txt", False, lines
+        yield "building the book", False, lines
         return
     groups = {"": []}
     for line in importlib.metadata.requires("labclip_lib"):
@@ -55,8 +73,7 @@ def requirements():
         extra = re.search(r"extra == .([\w-]+)", marker)
         groups.setdefault(extra[1] if extra else "", []).append(line.strip())
     for extra, lines in groups.items():
-        purpose = f"`{extra}`" if extra else "the library"
-        yield purpose, f"pip install {' '.join(map(repr, lines))}", not extra, lines
+        yield f"`{extra}`" if extra else "the library", not extra, lines
 
 
 def _state(line):
@@ -114,6 +131,6 @@ def _texts():
         except ValueError as error:
             damaged.append(str(error))
     seen = "all" if there == len(ADDRESSES) else f"{there} of" if there else "none of"
-    rest = "" if there == len(ADDRESSES) else "; fetch them with `python -m labclip_lib get texts`"
+    rest = "" if there == len(ADDRESSES) else f"; fetch them with `{command()} get texts`"
     yield f"texts of the book: {seen} {len(ADDRESSES)} are in {data_folder()}{rest}"
     yield from damaged

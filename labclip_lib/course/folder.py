@@ -37,7 +37,9 @@ class Course:
     def __init__(self, root):
         self.root = Path(root)
         if not (self.root / "nbgrader_config.py").is_file():
-            raise ValueError(f"{root} is no course folder; make one with `python -m labclip_lib course new {root}`.")
+            raise ValueError(
+                f"{root} is no course folder; give --course, or make one with `python -m labclip_lib course new`."
+            )
 
     def source(self, assignment):
         """The instructor's notebook. Raises ValueError for a name that is not there, with those that are."""

@@ -84,7 +84,7 @@ def finetune(backbone, order="fixed", world=None, layouts=LAYOUTS, seed=7, steps
 def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=None):
     """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
 
-    runs: the folder in which `pretrain --report` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
+    runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
     beside the table, so an interrupted comparison goes on where it stopped. world: left out, the book's.
     Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
     """
@@ -122,7 +122,7 @@ def _same_settings(path, pockets, world, steps):
     """Write down what is compared, or refuse a folder in which something else was."""
     missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
     if missing:
-        raise ValueError(f"There is no {missing}; `pretrain --report` makes the PocketCLIPs to compare.")
+        raise ValueError(f"There is no {missing}; make it with `python -m labclip_lib study acceptance`.")
     settings = {
         "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world or World()),
         "layouts": LAYOUTS, "steps": steps, "methods": METHODS,

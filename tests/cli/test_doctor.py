@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from labclip_lib.__main__ import main
 from labclip_lib.base.pinned import ADDRESSES, PINNED
 from labclip_lib.cli import doctor as room
 from labclip_lib.cli.doctor import doctor, requirements
@@ -18,7 +19,7 @@ def sound(monkeypatch, to_download):
         "labclip_lib.models.pocket.verify_weights", lambda: {"sha256": "0123456789abcdef", "recipe": {"seed": 4}}
     )
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "99.1")
-    monkeypatch.setattr(room, "requirements", lambda: [("the library", "pip install .", True, ["torch>=2.6"])])
+    monkeypatch.setattr(room, "requirements", lambda: [("the library", True, ["numpy>=2.0", "torch>=2.6"])])
 
 
 def with_versions(monkeypatch, **versions):
@@ -49,7 +50,8 @@ def test_damaged_weights(monkeypatch, capsys):
 def test_missing_library(monkeypatch, capsys):
     with_versions(monkeypatch, torch=None)
     assert doctor() is False
-    assert "torch is missing, needed for the library: pip install ." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "torch is missing, needed for the library\n  for the library: pip install 'torch>=2.6'\n" in out
 
 
 @pytest.mark.parametrize(("version", "fits"), [("2.5.1", False), ("2.6.0+cpu", True), ("2.7.0.dev1", True)])
@@ -61,10 +63,11 @@ def test_versions_are_compared(version, fits, monkeypatch, capsys):
 
 
 def test_missing_book_tool_does_not_stop_the_library(monkeypatch, capsys):
-    monkeypatch.setattr(room, "requirements", lambda: [("building the book", "pip install -r x", False, ["nbval"])])
+    monkeypatch.setattr(room, "requirements", lambda: [("building the book", False, ["nbval"])])
     with_versions(monkeypatch, nbval=None)
     assert doctor() is True
-    assert "nbval is missing, needed for building the book: pip install -r x" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "nbval is missing, needed for building the book\n  for building the book: pip install 'nbval'\n" in out
 
 
 # What should be there
@@ -73,13 +76,13 @@ def test_missing_book_tool_does_not_stop_the_library(monkeypatch, capsys):
 def test_a_clone_says_what_is_needed(monkeypatch):
     """Every name is a real package's, and none is typed anywhere but in pyproject.toml and requirements.txt."""
     monkeypatch.undo()
-    groups = {purpose: (command, needed, lines) for purpose, command, needed, lines in requirements()}
-    assert {purpose: needed for purpose, (_, needed, _) in groups.items()} == {
+    groups = {purpose: (needed, lines) for purpose, needed, lines in requirements()}
+    assert {purpose: needed for purpose, (needed, _) in groups.items()} == {
         "the library": True, "`course`": False, "building the book": False,
     }  # fmt: skip
     for name in ("scipy", "huggingface_hub", "webdataset", "nbformat", "joblib", "pillow"):
-        assert any(line.startswith(name) for line in groups["the library"][2])
-    for _, _, lines in groups.values():
+        assert any(line.startswith(name) for line in groups["the library"][1])
+    for _, lines in groups.values():
         assert all(room._state(line)[1] for line in lines)
 
 
@@ -89,9 +92,28 @@ def test_an_installed_package_says_what_is_needed(monkeypatch, tmp_path):
     told = ["HanTa>=1.2.1", "numpy>=2.0.2", 'bleach>=6.0; extra == "course"', "nbgrader>=0.9.6 ; extra == 'course'"]
     monkeypatch.setattr(importlib.metadata, "requires", {"labclip_lib": told}.get)
     assert list(requirements()) == [
-        ("the library", "pip install 'HanTa>=1.2.1' 'numpy>=2.0.2'", True, ["HanTa>=1.2.1", "numpy>=2.0.2"]),
-        ("`course`", "pip install 'bleach>=6.0' 'nbgrader>=0.9.6'", False, ["bleach>=6.0", "nbgrader>=0.9.6"]),
+        ("the library", True, ["HanTa>=1.2.1", "numpy>=2.0.2"]),
+        ("`course`", False, ["bleach>=6.0", "nbgrader>=0.9.6"]),
     ]
+
+
+def test_a_folder_that_is_neither_installed_nor_a_clone(monkeypatch, tmp_path, capsys):
+    monkeypatch.undo()
+    monkeypatch.setattr(room, "CLONE", tmp_path)
+
+    def requires(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    assert doctor() is False
+    out = capsys.readouterr().out
+    assert "not known here: run `pip install .` in a clone of the book" in out and "PocketCLIP's weights" in out
+
+
+@pytest.mark.parametrize(("sound", "status"), [(True, 0), (False, 1)])
+def test_the_verdict_is_the_exit_status(monkeypatch, sound, status):
+    monkeypatch.setattr(room, "doctor", lambda: sound)
+    assert main(["doctor"]) == status
 
 
 # The data
@@ -148,12 +170,12 @@ def test_help_with_nothing_installed(root):
 @pytest.mark.parametrize(
     "argv",
     [["get"], ["get", "texts"], ["probe"], ["diagnose"], ["train"], ["embed", "x", "--out", "y"], ["pretrain"],
-     ["reproduce"], ["course", "new", "z"]],
+     ["reproduce"], ["study", "dial"], ["course", "new", "z"]],
 )  # fmt: skip
 def test_other_verbs_with_nothing_installed(argv, root):
     status, out, err = answer(root, *argv, options=["-S"])
     assert status == 2 and not out and err.count("\n") == 1
-    assert f"labclip_lib {argv[0]}: " in err and "missing; `python -m labclip_lib doctor` says" in err
+    assert err.startswith(f"python -m labclip_lib {argv[0]}") and "missing; `python -m labclip_lib doctor` says" in err
 
 
 BROKEN = {

@@ -129,7 +129,7 @@ def test_images_are_prepared_as_a_backbone_does(pocket, monkeypatch):
 
 @pytest.fixture(scope="module")
 def runs(tiny_checkpoint, tiny_recipe, tmp_path_factory):
-    """Two PocketCLIPs, where `pretrain --report` leaves them."""
+    """Two PocketCLIPs, where `study acceptance` leaves them."""
     folder = tmp_path_factory.mktemp("runs")
     shutil.copytree(tiny_checkpoint.parent, folder / "pocket-0")
     pretrain(dataclasses.replace(tiny_recipe, seed=1), folder / "pocket-1", device="cpu", progress=False)
@@ -243,7 +243,7 @@ def test_another_comparison_s_folder_is_refused(compared, monkeypatch, raises_sa
 
 
 def test_missing_models_are_named_before_the_work(tmp_path, raises_saying):
-    with raises_saying(ValueError, "pocket-0", "pretrain --report"):
+    with raises_saying(ValueError, "pocket-0", "study acceptance"):
         compare(tmp_path, tmp_path / "out", "cpu", world=SMALL)
 
 

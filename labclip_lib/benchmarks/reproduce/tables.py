@@ -183,6 +183,7 @@ def aro_table(study):
         for (of, _), what in CONVENTIONS.items():
             if of == task and (what, "NegCLIP") in REPORTED:
                 rows.append(_reported(what, "NegCLIP"))
+    _need_some(rows, without)
     order = list(dict.fromkeys(row.what for row in rows))
     rows.sort(key=lambda row: order.index(row.what))
     note = (
@@ -191,6 +192,11 @@ def aro_table(study):
         "four distractors. LABCLIP's training negatives come from the generator of the first of them."
     )
     return Table("aro", "ARO: attributes, relations, word order", _told(note, *without, study.without), rows)
+
+
+def _need_some(rows, without):
+    if not rows:
+        raise ValueError(without[0])
 
 
 def _told(*sentences):
@@ -240,6 +246,7 @@ def further(study):
         for question, told in questions.items():
             for method, results in found.items():
                 rows.append(_row(study, f"{name}, {told}", method, *_macro(results, question)))
+    _need_some(rows, without)
     note = (
         "SugarCrepe++ has a paraphrase to each caption: image and text must prefer both to the negative. SugarCrepe++ "
         "and VALSE are means of the subsets' means."

@@ -171,10 +171,12 @@ def test_without_coco_there_is_nothing_to_fit_a_labclip_to(tmp_path, tiny):
 def test_missing_data_stop_one_table_and_not_the_others(tmp_path, tiny, raises_saying):
     (tmp_path / "data").mkdir()
     study = Study(tiny, tmp_path / "data", tmp_path / "out", progress=False)
-    found = reproduce(["sugarcrepe", "retrieval"], study)
+    found = reproduce(["sugarcrepe", "retrieval", "aro", "further"], study)
     assert all("python -m labclip_lib get" in table.missing and not table.rows for table in found)
     with raises_saying(ValueError, "add_att.json", "get sugarcrepe"):
         reproduce(["sugarcrepe"], study)
+    with raises_saying(ValueError, "VG-R was not run: There is no", "get aro"):
+        reproduce(["aro"], study)
     with raises_saying(ValueError, "'swaps'", "crossmodal"):
         reproduce(["swaps"], study)
 

@@ -1,0 +1,36 @@
+"""`labclip get`: texts and benchmarks."""
+
+from pathlib import Path
+
+from labclip_lib.cli.parser import add_verb, as_typed
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs,
+        "get",
+        "get the book's texts or a benchmark's data, or say what is there; it asks before it fetches",
+        "sugarcrepe --data DATA",
+        run,
+    )
+    parser.add_argument("name", nargs="?", help="'texts', or a benchmark (default: the list of all)")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="of all data (default: LABCLIP_DATA, or the cache folder)"
+    )
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="PATH", help="a file fetched by hand, or a folder of such"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask before fetching")
+
+
+def run(args):
+    from labclip_lib.benchmarks.getting.fetch import get, status
+    from labclip_lib.embeddings.real_clip import data_folder
+
+    root = args.data or data_folder()
+    if args.name is None and (args.source or args.yes):
+        raise ValueError(f"{'--from' if args.source else '--yes'} goes with a name; `get` alone lists them.")
+    if args.name is None:
+        print(as_typed("\n".join(status(root))))
+        return 0
+    return 0 if get(args.name, root, args.yes, source=args.source) else 1

@@ -1,0 +1,33 @@
+"""What a verb prints and writes: a table on the screen, and as JSON in a file."""
+
+import json
+import tempfile
+from pathlib import Path
+
+
+def add_json(parser):
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
+
+
+def can_write(path):
+    """Make the folder of a file, and find out before the work whether one can write there; None passes."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+
+
+def show(measures, of, path):
+    """Print {name: Measure} as a table; where a path is given, write it there. of: what was measured."""
+    from labclip_lib.measures.markdown import as_rows, as_table
+
+    print(as_table(measures))
+    if path:
+        write_json(path, {"of": of, "table": as_rows(measures)})
+
+
+def write_json(path, content):
+    """Write plain data whole, or not at all."""
+    from labclip_lib.base.files import write_atomically
+
+    write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=2) + "\n"))

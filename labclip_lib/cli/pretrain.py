@@ -1,0 +1,52 @@
+"""`labclip pretrain`: a PocketCLIP from nothing."""
+
+from pathlib import Path
+
+from labclip_lib.cli.parser import Renamed, add_device, add_verb
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs,
+        "pretrain",
+        "make a PocketCLIP from nothing; interrupted, the same command goes on",
+        "--seed 3 --out runs",
+        run,
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", default=Path("runs"), help="for pocket-SEED (default: runs)"
+    )
+    parser.add_argument("--seed", type=int, nargs="+", metavar="N", default=[0], help="one training each (default: 0)")
+    add_recipe(parser)
+    add_device(parser)
+    for option, study in (("--report", "acceptance"), ("--dial", "dial"), ("--twins", "twins")):
+        parser.add_argument(option, action=Renamed, now=f"study {study}")
+
+
+def add_recipe(parser):
+    """What may differ from PocketCLIP's recipe; None where it does not."""
+    parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps (default: the recipe's)")
+    parser.add_argument(
+        "--binding", type=float, metavar="SHARE", help="share of two-object captions that bind (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--text-lr", type=float, metavar="RATE", help="learning rate of the text tower (default: the recipe's)"
+    )
+
+
+def run(args):
+    for seed, path in train(args, args.seed):
+        print(f"seed {seed}: {path}")
+    return 0
+
+
+def train(args, seeds):
+    """Train what is not trained yet; yields (seed, path of the weights) after each."""
+    from labclip_lib.models.pretraining import Recipe, pretrain
+    from labclip_lib.world.captions import CaptionPolicy
+
+    changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
+    if args.binding is not None:
+        changes["policy"] = CaptionPolicy(binding=args.binding)
+    for seed in seeds:
+        yield seed, pretrain(Recipe(seed=seed, **changes), args.out / f"pocket-{seed}", args.device)

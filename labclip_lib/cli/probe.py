@@ -1,0 +1,61 @@
+"""`labclip probe`: what each side holds."""
+
+from pathlib import Path
+
+from labclip_lib.cli.output import add_json, can_write, show
+from labclip_lib.cli.parser import add_backbone, add_device, add_verb
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs,
+        "probe",
+        "which colour has which shape? Linear probes of image and caption embeddings, each side alone",
+        "--backbone ViT-B-32-quickgelu/openai",
+        run,
+    )
+    add_subject(parser, "images.npy and captions.npy, or one of the two")
+
+
+def add_subject(parser, tables):
+    """Of whom a question is asked. tables: the files that it needs."""
+    of = parser.add_mutually_exclusive_group()
+    add_backbone(of, ", on the book's scenes")
+    of.add_argument(
+        "--tables",
+        type=Path,
+        metavar="FOLDER",
+        help="your own embeddings and labels instead: a folder that holds labels.csv (the columns object1, attribute1, "
+        f"object2, attribute2, a line a scene) and, row by row to match, {tables}",
+    )
+    parser.add_argument(
+        "--attributes", nargs="+", metavar="WORD", help="with --tables: the attributes there may be, to catch typos"
+    )
+    add_json(parser)
+    add_device(parser)
+
+
+def look_ahead(args):
+    """Find the mistakes that can be found before the work."""
+    if args.attributes and not args.tables:
+        raise ValueError("--attributes goes with --tables; the book's scenes have their own colours.")
+    can_write(args.json)
+
+
+def run(args):
+    from labclip_lib.base.devices import pick_device
+    from labclip_lib.embeddings.tables import load_tables
+    from labclip_lib.models.backbones import load_backbone, random_init_encoder
+    from labclip_lib.probing.reports import probe_backbone, probe_tables
+
+    look_ahead(args)
+    if args.tables:
+        found = probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device)))
+    else:
+        backbone = load_backbone(args.backbone, args.device)
+        # A checkpoint of one's own names no architecture to start anew from; it goes without that control.
+        own = Path(args.backbone).suffix == ".safetensors"
+        untrained = None if own else random_init_encoder(args.backbone, device=args.device)
+        found = probe_backbone(backbone, untrained)
+    show(found, str(args.tables or args.backbone), args.json)
+    return 0

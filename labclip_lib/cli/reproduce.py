@@ -1,0 +1,78 @@
+"""`labclip reproduce`: the papers' tables."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, command
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs,
+        "reproduce",
+        "print the papers' tables, theirs beside yours, and write a report; stopped, the same command goes on",
+        "--table sugarcrepe --backbone ViT-B-32-quickgelu/openai --data DATA",
+        run,
+    )
+    parser.add_argument(
+        "--table",
+        nargs="+",
+        metavar="NAME",
+        default=["all"],
+        help="probes, crossmodal, alignment, aro, sugarcrepe, retrieval, further or all (default: all)",
+    )
+    add_backbone(parser)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="of all data, see `get` (default: LABCLIP_DATA; of 'pocket', the book's world in the benchmarks' formats)",
+    )
+    parser.add_argument(
+        "--labclip", type=Path, metavar="FILE", help="a LABCLIP for real captions, instead of fitting some on COCO"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("runs/reproduce"),
+        help="for the report and all that is kept for the next time (default: runs/reproduce)",
+    )
+    add_reading(parser)
+    add_device(parser)
+
+
+def run(args):
+    from labclip_lib.base.devices import ranks
+    from labclip_lib.benchmarks.reproduce.report import as_markdown, write_report
+    from labclip_lib.benchmarks.reproduce.study import Study, check_labclip, write_toys
+    from labclip_lib.benchmarks.reproduce.tables import TABLES, check_names, reproduce
+    from labclip_lib.embeddings.real_clip import data_folder
+    from labclip_lib.models.backbones import load_backbone
+
+    names = list(TABLES) if args.table == ["all"] else args.table
+    check_names(names)
+    if ranks().world > 1:
+        raise ValueError(f"reproduce runs in one process, got {ranks().world}; start it without torchrun.")
+    backbone = load_backbone(args.backbone, args.device)
+    check_labclip(args.labclip, backbone)
+    root, told = args.data, []
+    if root is None and args.backbone == "pocket":
+        root = args.out / "toys"
+        write_toys(root)
+    root = root or data_folder()
+    how = {name: getattr(args, name) for name in ("batch_size", "workers", "precision")}
+    study = Study(backbone, root, args.out, args.labclip, **how)
+    if study.toy:
+        told.append(
+            "The data are the book's coloured shapes, written in the benchmarks' formats: they show that every step "
+            "runs, and what PocketCLIP does. They are not the benchmarks, so no figure here repeats a paper's. The "
+            "paper's recipe for COCO was made for half a million captions; on six thousand it takes few steps."
+        )
+    tables = reproduce(names, study)
+    told += [f"Backbone: {backbone.name}.", f"Data: {root}.", f"Made by `{command()} {shlex.join(sys.argv[1:])}`."]
+    heading = "The papers' tables, theirs beside ours"
+    print(as_markdown(tables, heading, told))
+    print(f"\nThe report with its figures: {write_report(tables, args.out, heading, told)}")
+    return 0

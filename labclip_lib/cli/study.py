@@ -1,0 +1,131 @@
+"""`labclip study`: the long trainings whose results the book keeps."""
+
+import json
+from pathlib import Path
+
+from labclip_lib.cli.output import write_json
+from labclip_lib.cli.parser import add_device, add_verb
+from labclip_lib.cli.pretrain import add_recipe, train
+
+SEEDS = (0, 1, 2)
+RECIPE = {"--seed": "seed", "--steps": "steps", "--binding": "binding", "--text-lr": "text_lr"}
+
+
+def add_to(verbs):
+    parser = add_verb(
+        verbs,
+        "study",
+        "make anew what the book keeps of long trainings; interrupted, the same command goes on",
+        "dial --out runs/dial",
+    )
+    studies = parser.add_verbs("STUDY")
+
+    accept = add_verb(
+        studies,
+        "acceptance",
+        "train three PocketCLIPs and measure what one must show before it ships",
+        "--backbone pocket",
+        run_acceptance,
+    )
+    accept.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("runs"),
+        help="for pocket-SEED and the table (default: runs)",
+    )
+    accept.add_argument("--seed", type=int, nargs="+", metavar="N", help="one training each (default: 0 1 2)")
+    add_recipe(accept)
+    accept.add_argument("--backbone", metavar="MODEL", help="measure this one, such as 'pocket', and train nothing")
+    add_device(accept)
+
+    for name, run, what in (
+        ("dial", run_dial, "train and measure one for each share of binding captions and seed (an hour and a half)"),
+        ("twins", run_twins, "train and measure some in worlds that lack twins (an hour and a half)"),
+        ("comparison", run_comparison, "compare LABCLIP in all forms on three PocketCLIPs (three quarters of an hour)"),
+    ):
+        each = add_verb(studies, name, what, f"--out runs/{name}", run)
+        if name == "comparison":
+            each.add_argument(
+                "--runs",
+                type=Path,
+                metavar="FOLDER",
+                default=Path("runs"),
+                help="where `study acceptance` left its PocketCLIPs (default: runs)",
+            )
+        out = Path("runs", name)
+        each.add_argument(
+            "--out", type=Path, metavar="FOLDER", default=out, help=f"for trainings and table (default: {out})"
+        )
+        add_device(each)
+
+
+def run_acceptance(args):
+    from labclip_lib.diagnosis.within import diagnose_within
+    from labclip_lib.models.backbones import load_backbone
+    from labclip_lib.studies.acceptance import as_markdown, measure, pooled, summary
+
+    if args.backbone:
+        given = [option for option, name in RECIPE.items() if getattr(args, name) is not None]
+        if given:
+            raise ValueError(f"--backbone trains nothing, and takes no {given[0]}; leave one of the two out.")
+        return _measure_one(args)
+    paths = []
+    for seed, path in train(args, args.seed or SEEDS):
+        paths.append(path)
+        print(f"seed {seed}: {path}")
+    backbones = [load_backbone(str(path), args.device) for path in paths]
+    runs = [measure(backbone) for backbone in backbones]
+    table = summary(runs)
+    cards = [_add_report(path, summary([run])) for path, run in zip(paths, runs, strict=True)]
+    print(as_markdown(table))
+    times = [f"{card['seconds'] / 60:.1f} min on {card['device']} ({card['threads']} threads)" for card in cards]
+    print(f"\nPretraining time, seed by seed: {', '.join(times)}.")
+    inside = [diagnose_within(backbone) for backbone in backbones]
+    within = {name: pooled([run[name] for run in inside]) for name in inside[0]}
+    recipes = [card["recipe"] for card in cards]
+    write_json(args.out / "pocket-report.json", {"recipes": recipes, "table": table, "within": within})
+    return 0 if all(row["accepted"] for row in table.values()) else 1
+
+
+def run_dial(args):
+    from labclip_lib.studies.binding_share import turn_dial
+
+    print(turn_dial(args.out, args.device))
+    return 0
+
+
+def run_twins(args):
+    from labclip_lib.studies.missing_twins import take_twins_away
+
+    print(take_twins_away(args.out, args.device))
+    return 0
+
+
+def run_comparison(args):
+    from labclip_lib.studies.comparison import compare
+
+    print(compare(args.runs, args.out, args.device))
+    return 0
+
+
+def _measure_one(args):
+    from labclip_lib.models.backbones import load_backbone
+    from labclip_lib.models.pocket import verify_weights
+    from labclip_lib.studies.acceptance import as_markdown, measure, summary
+
+    table = summary([measure(load_backbone(args.backbone, args.device))])
+    print(as_markdown(table))
+    if args.backbone == "pocket":
+        kept = verify_weights()["report"]
+        worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
+        print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
+    return 0
+
+
+def _add_report(path, report):
+    """Write a training's own row on the card beside its weights; returns the card."""
+    card_path = path.with_name("pocket-card.json")
+    card = json.loads(card_path.read_text()) | {"report": report}
+    write_json(card_path, card)
+    return card

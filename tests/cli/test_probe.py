@@ -1,0 +1,85 @@
+import json
+
+import numpy as np
+import pytest
+
+from labclip_lib.__main__ import main
+from labclip_lib.embeddings.tables import TABLES
+from labclip_lib.measures.measure import Measure
+from labclip_lib.models import backbones, pretrained
+from labclip_lib.probing import reports
+
+
+@pytest.mark.parametrize("row", ["images probe", "captions probe, random labels"])
+def test_tables_of_one_s_own(tables, row, tmp_path, capsys):
+    path = tmp_path / "new" / "table.json"
+    assert main(["probe", "--tables", str(tables), "--json", str(path), "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    kept = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert kept["of"] == str(tables)
+    assert [line.split(" | ")[0] for line in out.splitlines()[2:]] == [f"| {name}" for name in kept["table"]]
+    seen = kept["table"][row]
+    assert set(seen) == {"mean", "low", "high", "items", "chance", "bag of words"}
+    assert seen["items"] > 0 and (seen["mean"] == 1 or "random" in row)
+    assert (seen["bag of words"] is None) == ("random" in row)
+    assert f"| {row} | {seen['mean']:.3f} | {seen['low']:.3f} to {seen['high']:.3f} | {seen['chance']:.3f} |" in out
+
+
+def test_checkpoint_of_one_s_own(tiny, tiny_checkpoint, monkeypatch, tmp_path, capsys):
+    """It is probed without the control of untrained towers, for it names no architecture."""
+    asked = []
+
+    def report(backbone, untrained):
+        asked.append((backbone, untrained))
+        return {"something": Measure(np.array([0.0, 1.0]), np.arange(2), 0.25)}
+
+    monkeypatch.setattr(reports, "probe_backbone", report)
+    path = tmp_path / "table.json"
+    assert main(["probe", "--backbone", str(tiny_checkpoint), "--json", str(path), "--device", "cpu"]) == 0
+    ((backbone, untrained),) = asked
+    assert backbone.fingerprint == tiny.fingerprint and untrained is None
+    assert "| something | 0.500 | 0.000 to 1.000 | 0.250 |  |" in capsys.readouterr().out
+    kept = json.loads(path.read_text())
+    assert kept["of"] == str(tiny_checkpoint) and kept["table"]["something"]["bag of words"] is None
+
+
+def test_pocket_is_probed_beside_its_untrained_towers(monkeypatch):
+    asked = []
+    monkeypatch.setattr(backbones, "load_backbone", lambda name, device: (name, device))
+    monkeypatch.setattr(backbones, "random_init_encoder", lambda name, device: ("untrained", name, device))
+    monkeypatch.setattr(reports, "probe_backbone", lambda *encoders: asked.append(encoders) or {})
+    assert main(["probe", "--device", "cpu"]) == 0
+    assert asked == [(("pocket", "cpu"), ("untrained", "pocket", "cpu"))]
+
+
+def test_captions_of_another_model_and_no_twins_are_fine(tables):
+    np.save(tables / "captions.npy", np.random.default_rng(0).normal(size=(200, 7)))
+    (tables / "swapped.npy").unlink()
+    assert main(["probe", "--tables", str(tables), "--device", "cpu"]) == 0
+
+
+def test_mistakes_are_one_sentence(tables, mistake):
+    argv = ["probe", "--tables", str(tables)]
+    known = ["red", "yelow", "green", "blue", "pink"]
+    assert "'yellow'; did you mean 'yelow'?" in mistake(*argv, "--attributes", *known)
+    assert "--attributes goes with --tables" in mistake("probe", "--attributes", *known)
+    assert "use --device 'auto'" in mistake(*argv, "--device", "tpu")
+    assert "nowhere" in mistake("probe", "--tables", "nowhere")
+    assert "did you mean 'pocket'?" in mistake("probe", "--backbone", "pocke")
+    assert "no/such.safetensors" in mistake("probe", "--backbone", "no/such.safetensors")
+    assert "/proc/labclip" in mistake(*argv, "--device", "cpu", "--json", "/proc/labclip/table.json")
+    assert "not allowed with" in mistake("probe", "--tables", "mine", "--backbone", "ViT-B-32/openai")
+
+
+def test_too_few_scenes_to_split_are_one_sentence(tables, mistake):
+    lines = (tables / "labels.csv").read_text().splitlines()
+    (tables / "labels.csv").write_text("\n".join(lines[:9]) + "\n")
+    for name in TABLES:
+        np.save(tables / f"{name}.npy", np.load(tables / f"{name}.npy")[:8])
+    assert "10 or more" in mistake("probe", "--tables", str(tables), "--device", "cpu")
+
+
+def test_no_network_is_a_mistake_too(monkeypatch, tmp_path, mistake):
+    monkeypatch.setattr(pretrained, "online", lambda url: False)
+    monkeypatch.setattr(pretrained.huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert "cannot be reached" in mistake("probe", "--backbone", "ViT-B-32-quickgelu/openai")

@@ -1,0 +1,40 @@
+import sys
+
+import pytest
+from toys import write_small_toys
+
+from labclip_lib.__main__ import main
+
+
+def test_tables_are_printed_and_a_report_is_written(tmp_path, tiny_checkpoint, monkeypatch, capsys):
+    root, out = write_small_toys(tmp_path / "toys"), tmp_path / "out"
+    argv = ["reproduce", "--table", "retrieval", "further", "--backbone", str(tiny_checkpoint), "--data", str(root)]
+    argv += ["--out", str(out), "--workers", "0", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", ["/somewhere/labclip", *argv])
+    assert main() == 0
+    shown = capsys.readouterr().out
+    assert "| text to image, recall@1 | LABCLIP, paper's recipe |" in shown and "coloured shapes" in shown
+    assert f"Made by `labclip reproduce --table retrieval further --backbone {tiny_checkpoint}" in shown
+    assert "text to image" in (out / "report.html").read_text() and (out / "further.svg").is_file()
+
+
+def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    assert "one process, got 4" in mistake("reproduce", "--out", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("argv", "seen"),
+    [
+        (["--table", "swaps"], "There is no table 'swaps'"),
+        (["--labclip", "none.safetensors"], "There is no file none.safetensors"),
+        (["--table", "sugarcrepe", "--data", "nowhere"], "get sugarcrepe"),
+        (["--table", "aro", "--data", "nowhere"], "get aro"),
+        (["--epochs", "3"], "it takes no '--epochs'"),
+    ],
+)
+def test_mistakes_are_said_before_it_works(argv, seen, tmp_path, monkeypatch, mistake):
+    monkeypatch.chdir(tmp_path)
+    assert seen in mistake("reproduce", *argv)
+    assert not (tmp_path / "runs" / "reproduce" / "toys").exists()
