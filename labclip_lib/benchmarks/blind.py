@@ -117,13 +117,13 @@ class NGrams:
 
 
 class Detector:
-    """Logistic regression over the n-grams (up to `order` words) of captions and of *hard negatives*.
+    """Logistic regression over the n-grams (up to three words) of captions and of *hard negatives*.
 
     Other than `NGrams` it has seen negatives, so it also learns the habits of whatever made them.
     """
 
-    def __init__(self, order=3):
-        counts = CountVectorizer(token_pattern=_WORD, ngram_range=(1, order), binary=True, min_df=2)
+    def __init__(self):
+        counts = CountVectorizer(token_pattern=_WORD, ngram_range=(1, 3), binary=True, min_df=2)
         self.model = make_pipeline(counts, LogisticRegression(max_iter=1000))
 
     def fit(self, captions, negatives):

@@ -42,6 +42,7 @@ def run(args):
 
 def train(args, seeds):
     """Train what is not trained yet; yields (seed, path of the weights) after each."""
+    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.models.pretraining import Recipe, pretrain
     from labclip_lib.world.captions import CaptionPolicy
 
@@ -49,4 +50,7 @@ def train(args, seeds):
     if args.binding is not None:
         changes["policy"] = CaptionPolicy(binding=args.binding)
     for seed in seeds:
-        yield seed, pretrain(Recipe(seed=seed, **changes), args.out / f"pocket-{seed}", args.device)
+        out = args.out / f"pocket-{seed}"
+        with one_at_a_time(out, "pretrain"):
+            path = pretrain(Recipe(seed=seed, **changes), out, args.device)
+        yield seed, path

@@ -89,23 +89,29 @@ def run_acceptance(args):
 
 
 def run_dial(args):
+    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.binding_share import turn_dial
 
-    print(turn_dial(args.out, args.device))
+    with one_at_a_time(args.out, "study"):
+        print(turn_dial(args.out, args.device))
     return 0
 
 
 def run_twins(args):
+    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.missing_twins import take_twins_away
 
-    print(take_twins_away(args.out, args.device))
+    with one_at_a_time(args.out, "study"):
+        print(take_twins_away(args.out, args.device))
     return 0
 
 
 def run_comparison(args):
+    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.comparison import compare
 
-    print(compare(args.runs, args.out, args.device))
+    with one_at_a_time(args.out, "study"):
+        print(compare(args.runs, args.out, args.device))
     return 0
 
 

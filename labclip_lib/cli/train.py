@@ -64,6 +64,7 @@ def add_to(verbs):
 
 def run(args):
     from labclip_lib.base.devices import device_of_rank, process_group
+    from labclip_lib.base.locks import one_at_a_time
 
     if args.out.suffix != ".safetensors":
         raise ValueError(f"--out is the file of the matrix and ends in .safetensors, got {str(args.out)!r}.")
@@ -72,7 +73,8 @@ def run(args):
     for path in (args.out, args.json):
         can_write(path)
     device = device_of_rank(args.device)
-    with process_group(device) as here:
+    alone = one_at_a_time(args.out.parent, "train", f".{args.out.name}.lock")
+    with alone, process_group(device) as here:
         return _fit(args, device, here)
 
 

@@ -31,7 +31,7 @@ def graded(monkeypatch):
             for metric, (low, high) in BOUNDS.items():
                 outcomes = np.zeros(200)
                 outcomes[: round(200 * ((low + high) / 2 if share is None else share))] = 1
-                run[metric] = outcomes, np.arange(200)
+                run[metric] = Measure(outcomes, np.arange(200))
             return run
 
         monkeypatch.setattr(acceptance, "measure", measure)

@@ -155,9 +155,9 @@ def _order(root, task, make, jobs, progress):
     ]
 
 
-def plain(caption, words=30):
+def plain(caption):
     """A caption as ARO cleans it: in lower case, without .!"()*#:;~ and cut to 30 words."""
-    return " ".join(re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()[:words])
+    return " ".join(re.sub(r'[.!"()*#:;~]', " ", caption.lower()).split()[:30])
 
 
 def order_negatives(caption, seed=0, tagger=None):
