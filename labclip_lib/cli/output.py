@@ -1,8 +1,9 @@
 """What a verb prints and writes: a table on the screen, and as JSON in a file."""
 
-import json
 import tempfile
 from pathlib import Path
+
+from labclip_lib.base.files import write_json
 
 
 def add_json(parser):
@@ -24,10 +25,3 @@ def show(measures, of, path):
     print(as_table(measures))
     if path:
         write_json(path, {"of": of, "table": as_rows(measures)})
-
-
-def write_json(path, content):
-    """Write plain data whole, or not at all."""
-    from labclip_lib.base.files import write_atomically
-
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=2) + "\n"))

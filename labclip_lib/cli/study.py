@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from labclip_lib.cli.output import write_json
+from labclip_lib.base.files import write_json
 from labclip_lib.cli.parser import add_device, add_verb
 from labclip_lib.cli.pretrain import add_recipe, train
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from labclip_lib.cli.output import add_json, can_write, write_json
+from labclip_lib.base.files import write_json
+from labclip_lib.cli.output import add_json, can_write
 from labclip_lib.cli.parser import Renamed, add_backbone, add_device, add_precision, add_verb
 
 

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from labclip_lib.cli.output import can_write, show, write_json
+from labclip_lib.base.files import write_json
+from labclip_lib.cli.output import can_write, show
 from labclip_lib.measures.measure import Measure
 
 
