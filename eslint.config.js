@@ -1,4 +1,4 @@
-// The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/panel.py puts into one function.
+// The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/pieces/panel.py puts into one function.
 import js from "@eslint/js";
 
 const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"]));

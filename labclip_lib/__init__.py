@@ -5,7 +5,7 @@ what its chapter uses: `from labclip_lib.probing import split_by_combination`.
 """
 
 from labclip_lib.base.doors import door
-from labclip_lib.base.moved import tell
+from labclip_lib.base.old_paths import tell
 from labclip_lib.base.threads import settle
 
 __version__ = "0.2.0"

@@ -94,7 +94,7 @@ AROUND = {
     "builtins": "import builtins\nbuiltins.abs = builtins.len = builtins.isinstance = lambda *a: 0\n"
     "builtins.AssertionError = ValueError",
     "modules": "import sys\nfor n in ['json', 'numpy', 'torch', 'random', 'base64']: sys.modules[n] = None",
-    "labclip_lib": "import labclip_lib.course.grader.plain as p, labclip_lib.course.grader.inside as i\n"
+    "labclip_lib": "import labclip_lib.course.grader.plain_data as p, labclip_lib.course.grader.child as i\n"
     "import labclip_lib.course.grader.grading as g\n"
     "p.encode = p.dump = i.encode = i.dump = lambda *a: 1\ng._run_test = lambda *a: (99, '', {})",
     "leaderboard": "leaderboard = {'share': 99.0}\npoints = score = 99",

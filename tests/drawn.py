@@ -2,7 +2,7 @@
 
 from matplotlib.colors import to_rgb
 
-from labclip_lib.book.style import PALETTE
+from labclip_lib.book.figures.style import PALETTE
 
 
 def legend(ax):

@@ -14,7 +14,7 @@ import pytest
 from walls import walled
 
 from labclip_lib.course.grader.grading import SETUP_TAG, _run_test, is_test, mark
-from labclip_lib.course.grader.plain import NotPlain, decode, encode
+from labclip_lib.course.grader.plain_data import NotPlain, decode, encode
 from labclip_lib.course.grader.sandbox import Answer
 from labclip_lib.course.grader.submission import read, without_magics
 from labclip_lib.course.notebooks import products

@@ -200,7 +200,9 @@ def test_no_two_files_import_each_other():
 
 # Verbs are tested as they are typed, and what runs inside of the sandbox by way of it.
 TESTED_AS = {
-    **dict.fromkeys(["course.grader.steps", "course.grader.inside", "course.grader.talk"], "course.grader.sandbox"),
+    **dict.fromkeys(
+        ["course.grader.child_steps", "course.grader.child", "course.grader.pipe"], "course.grader.sandbox"
+    ),
 }
 
 

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from labclip_lib.base.pinned import PINNED
+from labclip_lib.base.published_files import PINNED
 
 
 @pytest.fixture

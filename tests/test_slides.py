@@ -16,7 +16,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from labclip_lib.book.checks import check
-from labclip_lib.book.widgets import quiz
+from labclip_lib.book.pieces.widgets import quiz
 
 pytestmark = pytest.mark.slow
 

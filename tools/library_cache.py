@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 from pathlib import Path
 
-from labclip_lib.base.pinned import PINNED, data_folder
+from labclip_lib.base.published_files import PINNED, data_folder
 
 
 def state(library):

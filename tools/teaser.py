@@ -4,8 +4,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from labclip_lib.book.figures import accuracy_bars
-from labclip_lib.book.style import PALETTE, use_style
+from labclip_lib.book.figures.shared import accuracy_bars
+from labclip_lib.book.figures.style import PALETTE, use_style
 from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.world.scenes import World

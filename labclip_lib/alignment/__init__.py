@@ -5,7 +5,7 @@ pairs: images, captions and hard negatives that belong together, as embeddings
 closed_form: a LABCLIP from a formula, without training
 fit: fitting a LABCLIP: the authors' recipes, and a faster one
 checkpoint: a fit that was interrupted goes on where it stopped
-task: the book's task for LABCLIP, and what it is examined in
+scene_task: the book's task for LABCLIP, and what it is examined in
 reports: what the verb `train` reports
 """
 
@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = door(
         "pairs": "Pairs examine_pairs",
         "closed_form": "STRENGTHS discriminant_map fit_closed_form ridged",
         "fit": "fit_labclip fit_pairs",
-        "task": "binding_task examine fit_task",
+        "scene_task": "binding_task examine fit_task",
         "reports": "train_on_scenes train_on_tables",
     },
 )

@@ -7,7 +7,7 @@ import torch
 
 from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.base.devices import all_sum, part
-from labclip_lib.measures.directions import look_over
+from labclip_lib.measures.lengths import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import (
     UNIT_ROWS,

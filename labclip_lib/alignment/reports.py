@@ -4,7 +4,7 @@ import torch
 
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.pairs import Pairs, examine_pairs, hold_out
-from labclip_lib.alignment.task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.world.scenes import World
 
 

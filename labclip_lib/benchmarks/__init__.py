@@ -3,8 +3,8 @@
 records: the one face of all benchmarks: an image, what is right to say of it, what is wrong
 results: answers item by item, kept, averaged and compared
 evaluation: asking a backbone
-labelled: images with a label for each object, in CLEVR's and PUG's way
-pictures: writing the pictures of a toy
+labelled_images: images with a label for each object, in CLEVR's and PUG's way
+toy_pictures: writing the pictures of a toy
 hard_negatives: real captions with their hard negatives, as five projects publish them
 blind: models of text alone: what a benchmark gives away without its pictures
 """

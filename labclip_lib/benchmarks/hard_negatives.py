@@ -1,6 +1,6 @@
 """Real captions with their hard negatives, as five projects publish them: SugarCrepe(++), VALSE, COLA and NegCLIP.
 
-Text only; the pictures are not needed here. Where the files come from: `base/pinned.py`.
+Text only; the pictures are not needed here. Where the files come from: `base/published_files.py`.
 """
 
 import ast
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from labclip_lib.base.csv_tables import as_table, lines_of
 from labclip_lib.base.messages import did_you_mean
-from labclip_lib.base.pinned import PINNED, pinned_file
+from labclip_lib.base.published_files import PINNED, pinned_file
 
 _FOLDERS = {
     "sugarcrepe": "SugarCrepe", "sugarcrepe_pp": "SugarCrepe++", "valse": "VALSE", "cola": "COLA", "aro": "NegCLIP",
@@ -38,7 +38,7 @@ def load_hard_negatives(name):
 
     VALSE: the items that its authors call valid (two or more of three annotators agreed). NegCLIP: a pair for each
     of a caption's one to five negatives. COLA: the first caption of a pair and the second.
-    Raises ValueError for another name, and when the file is not there (see `base/pinned.py`).
+    Raises ValueError for another name, and when the file is not there (see `base/published_files.py`).
     """
     if name not in SUBSETS:
         raise ValueError(

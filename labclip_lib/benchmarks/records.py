@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from labclip_lib.base.csv_tables import as_table, read_lines
 from labclip_lib.base.messages import first_line
-from labclip_lib.models.pictures import Picture
+from labclip_lib.models.image_files import Picture
 
 
 class Record(NamedTuple):

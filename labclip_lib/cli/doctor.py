@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from labclip_lib.base.pinned import ADDRESSES, at_hand, data_folder
+from labclip_lib.base.published_files import ADDRESSES, at_hand, data_folder
 from labclip_lib.cli.parser import add_verb, command
 
 CLONE = Path(__file__).resolve().parents[2]

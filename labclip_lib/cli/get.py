@@ -24,7 +24,7 @@ def add_to(verbs):
 
 
 def run(args):
-    from labclip_lib.benchmarks.getting.fetch import get, status
+    from labclip_lib.benchmarks.getting.get import get, status
     from labclip_lib.embeddings.real_clip import data_folder
 
     root = args.data or data_folder()

@@ -61,7 +61,7 @@ def add_to(verbs):
 
 
 def run_acceptance(args):
-    from labclip_lib.diagnosis.within import diagnose_within
+    from labclip_lib.diagnosis.within_modality import diagnose_within
     from labclip_lib.models.backbones import load_backbone
     from labclip_lib.studies.acceptance import as_markdown, measure, pooled, summary
 

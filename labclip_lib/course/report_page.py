@@ -15,7 +15,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 from labclip_lib.base.locks import one_at_a_time
-from labclip_lib.book.style import INK, PALETTE, PAPER, use_style
+from labclip_lib.book.figures.style import INK, PALETTE, PAPER, use_style
 from labclip_lib.course import feedback, gradebook
 from labclip_lib.course.notebooks import products
 

@@ -1,7 +1,7 @@
 """Is what an embedding holds used when image and caption are compared?
 
 cross_modal: images against captions: swap, replace, retrieval, twin errors, of a backbone or of a reader's tables
-within: images with images, captions with captions
+within_modality: images with images, captions with captions
 """
 
 from labclip_lib.base.doors import door
@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "cross_modal": "diagnose diagnose_embeddings diagnose_tables twin_errors twins",
-        "within": "diagnose_within",
+        "within_modality": "diagnose_within",
     },
 )

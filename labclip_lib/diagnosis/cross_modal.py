@@ -5,10 +5,10 @@ import math
 import numpy as np
 import torch
 
-from labclip_lib.diagnosis.within import diagnose_within
+from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.bags import pairwise_ceiling, recall_ceiling, same_words
-from labclip_lib.measures.directions import look_over
+from labclip_lib.measures.lengths import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, similarities, tie_width
 from labclip_lib.world.layouts import Layouts

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from labclip_lib.base.progress import track
-from labclip_lib.measures.directions import unit
+from labclip_lib.measures.lengths import unit
 
 
 class Feed:

@@ -1,4 +1,4 @@
-"""The real photos and embeddings, read from where `python -m labclip_lib get texts` put them; see `base/pinned.py`."""
+"""The real photos and embeddings, read from where `python -m labclip_lib get texts` put them."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labclip_lib.base.pinned import PINNED, at_hand, data_folder, pinned_file
+from labclip_lib.base.published_files import PINNED, at_hand, data_folder, pinned_file
 
 __all__ = ["PINNED", "RealCLIP", "at_hand", "data_folder", "load_real_clip"]
 

@@ -16,11 +16,11 @@ from webdataset.tariterators import group_by_keys
 
 from labclip_lib.base.csv_tables import BREAK, read_table
 from labclip_lib.base.files import sha256
-from labclip_lib.base.listing import LeftOut, ending, files_below, is_hidden
+from labclip_lib.base.folders import LeftOut, ending, files_below, is_hidden
 from labclip_lib.base.messages import first_line
 from labclip_lib.base.progress import track
 from labclip_lib.base.text_files import decoded, is_blank, read_text
-from labclip_lib.models.pictures import SUFFIXES, Picture, looks_like_a_picture
+from labclip_lib.models.image_files import SUFFIXES, Picture, looks_like_a_picture
 
 WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file of pairs, or .tar files"
 

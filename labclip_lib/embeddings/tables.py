@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from labclip_lib.base.csv_tables import as_table, read_lines
 from labclip_lib.base.text_files import trimmed
-from labclip_lib.measures.directions import even_lengths, look_over, unit
+from labclip_lib.measures.lengths import even_lengths, look_over, unit
 
 TABLES = ("images", "captions", "swapped")
 

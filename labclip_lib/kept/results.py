@@ -19,7 +19,7 @@ from IPython.display import Markdown
 
 import labclip_lib
 from labclip_lib.base.files import write_atomically
-from labclip_lib.base.pinned import PINNED, at_hand
+from labclip_lib.base.published_files import PINNED, at_hand
 from labclip_lib.book.exercises import CheckFailed
 from labclip_lib.measures.intervals import Estimate
 

@@ -5,7 +5,7 @@ bags: what a bag of words would get
 intervals: means with bootstrap intervals that resample what belongs together
 measure: outcomes beside chance and the bag-of-words ceiling
 markdown: Markdown tables, and Measures as such or as data for JSON
-directions: which embeddings have a direction, however long or short
+lengths: which embeddings have a direction, however long or short
 """
 
 from labclip_lib.base.doors import door

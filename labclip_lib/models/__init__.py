@@ -1,6 +1,6 @@
 """Every CLIP behind one face, and how PocketCLIP was made.
 
-pictures: one way from any picture to RGB
+image_files: one way from any picture to RGB
 tokenizer: PocketCLIP's words and their ids
 pocket: PocketCLIP's weights, their checksum, its config and checkpoints
 pretrained: open_clip's models with their weights: found, checked, downloaded

@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 
 from labclip_lib.base.devices import pick_device
 from labclip_lib.base.text_files import is_blank
-from labclip_lib.models.pictures import as_rgb
+from labclip_lib.models.image_files import as_rgb
 from labclip_lib.models.pocket import (
     WEIGHTS,
     new_pocket,

@@ -9,8 +9,8 @@ import huggingface_hub
 import open_clip
 import torch
 
+from labclip_lib.base.internet import online
 from labclip_lib.base.messages import first_line
-from labclip_lib.base.network import online
 from labclip_lib.models.pocket import quiet
 
 

@@ -2,12 +2,12 @@
 
 inflection: English words in their forms: one dog, two dogs
 tagging: the kind of each word of a caption
-language: captions as words and noun phrases; mending their grammar
+grammar: captions as words and noun phrases; mending their grammar
 atoms: which parts of a caption are attributes, objects, relations, and which may change places
 substitutes: what may stand for what: a colour for a colour
 negatives: what an operator gives back, and why there may be nothing
 on_scenes: the operators on scenes
-english: the operators on captions, shuffles, and their composition
+on_captions: the operators on captions, shuffles, and their composition
 coverage: which operators explain a benchmark's hard negatives
 """
 
@@ -17,9 +17,9 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "tagging": "spacy_tagger world_tagger",
-        "language": "canonical read",
+        "grammar": "canonical read",
         "negatives": "Negative",
-        "english": "OPERATORS SHUFFLES add compose replace shuffle_words swap",
+        "on_captions": "OPERATORS SHUFFLES add compose replace shuffle_words swap",
         "coverage": "HOLDS cover coverage_table explain",
     },
 )

@@ -1,13 +1,13 @@
 """The atoms of a caption: its attributes, objects, phrases, arguments and relations, and which may change places.
 
-This is the book's own grammar of Chen et al.'s (2025) "atomic concepts", over the noun phrases of `language.py`.
+This is the book's own grammar of Chen et al.'s (2025) "atomic concepts", over the noun phrases of `grammar.py`.
 """
 
 import itertools
 from typing import NamedTuple
 
+from labclip_lib.operators.grammar import Sentence, agree, canonical, number_of
 from labclip_lib.operators.inflection import form_of, stem
-from labclip_lib.operators.language import Sentence, agree, canonical, number_of
 from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, DETERMINER, NOUN, NUMBER, PREPOSITION, VERB
 
 

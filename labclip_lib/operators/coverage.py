@@ -15,8 +15,8 @@ import joblib
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.markdown import markdown_table
 from labclip_lib.operators.atoms import SWAPS, swaps
+from labclip_lib.operators.grammar import ARTICLES, canonical, read
 from labclip_lib.operators.inflection import stem
-from labclip_lib.operators.language import ARTICLES, canonical, read
 from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, AND, DETERMINER, NOUN, NUMBER, PREPOSITION, VERB
 
 NEGATIONS = {"no", "not", "never", "without", "isn't", "aren't", "don't", "doesn't", "nobody", "nothing", "none"}

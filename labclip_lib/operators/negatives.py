@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from labclip_lib.operators.grammar import Sentence, canonical
 from labclip_lib.operators.inflection import stem
-from labclip_lib.operators.language import Sentence, canonical
 from labclip_lib.world.scenes import Scenes
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from labclip_lib.measures.directions import even_lengths, look_over, unit
+from labclip_lib.measures.lengths import even_lengths, look_over, unit
 from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.linear_probe import DECAYS, Fit, Rows, fit_lbfgs, fit_sgd
 from labclip_lib.probing.protocols import bag_of_words_ceiling, chance

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import normalize
 
 from labclip_lib.alignment.fit import RECIPES
-from labclip_lib.alignment.task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256, write_atomically
 from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure

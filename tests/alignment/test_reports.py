@@ -8,7 +8,7 @@ from bindable import bound, unit
 from synthetic import SMALL, Binder
 
 from labclip_lib.alignment import reports
-from labclip_lib.alignment import task as binding_task
+from labclip_lib.alignment import scene_task as binding_task
 from labclip_lib.alignment.closed_form import STRENGTHS
 from labclip_lib.alignment.pairs import choice_outcomes
 from labclip_lib.alignment.reports import train_on_scenes, train_on_tables

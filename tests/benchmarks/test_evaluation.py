@@ -19,11 +19,11 @@ from labclip_lib.benchmarks.evaluation import (
     evaluate,
     first_choice,
 )
-from labclip_lib.benchmarks.pictures import save_pictures
 from labclip_lib.benchmarks.records import Record
+from labclip_lib.benchmarks.toy_pictures import save_pictures
 from labclip_lib.embeddings.real_clip import load_real_clip
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.models.pictures import Picture
+from labclip_lib.models.image_files import Picture
 from labclip_lib.world.scenes import World
 
 

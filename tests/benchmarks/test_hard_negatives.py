@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from labclip_lib.base.pinned import ADDRESSES, PINNED
+from labclip_lib.base.published_files import ADDRESSES, PINNED
 from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
 
 # As the projects count them; of VALSE the valid items.

@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
-from labclip_lib.models.pictures import Picture
+from labclip_lib.models.image_files import Picture
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from labclip_lib.book.style import use_style
+from labclip_lib.book.figures.style import use_style
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import torch
 from browser import CHROMIUM, Browser
 
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.book.game import blind_game
-from labclip_lib.book.panel import SCRIPTS
-from labclip_lib.book.widgets import (
+from labclip_lib.book.pieces.game import blind_game
+from labclip_lib.book.pieces.panel import SCRIPTS
+from labclip_lib.book.pieces.widgets import (
     caption_explorer,
     matrix_player,
     matrix_slider,

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from labclip_lib.__main__ import main
-from labclip_lib.base.pinned import ADDRESSES, PINNED
+from labclip_lib.base.published_files import ADDRESSES, PINNED
 from labclip_lib.cli import doctor as room
 from labclip_lib.cli.doctor import doctor, requirements
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labclip_lib.__main__ import main
-from labclip_lib.diagnosis import within
+from labclip_lib.diagnosis import within_modality
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models import backbones, pocket, pretraining
 from labclip_lib.studies import acceptance, binding_share, comparison, missing_twins
@@ -36,7 +36,7 @@ def graded(monkeypatch):
 
         monkeypatch.setattr(acceptance, "measure", measure)
         inside = {"image with image": Measure(np.ones(4), np.arange(4))}
-        monkeypatch.setattr(within, "diagnose_within", lambda backbone: inside)
+        monkeypatch.setattr(within_modality, "diagnose_within", lambda backbone: inside)
 
     return grade
 

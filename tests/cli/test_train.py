@@ -15,7 +15,7 @@ from labclip_lib.__main__ import main
 from labclip_lib.alignment import fit as training
 from labclip_lib.alignment import reports
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.embeddings import shards
 from labclip_lib.embeddings.shards import load_shards
 from labclip_lib.measures import intervals

@@ -7,7 +7,7 @@ from embeddable import captions, pairs, pictures, png, samples, tar
 from PIL import Image
 
 from labclip_lib.embeddings.sources import open_source
-from labclip_lib.models.pictures import Picture
+from labclip_lib.models.image_files import Picture
 
 
 def everything(source):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from labclip_lib.base.pinned import PINNED
+from labclip_lib.base.published_files import PINNED
 from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
 from labclip_lib.book.exercises import CheckFailed
 from labclip_lib.kept import kept, needed, origin, results

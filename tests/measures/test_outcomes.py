@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
 from synthetic import SMALL
 
-from labclip_lib.alignment import task as binding_task
+from labclip_lib.alignment import scene_task as binding_task
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, examine_pairs
 from labclip_lib.benchmarks import evaluation as evaluate

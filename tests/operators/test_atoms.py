@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labclip_lib.operators.atoms import SWAPS, in_place_of, spans, swaps
+from labclip_lib.operators.grammar import Sentence, Word, canonical, read
 from labclip_lib.operators.inflection import stem
-from labclip_lib.operators.language import Sentence, Word, canonical, read
 from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, AND, DETERMINER, NOUN, NUMBER, OTHER, PREPOSITION, VERB
 
 LEXICON = {

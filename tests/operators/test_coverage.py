@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from labclip_lib.benchmarks.hard_negatives import load_hard_negatives
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.operators.coverage import HOLDS, Coverage, Explanation, cover, coverage_table, explain
-from labclip_lib.operators.english import OPERATORS
-from labclip_lib.operators.language import canonical
+from labclip_lib.operators.grammar import canonical
+from labclip_lib.operators.on_captions import OPERATORS
 from labclip_lib.operators.tagging import OTHER, world_tagger
 from labclip_lib.world.scenes import World
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from labclip_lib.operators.english import add, replace, shuffle_words, swap
-from labclip_lib.operators.language import canonical, read
+from labclip_lib.operators.grammar import canonical, read
 from labclip_lib.operators.negatives import Negative, as_negative, generator_for, quoted
+from labclip_lib.operators.on_captions import add, replace, shuffle_words, swap
 from labclip_lib.world.scenes import World
 
 STREET = "Two old men in red hats sit on a long bench next to a small dog, and a white bus stops behind them."
@@ -36,7 +36,7 @@ def test_one_seed_does_not_shuffle_every_caption_alike():
 def test_every_process_draws_alike(root):
     """Whatever Python's hash seed, the locale and the time zone are."""
     program = (
-        "from labclip_lib.operators.english import OPERATORS;"
+        "from labclip_lib.operators.on_captions import OPERATORS;"
         f"print(ascii([op({STREET!r}, seed=s).value for op in OPERATORS.values() for s in (0, 1)]))"
     )
     said = {

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from labclip_lib.operators.english import add, replace, shuffle_words, swap
+from labclip_lib.operators.on_captions import add, replace, shuffle_words, swap
 from labclip_lib.world.scenes import World
 
 WORLD = World()

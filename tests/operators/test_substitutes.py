@@ -1,9 +1,9 @@
 import pytest
 
 from labclip_lib.operators.atoms import spans
-from labclip_lib.operators.english import replace
+from labclip_lib.operators.grammar import read
 from labclip_lib.operators.inflection import stem
-from labclip_lib.operators.language import read
+from labclip_lib.operators.on_captions import replace
 from labclip_lib.operators.substitutes import WORDS, substitutes
 from labclip_lib.operators.tagging import COLORS
 

@@ -4,7 +4,7 @@ import types
 import pytest
 
 from labclip_lib.operators import tagging
-from labclip_lib.operators.language import read
+from labclip_lib.operators.grammar import read
 from labclip_lib.operators.tagging import (
     ADJECTIVE,
     AND,

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from labclip_lib.alignment.fit import RECIPES, batch_loss, descend, fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs
-from labclip_lib.alignment.task import binding_task, examine
+from labclip_lib.alignment.scene_task import binding_task, examine
 from labclip_lib.base.devices import pick_device
 from labclip_lib.measures.intervals import paired_difference
 from labclip_lib.models.backbones import load_backbone

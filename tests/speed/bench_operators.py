@@ -6,8 +6,8 @@ LABCLIP_DATA=... python tests/speed/bench_operators.py
 import time
 
 from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
-from labclip_lib.operators.english import OPERATORS
-from labclip_lib.operators.language import read
+from labclip_lib.operators.grammar import read
+from labclip_lib.operators.on_captions import OPERATORS
 from labclip_lib.operators.tagging import _tag
 
 N = 10_000

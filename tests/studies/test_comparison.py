@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from labclip_lib.alignment.task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256
 from labclip_lib.kept.trainings import load_study
 from labclip_lib.measures import intervals

@@ -21,10 +21,10 @@ from torchvision.transforms.functional import to_pil_image
 
 from labclip_lib.base.messages import did_you_mean
 from labclip_lib.benchmarks.formats import coco
-from labclip_lib.benchmarks.pictures import write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
-from labclip_lib.models.pictures import FORMATS, Picture
-from labclip_lib.operators.language import read
+from labclip_lib.benchmarks.toy_pictures import write_once
+from labclip_lib.models.image_files import FORMATS, Picture
+from labclip_lib.operators.grammar import read
 from labclip_lib.operators.tagging import ADJECTIVE, NOUN
 from labclip_lib.world.scenes import World
 

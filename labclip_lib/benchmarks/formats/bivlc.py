@@ -5,7 +5,7 @@ The images are not read here, only what its authors publish: how OpenAI's ViT-B/
 
 import numpy as np
 
-from labclip_lib.base.pinned import pinned_file
+from labclip_lib.base.published_files import pinned_file
 from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES, bag
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.benchmarks.results import Answers, Results
@@ -25,7 +25,7 @@ QUESTIONS = {
 def published():
     """Results of OpenAI's ViT-B/32 on BiVLC's 2,933 items; groups are add, replace and swap, clusters the captions.
 
-    Raises ValueError when the file is not there (see `base/pinned.py`).
+    Raises ValueError when the file is not there (see `base/published_files.py`).
     """
     columns = ("caption", "negative_caption", "type", "subtype", *(column for column, _ in QUESTIONS.values()))
     rows = [row for _, row in read_csv(pinned_file("bivlc/BiVLC_ViT-B-32.csv"), "sugarcrepe", columns)]

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from labclip_lib.base.text_files import trimmed
-from labclip_lib.benchmarks.labelled import Item, from_items, key_of, lay_out, write_rows
-from labclip_lib.benchmarks.pictures import save_pictures
+from labclip_lib.benchmarks.labelled_images import Item, from_items, key_of, lay_out, write_rows
 from labclip_lib.benchmarks.records import read_csv
+from labclip_lib.benchmarks.toy_pictures import save_pictures
 from labclip_lib.world.scenes import World
 
 

@@ -13,10 +13,10 @@ import joblib
 import numpy as np
 
 from labclip_lib.base.progress import track
-from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
-from labclip_lib.operators.english import shuffle_words
-from labclip_lib.operators.language import ARTICLES, canonical, read
+from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
+from labclip_lib.operators.grammar import ARTICLES, canonical, read
+from labclip_lib.operators.on_captions import shuffle_words
 from labclip_lib.world.captions import TEMPLATES
 from labclip_lib.world.scenes import World
 

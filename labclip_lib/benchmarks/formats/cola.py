@@ -9,8 +9,8 @@ from pathlib import Path
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, picture, read_json
+from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.scenes import World
 
 _NAME = "cola"

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from labclip_lib.base.messages import did_you_mean
-from labclip_lib.base.pinned import pinned_file
+from labclip_lib.base.published_files import pinned_file
 from labclip_lib.benchmarks.evaluation import CHOICE, bag
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
 from labclip_lib.benchmarks.results import Answers, Results
-from labclip_lib.operators.english import swap
+from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
+from labclip_lib.operators.on_captions import swap
 from labclip_lib.world.captions import TEMPLATES, one_object
 from labclip_lib.world.scenes import World
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.pictures import save_pictures, write_once
 from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.captions import TEMPLATES
 from labclip_lib.world.scenes import World
 

@@ -4,5 +4,5 @@ catalog: what each benchmark needs, under which licence
 download: one file, resumed where it stopped
 unpack: archives, checked as hostile input
 inventory: what is there and what is missing
-fetch: what the verb `get` does
+get: what the verb `get` does
 """

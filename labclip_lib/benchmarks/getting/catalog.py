@@ -1,13 +1,13 @@
 """What there is to get, the book's texts and each benchmark: where its parts are published, where they lie with us.
 
-Sizes are the publishers' own, about; where they say none, none stands here. `fetch.py` fetches the parts.
+Sizes are the publishers' own, about; where they say none, none stands here. `get.py` fetches the parts.
 """
 
 import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from labclip_lib.base.pinned import ADDRESSES, PINNED
+from labclip_lib.base.published_files import ADDRESSES, PINNED
 
 _DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
 _COCO = "http://images.cocodataset.org/zips"
@@ -70,7 +70,7 @@ _CUT = {"real_clip_vitb32/names.json": _class_names}
 
 
 def _pinned(*folders):
-    """The files below some folders, or all, that `base/pinned.py` knows."""
+    """The files below some folders, or all, that `base/published_files.py` knows."""
     return tuple(
         Part(path, url.rpartition("/")[2], url, sha256=PINNED[path], cut=_CUT.get(path))
         for path, url in ADDRESSES.items()

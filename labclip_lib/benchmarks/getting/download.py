@@ -10,8 +10,8 @@ import urllib.parse
 import urllib.request
 
 from labclip_lib.base.files import sha256 as sha256_of
+from labclip_lib.base.internet import online
 from labclip_lib.base.messages import first_line
-from labclip_lib.base.network import online
 from labclip_lib.base.progress import track
 
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b", ".jpg": b"\xff\xd8\xff"}

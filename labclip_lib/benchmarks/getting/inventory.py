@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from labclip_lib.base.files import sha256
-from labclip_lib.base.listing import is_hidden
+from labclip_lib.base.folders import is_hidden
 
 GB = 10**9
 

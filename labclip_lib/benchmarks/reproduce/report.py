@@ -12,7 +12,7 @@ import matplotlib
 
 from labclip_lib.base.files import disk_errors, write_bytes
 from labclip_lib.benchmarks.reproduce.table_figure import figure, groups, number
-from labclip_lib.book.style import INK, PAPER
+from labclip_lib.book.figures.style import INK, PAPER
 
 ROUNDING = 0.005  # papers print two decimals
 OTHER = "another model or other data"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from labclip_lib.book.style import INK, PALETTE, use_style
+from labclip_lib.book.figures.style import INK, PALETTE, use_style
 
 COSINES = ("alignment",)  # tables of cosines; all others are of accuracies
 CEILING = {"color": PALETTE["bag-of-words ceiling"], "ls": (0, (2.4, 1.2)), "zorder": 1}

@@ -13,7 +13,7 @@ import torch
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, CHOICE, PARAPHRASE
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, sugarcrepe, valse
-from labclip_lib.benchmarks.reproduce.reported import REPORTED, SAME_MODEL
+from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
 from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.measures.intervals import Estimate

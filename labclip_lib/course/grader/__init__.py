@@ -2,10 +2,10 @@
 
 Nothing is imported here: the child process starts from this folder before its walls stand.
 
-plain: values that may cross the wall: plain data
-steps: what the child does, step by step
-inside: the child process and its walls
-talk: the parent's end of the pipe
+plain_data: values that may cross the wall: plain data
+child_steps: what the child does, step by step
+child: the child process and its walls
+pipe: the parent's end of the pipe
 sandbox: running code apart, and what that stops and does not
 running: a student's notebook that goes on without what loops, crashes or ends it
 submission: reading what a student handed in

@@ -17,10 +17,10 @@ import labclip_lib
 from labclip_lib.base.files import digest, write_json
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
+from labclip_lib.course.grader.pipe import shown
 from labclip_lib.course.grader.running import most_seconds
 from labclip_lib.course.grader.sandbox import GUARDS, guards, on_one_line
 from labclip_lib.course.grader.submission import LARGEST_MB, Rejected, find, read
-from labclip_lib.course.grader.talk import shown
 from labclip_lib.course.notebooks import products
 
 COMPARING_MB = 4096  # of memory, for the tests of one submission

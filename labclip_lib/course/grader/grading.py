@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from labclip_lib.course.grader.matching import KINDS, defined, definitions, listed, match, untouched, written
-from labclip_lib.course.grader.plain import NotPlain
+from labclip_lib.course.grader.plain_data import NotPlain
 from labclip_lib.course.grader.running import Notebook
 from labclip_lib.course.grader.sandbox import on_one_line
 from labclip_lib.course.grader.submission import Submission, without_magics

@@ -26,9 +26,9 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from labclip_lib.course.grader.plain import NotPlain, decode, encode
-from labclip_lib.course.grader.steps import at
-from labclip_lib.course.grader.talk import MB, Talk
+from labclip_lib.course.grader.child_steps import at
+from labclip_lib.course.grader.pipe import MB, Talk
+from labclip_lib.course.grader.plain_data import NotPlain, decode, encode
 
 GUARDS = ("network", "files", "processes", "limits")
 ANSWER_MB = 16  # of one answer

@@ -10,7 +10,7 @@ from labclip_lib.benchmarks.evaluation import evaluate
 from labclip_lib.benchmarks.formats import coco
 from labclip_lib.benchmarks.formats.aro import SYMMETRIC, TASKS, kept, load, order_negatives, plain, write_toy
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.operators.language import read
+from labclip_lib.operators.grammar import read
 from labclip_lib.operators.tagging import ADJECTIVE, NOUN
 from labclip_lib.world.captions import parse
 from labclip_lib.world.scenes import World

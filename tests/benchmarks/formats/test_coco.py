@@ -12,7 +12,7 @@ from labclip_lib.benchmarks.formats import coco
 from labclip_lib.benchmarks.formats.coco import for_each, load, says_the_same, training_pairs, write_toy
 from labclip_lib.benchmarks.hard_negatives import load_hard_negatives
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.operators.language import read
+from labclip_lib.operators.grammar import read
 from labclip_lib.world.captions import parse
 from labclip_lib.world.scenes import World
 

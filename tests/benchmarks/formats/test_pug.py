@@ -6,7 +6,7 @@ from PIL import Image
 from torchvision.transforms.functional import to_tensor
 
 from labclip_lib.benchmarks.formats import pug
-from labclip_lib.benchmarks.labelled import lay_out
+from labclip_lib.benchmarks.labelled_images import lay_out
 from labclip_lib.embeddings.embed import embed_texts
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.world.scenes import World

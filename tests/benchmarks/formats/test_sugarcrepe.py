@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from labclip_lib.base.pinned import PINNED
+from labclip_lib.base.published_files import PINNED
 from labclip_lib.benchmarks.evaluation import CHOICE
 from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.formats.sugarcrepe import (

@@ -7,7 +7,7 @@ from toys import write_small_toys
 from labclip_lib.benchmarks.evaluation import CHOICE
 from labclip_lib.benchmarks.formats import clevr, sugarcrepe
 from labclip_lib.benchmarks.reproduce import tables as room
-from labclip_lib.benchmarks.reproduce.reported import REPORTED, SAME_MODEL
+from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
 from labclip_lib.benchmarks.reproduce.study import METHODS, Study
 from labclip_lib.benchmarks.reproduce.tables import TABLES, Row, reproduce
 from labclip_lib.benchmarks.results import Answers, Results

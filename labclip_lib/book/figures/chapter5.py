@@ -1,0 +1,115 @@
+"""The figures of chapter 5: how LABCLIP is fitted, what it trades, what its matrix looks like, how far it carries."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from labclip_lib.book.figures.shared import accuracy_bars, accuracy_lines
+from labclip_lib.book.figures.style import INK, PALETTE
+
+OURS, BAG = PALETTE["LABCLIP"], PALETTE["bag-of-words ceiling"]
+
+
+def training_curves(histories):
+    """Loss and validation accuracy by epoch, of two fits: the first dashed.
+
+    histories: {label: rows of {"epoch", "loss", "validation"}}, as a fitted LABCLIP keeps them; the first row is
+    from before training and has no loss. Returns the figure.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.1))
+    for (label, rows), style in zip(histories.items(), ("--", "-"), strict=True):
+        for ax, what, shown in ((axes[0], "loss", rows[1:]), (axes[1], "validation", rows)):
+            epochs, values = [row["epoch"] for row in shown], [row[what] for row in shown]
+            ax.plot(epochs, values, style, color=OURS, label=label)
+    axes[1].axhline(0.5, color=BAG, ls=":", label="bag of words")
+    axes[0].set(xlabel="epoch", ylabel="loss (nats)", ylim=(0, None))
+    axes[1].set(xlabel="epoch", ylabel="images that pick rightly", ylim=(0, 1.05))
+    for ax in axes:
+        ax.legend(frameon=False)
+    return fig
+
+
+def loudness(variance, binding):
+    """The captions' variance along their principal directions, and the part of it that is between twins.
+
+    variance, binding: (D,), loudest direction first. Returns the axes.
+    """
+    _, ax = plt.subplots(figsize=(7.2, 3.2))
+    number = range(1, len(variance) + 1)
+    ax.semilogy(number, variance, color=PALETTE["text"], label="captions")
+    ax.semilogy(number, binding, ".", ms=4, color=INK, label="caption against twin")
+    ax.set(xlabel="direction, loudest first", ylabel="variance")
+    ax.legend(frameon=False)
+    return ax
+
+
+def frontier(lines, points):
+    """What is gained in the swap test against what it costs in retrieval.
+
+    lines: {label: (N, 2)} of (swap accuracy, recall@1), the first dashed. points: {label: (swap accuracy, recall@1)};
+    the first is CLIP's, the last the default's. Returns the axes.
+    """
+    _, ax = plt.subplots(figsize=(6.6, 4.2))
+    for (label, line), style in zip(lines.items(), ("--", "-"), strict=True):
+        ax.plot(*np.transpose(line), "o" + style, ms=4, color=OURS, label=label)
+    for (label, point), marker in zip(points.items(), "sdD*", strict=True):
+        color, size = PALETTE["cross-modal"] if label == "CLIP" else INK, 12 if marker == "*" else 7
+        ax.plot(*point, marker, ms=size, color=color, label=label)
+    ax.axvline(0.5, color=BAG, ls=":")
+    ax.axhline(0.5, color=BAG, ls=":")
+    ax.set(xlabel="swap accuracy", ylabel="recall@1, image to text", xlim=(0.45, 1.02), ylim=(-0.03, 1.03))
+    ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.02, 0.05))
+    return ax
+
+
+def methods(panels):
+    """Methods as bars, by several measures (down) and with captions in several orders (across).
+
+    panels: {name of the measure: (chance, ceiling, {order: {label: (kind, Estimate)}})}. Returns the figure.
+    """
+    across = len(next(iter(panels.values()))[-1])
+    fig, axes = plt.subplots(len(panels), across, figsize=(8.4, 3.1 * len(panels)), sharey=True, squeeze=False)
+    for row, (name, (chance, ceiling, orders)) in zip(axes, panels.items(), strict=True):
+        for ax, (order, bars) in zip(row, orders.items(), strict=True):
+            accuracy_bars([(label, *bar) for label, bar in bars.items()], chance, ceiling, ax)
+            ax.tick_params(axis="x", labelsize=8)
+            ax.set_title(f"{order} order", fontsize=10)
+            ax.set_ylabel("")
+            ax.get_legend().remove()
+        row[0].set_ylabel(name)
+    return fig
+
+
+def singular_values(values):
+    """Singular values of matrices of the identity's length, largest first. values: {label: (D,)}. Returns the axes."""
+    _, ax = plt.subplots(figsize=(6.6, 3.0))
+    for (label, found), style in zip(values.items(), ("-", "--"), strict=True):
+        ax.semilogy(range(1, len(found) + 1), found, style, color=OURS, label=label)
+    ax.axhline(1, color=PALETTE["chance"], ls=":", label="identity, or a rotation")
+    ax.set(xlabel="number", ylabel="singular value")
+    ax.legend(frameon=False)
+    return ax
+
+
+def pairs_kept(counts, accuracies):
+    """Accuracies by how many pairs of directions a matrix keeps. counts: (N,). accuracies: {label: (N,)}; the axes."""
+    _, ax = plt.subplots(figsize=(7, 3.2))
+    for (label, values), style in zip(accuracies.items(), ("-", "--"), strict=True):
+        ax.plot(counts, values, "o" + style, ms=4, color=OURS, label=label)
+    ax.axhline(0.5, color=BAG, ls=":", label="bag of words")
+    ax.set_xscale("log", base=2)
+    ticks = [2, 4, 8, 14, 32, 64, 128, 256]
+    ax.set_xticks(ticks, ticks)
+    ax.set(xlabel="pairs of directions kept", ylim=(0, 1.05))
+    ax.legend(frameon=False)
+    return ax
+
+
+def by_training_size(sizes, curves):
+    """Swap accuracy by how many twin pairs train. sizes: (T,). curves: {label: T Measures}. Returns the axes."""
+    _, ax = plt.subplots(figsize=(6.8, 3.4))
+    accuracy_lines(sizes, [(label, "LABCLIP", values) for label, values in curves.items()], ax=ax)
+    ax.set_xscale("log")
+    ax.set_xticks(sizes, sizes)
+    ax.minorticks_off()
+    ax.set(xlabel="twin pairs in training", ylabel="swap accuracy")
+    return ax

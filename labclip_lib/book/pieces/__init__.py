@@ -1,0 +1,6 @@
+"""The interactive pieces: Python prepares the data, the scripts in js/ do the rest.
+
+panel: the frame of the interactive pieces, whose scripts are in js/
+widgets: the interactive pieces and the quiz
+game: the game of chapter 6
+"""
