@@ -40,6 +40,11 @@ def diagnose(backbone, world=World(), layouts=3):
     """Everything chapter 3 asks of a backbone, over all two-object scenes of a world: {name: Measure}.
 
     Intervals are clustered by twin pair: all that is asked about a scene, its twin and their layouts.
+
+    >>> world = World(colors=("red", "blue", "pink"), shapes=("circle", "square", "star"))
+    >>> found = diagnose(load_backbone("pocket", "cpu"), world, layouts=1)
+    >>> found["swap accuracy, fixed order"].bag_of_words
+    0.5
     """
     every = Layouts.draw(world, layouts)
     images = torch.cat([embed_images(backbone, part) for part in every.parts])

@@ -6,7 +6,11 @@ import numpy as np
 
 
 class Estimate(NamedTuple):
-    """A mean with its 95 % interval."""
+    """A mean with its 95 % interval.
+
+    >>> print(Estimate(0.49, 0.45, 0.53))
+    0.490 (0.450 to 0.530)
+    """
 
     mean: float
     low: float
@@ -20,6 +24,9 @@ def estimate(values, clusters=None, seed=0):
     """Mean and 95 % bootstrap interval of (N,) per-item values; items of one cluster are drawn together.
 
     clusters: (N,) labels, such as the number of each item's scene. Returns an Estimate.
+
+    >>> estimate([1, 0, 1, 1], clusters=[0, 0, 1, 1])
+    Estimate(mean=0.75, low=0.5, high=1.0)
     """
     values = np.asarray(values, float)
     if clusters is not None and len(clusters) != len(values):
@@ -50,6 +57,9 @@ def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
     values: (N,) per-item values, or a sequence of (n_g,) arrays, one per cluster: clusters are then drawn
     whole, so that items which belong together (two captions of one scene) do not count as independent.
     Returns (low, high) floats. Raises ValueError for no values or non-finite ones.
+
+    >>> bootstrap_ci([1, 0, 1, 1, 0, 1], seed=0)
+    (0.3333333333333333, 1.0)
     """
     groups = [np.atleast_1d(np.asarray(group, float)) for group in values]
     if not groups or not all(len(group) and np.isfinite(group).all() for group in groups):

@@ -9,7 +9,12 @@ from labclip_lib.measures.intervals import estimate
 
 
 class Measure(NamedTuple):
-    """One line of a table: per-item values with their clusters, and what chance and a bag of words would get."""
+    """One line of a table: per-item values with their clusters, and what chance and a bag of words would get.
+
+    >>> tied = Measure(np.array([1.0, 0.0, 0.5, 0.5]), np.array([0, 0, 1, 1]), chance=0.5)
+    >>> tied.estimate().mean
+    0.5
+    """
 
     values: np.ndarray
     clusters: np.ndarray

@@ -132,6 +132,9 @@ def pairwise_accuracy(positive, negative):
     positive, negative: (N,) similarities of each image with its true caption and with its foil.
     Returns a float in [0, 1]; chance is 0.5, and so is an encoder that cannot tell the two apart.
     Raises ValueError when the shapes differ, there is no pair, or a value is not finite.
+
+    >>> pairwise_accuracy(torch.tensor([0.3, 0.2, 0.2]), torch.tensor([0.1, 0.2, 0.2]))
+    0.6666666666666666
     """
     return float(pairwise_outcomes(positive, negative).mean())
 
@@ -159,7 +162,11 @@ def _eps(dtype):
 
 
 def recall_at_k(similarity, k, own=None):
-    """Share of rows whose own column is among the k most similar: the mean of `recall_outcomes`."""
+    """Share of rows whose own column is among the k most similar: the mean of `recall_outcomes`.
+
+    >>> recall_at_k(torch.eye(4), 1)
+    1.0
+    """
     return float(recall_outcomes(similarity, k, own).mean())
 
 

@@ -29,6 +29,11 @@ def swap(source, what="attributes", seed=0, tagger=None):
     source: a caption, a list of words, or Scenes. what: "attributes", "objects", "phrases" (a noun with all that
     describes it), "arguments" (of a relation) or "relations". On Scenes: the first two objects exchange colours,
     shapes, or places. tagger: see `language.read`. Returns a Negative. Raises ValueError for another `what`.
+
+    >>> swap("a red circle and a blue square").value
+    'a blue circle and a red square'
+    >>> swap("a red circle").reason
+    "There are no two different attributes to exchange in 'a red circle'."
     """
     name = f"swap {what}"
     if what not in SWAPS:
@@ -53,6 +58,9 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
     what: "object", "attribute" or "relation". words: what may come in, such as a World's colours; left out, words
     of the same sort (a colour for a colour) from WORDS. Nothing comes in that the caption has already.
     Returns a Negative. Raises ValueError for another `what`.
+
+    >>> replace("a red circle and a blue square", "attribute", words=["pink"]).value
+    'a pink circle and a blue square'
     """
     name = f"replace {what}"
     if what not in WORDS:
@@ -101,6 +109,9 @@ def add(source, what="object", seed=0, tagger=None, words=None):
     source: a caption, a list of words, or Scenes (to which only an object can be added). what: "object",
     "attribute" or "negation". words: what may come in; left out, WORDS. Returns a Negative. Raises ValueError for
     another `what`.
+
+    >>> add("a dog on a sofa").value
+    'a dog and a bicycle on a sofa'
     """
     name = f"add {what}"
     if what not in ADDITIONS:
@@ -162,6 +173,9 @@ def shuffle_words(source, what="all", seed=0, tagger=None):
     "objects", or "nouns and adjectives": each sort among its own places, as NegCLIP's training negatives are made
     (Yuksekgonul et al., 2023). Unlike theirs it never gives the source back. Returns a Negative. Raises ValueError
     for another `what`.
+
+    >>> shuffle_words("a red circle and a blue square").value
+    'circle square a red a and blue'
     """
     name = f"shuffle {what}"
     sorts = {"nouns and adjectives": ("attributes", "objects")}.get(what, (what,))
@@ -209,6 +223,9 @@ def compose(*operators):
     """One operator out of several, applied from left to right; step k draws from the seed and k.
 
     Brackets do not matter: compose(a, compose(b, c)) is compose(a, b, c). Raises ValueError for none.
+
+    >>> compose(swap, shuffle_words)("a red circle and a blue square").value
+    'red square a blue a circle and'
     """
     if not operators:
         raise ValueError("compose needs one or more operators, got none.")

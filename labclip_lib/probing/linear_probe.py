@@ -25,6 +25,11 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         which the loss bends at most by one, exceeds it; smaller values gained nothing on held-out data.
     device: as in `load_backbone`. random_state: an int.
     Sets classes_, coef_ (C, D), intercept_ (C,), decay_ and n_iter_.
+
+    >>> scenes = World().sample(1000, objects=1)
+    >>> X, y = embed_images(load_backbone("pocket", "cpu"), scenes), scenes.color[:, 0]
+    >>> LinearProbe(device="cpu").fit(X[:800], y[:800]).score(X[800:], y[800:]) > 0.95
+    True
     """
 
     def __init__(self, solver="lbfgs", decays=DECAYS, max_iter=100, tol=1e-2, device="auto", random_state=0):

@@ -26,6 +26,10 @@ class World:
 
     colors, shapes: names out of `shapes.COLORS` and `shapes.SHAPES`; their order is the order of the label
     numbers. Raises ValueError for an unknown name, a repeated name or fewer than one of either.
+
+    >>> world = World(colors=("red", "blue"), shapes=("circle", "square", "star"))
+    >>> world.sample(3, seed=0).captions()
+    ['red circle and blue star', 'red square and blue star', 'red square and blue star']
     """
 
     colors: tuple = tuple(COLORS)
@@ -107,6 +111,12 @@ class Scenes:
     color, shape: (N, K) label numbers into `world.colors` and `world.shapes`.
     center: (N, K, 2) x and y; radius, angle: (N, K); tint: (N, K, 3) added to the colour.
     backdrop: (N, 3) background RGB; slope: (N, 2) how it brightens along x and y.
+
+    >>> scenes = World().sample(2, seed=0)
+    >>> scenes.captions()[0], scenes.swapped().captions()[0]
+    ('green cross and yellow ring', 'yellow cross and green ring')
+    >>> scenes.render(size=64).shape
+    torch.Size([2, 3, 64, 64])
     """
 
     world: World
