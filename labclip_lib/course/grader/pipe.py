@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.course.grader.child import OUT_OF_MEMORY
+from labclip_lib.course.grader.child import OUT_OF_MEMORY, main
 from labclip_lib.course.grader.plain_data import load
 
 MB = 2**20
@@ -43,22 +43,23 @@ class Talk:
             "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")},
         }  # fmt: skip
-        self._answers, told = os.pipe()
-        asked, self._questions = os.pipe()
+        self._answers, child_answers = os.pipe()
+        child_questions, self._questions = os.pipe()
+        # Named after the function itself: a rename that missed this text would look like a machine without guards.
         start = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
-            "from labclip_lib.course.grader import child; inside.main(%d, %d)"
+            f"from {main.__module__} import {main.__name__} as main; main({child_answers}, {child_questions})"
         )
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(job).encode())
             stdin.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", start % (told, asked), str(Path(job["show"][-1]).parent)], stdin=stdin,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told, asked], env=environment, cwd="/",
-                start_new_session=True,
+                [sys.executable, "-I", "-c", start, str(Path(job["show"][-1]).parent)], stdin=stdin,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[child_answers, child_questions],
+                env=environment, cwd="/", start_new_session=True,
             )  # fmt: skip
-        os.close(told)
-        os.close(asked)
+        os.close(child_answers)
+        os.close(child_questions)
         self._printed = self._process.stdout.fileno()
         self._texts = {self._answers: bytearray(), self._printed: bytearray()}
         self._room = {self._answers: ALL_ANSWERS_MB * MB, self._printed: output_bytes}
