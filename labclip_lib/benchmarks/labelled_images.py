@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from labclip_lib.base.files import write_atomically
-from labclip_lib.benchmarks.records import Record, checked
+from labclip_lib.benchmarks.records import Record, check_records
 from labclip_lib.embeddings.tables import Tables
 from labclip_lib.models.image_files import Picture
 from labclip_lib.world.twins import pair_clusters
@@ -77,7 +77,7 @@ class LabelledImages:
         for name, table in embeddings.items():
             if table.ndim != 2 or len(table) != len(self):
                 raise ValueError(
-                    f"{name} has the shape {tuple(table.shape)}; ({len(self)}, D), a row an image, is wanted."
+                    f"{name} has the shape {tuple(table.shape)}; give ({len(self)}, D), one row per image."
                 )
         labels = self.attribute.to(images.device), self.object.to(images.device)
         return Tables(self.attributes, self.objects, *labels, embeddings)
@@ -101,10 +101,10 @@ class Item(NamedTuple):
 def from_items(name, folder, items, of):
     """LabelledImages of a list of Items, their names sorted; ValueError when an image is missing or comes twice.
 
-    folder: what the keys are relative to. of: the benchmark's name as in `records.checked`.
+    folder: what the keys are relative to. of: the benchmark's name as in `check_records`.
     """
     images = tuple(Picture(str(Path(folder, item.key))) for item in items)
-    checked([Record(item.key, image, ()) for item, image in zip(items, images, strict=True)], of)
+    check_records([Record(item.key, image, ()) for item, image in zip(items, images, strict=True)], of)
     attributes, attribute = np.unique([item.attributes for item in items], return_inverse=True)
     objects, object = np.unique([item.objects for item in items], return_inverse=True)
     shape = len(items), len(items[0].objects)

@@ -47,7 +47,7 @@ def read_json(path, of):
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=lambda pairs: _once(path, pairs))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not sound JSON ({first_line(error)}); fetch it again.") from None
+        raise ValueError(f"{path} is not valid JSON ({first_line(error)}); fetch it again.") from None
 
 
 def read_csv(path, of, columns=(), header=True):
@@ -64,11 +64,11 @@ def read_csv(path, of, columns=(), header=True):
     if header:
         header_names = dict.fromkeys(as_table(lines[:1], path).columns)
         for column in columns:
-            need(header_names, column, path, "its first line")
+            field_of(header_names, column, path, "its first line")
     return as_table(lines, path, columns).rows if header else lines
 
 
-def need(item, field, path, where):
+def field_of(item, field, path, where):
     """A field of an item, a dict. ValueError when it is missing, with the field that was perhaps meant."""
     if field in item:
         return item[field]
@@ -77,7 +77,7 @@ def need(item, field, path, where):
     raise ValueError(f"{path}: {where} has no {field!r}{hint}; this is not the published format.")
 
 
-def is_a(value, kind, path, what):
+def typed(value, kind, path, what):
     """The value, if it is of that kind: dict, list or str; else ValueError in one sentence."""
     if not isinstance(value, kind):
         raise ValueError(
@@ -86,17 +86,17 @@ def is_a(value, kind, path, what):
     return value
 
 
-def text(item, field, path, where):
+def text_of(item, field, path, where):
     """The str in a field of an item, which must be a dict; else ValueError in one sentence."""
-    value = need(is_a(item, dict, path, where), field, path, where)
-    return is_a(value, str, path, f"the {field!r} of {where}")
+    value = field_of(typed(item, dict, path, where), field, path, where)
+    return typed(value, str, path, f"the {field!r} of {where}")
 
 
 def picture(root, folder, name, path, where):
     """The Picture of that name in root/folder. ValueError, in one sentence, for a name that might lie elsewhere."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(
-            f"{path}: the image of {where} is called {reprlib.repr(name)}, which is no plain file name; "
+            f"{path}: the image of {where} is called {reprlib.repr(name)}, which is not a plain file name; "
             f"this is not the published format."
         )
     return Picture(str(Path(root) / folder / name))
@@ -107,7 +107,7 @@ def missing(path, of):
     return f"There is no {path}; `python -m labclip_lib get {of}` says how to get it, and --data names another folder."
 
 
-def checked(records, of):
+def check_records(records, of):
     """The records, if each key occurs once and each image is there; else ValueError in one sentence."""
     seen = {}
     for record in records:

@@ -9,7 +9,7 @@ import numpy as np
 
 from labclip_lib.base.csv_tables import read_table
 from labclip_lib.base.files import write_atomically
-from labclip_lib.benchmarks.records import need
+from labclip_lib.benchmarks.records import field_of
 from labclip_lib.measures.intervals import Estimate, estimate
 from labclip_lib.measures.measure import Measure
 
@@ -88,7 +88,7 @@ class Results:
         if not rows:
             raise ValueError(f"{path} holds no answers; make it again.")
         for column in COLUMNS:
-            need(rows[0], column, path, "its first line")
+            field_of(rows[0], column, path, "its first line")
         by_question = {}
         for row in rows:
             by_question.setdefault(row["question"], []).append(row)

@@ -21,7 +21,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from labclip_lib.base.messages import did_you_mean
 from labclip_lib.benchmarks.formats import coco
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import write_once
 from labclip_lib.models.image_files import FORMATS, Picture
 from labclip_lib.operators.grammar import read
@@ -82,16 +82,16 @@ def _visual_genome(root, task):
     path = Path(root) / "aro" / _FILES[task]
     records = []
     # Items may repeat: two buttons of one shirt share a box and a caption.
-    for number, item in enumerate(is_a(read_json(path, "aro"), list, path, "the file")):
+    for number, item in enumerate(typed(read_json(path, "aro"), list, path, "the file")):
         where = f"item {number}"
-        name, true, false = (text(item, key, path, where) for key in ("image_path", "true_caption", "false_caption"))
+        name, true, false = (text_of(item, key, path, where) for key in ("image_path", "true_caption", "false_caption"))
         x, y, w, h = (
-            is_a(need(item, f"bbox_{side}", path, where), int, path, f"bbox_{side} of {where}") for side in "xywh"
+            typed(field_of(item, f"bbox_{side}", path, where), int, path, f"bbox_{side} of {where}") for side in "xywh"
         )
         image = picture(root, "aro/images", name, path, where)._replace(box=(x, y, x + w, y + h))
-        group = text(item, "relation_name", path, where) if task == "VG-R" else _attributes(item, path, where)
+        group = text_of(item, "relation_name", path, where) if task == "VG-R" else _attributes(item, path, where)
         records.append(Record(f"{number}/{name}", image, (true,), (false,), group, name))
-    checked(records, "aro")
+    check_records(records, "aro")
     sizes = {image: _size(image) for image in dict.fromkeys(record.image.path for record in records)}
     for number, record in enumerate(records):
         left, upper, right, lower = record.image.box
@@ -106,10 +106,10 @@ def _visual_genome(root, task):
 
 
 def _attributes(item, path, where):
-    pair = is_a(need(item, "attributes", path, where), list, path, f"the 'attributes' of {where}")
+    pair = typed(field_of(item, "attributes", path, where), list, path, f"the 'attributes' of {where}")
     if len(pair) != 2:
         raise ValueError(f"{path}: {where} has {len(pair)} attributes, not two; this is not the published format.")
-    return "_".join(is_a(attribute, str, path, f"an attribute of {where}") for attribute in pair)
+    return "_".join(typed(attribute, str, path, f"an attribute of {where}") for attribute in pair)
 
 
 def _size(path):

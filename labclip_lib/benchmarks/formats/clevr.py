@@ -32,7 +32,7 @@ def load(root, objects=2):
         words, where = [trimmed(word) for word in row], f"Line {number} of {path}"
         if len(words) != 1 + 2 * objects:
             wanted = f"filename and then object,attribute for each of {objects} objects"
-            raise ValueError(f"{where} has {len(words)} fields; {1 + 2 * objects} are wanted, {wanted}.")
+            raise ValueError(f"{where} has {len(words)} fields; it needs {1 + 2 * objects}, {wanted}.")
         if not all(words):
             raise ValueError(f"{where} has a blank field, number {words.index('') + 1}; fill it in or drop the line.")
         key = key_of(f"images_{objects}obj", words[0], where=where)

@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 
 from labclip_lib.base.progress import track
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.operators.grammar import ARTICLES, canonical, read
 from labclip_lib.operators.on_captions import shuffle_words
@@ -40,11 +40,13 @@ def load(root, split="test", of="coco"):
         )
     path = Path(root) / of / f"dataset_{of}.json"
     data = read_json(path, of)
-    images = is_a(need(is_a(data, dict, path, "the file"), "images", path, "the file"), list, path, "its 'images'")
+    images = typed(
+        field_of(typed(data, dict, path, "the file"), "images", path, "the file"), list, path, "its 'images'"
+    )
     records, seen = [], {}
     for number, image in enumerate(images):
         where = f"image {number}"
-        name, part = text(image, "filename", path, where), text(image, "split", path, where)
+        name, part = text_of(image, "filename", path, where), text_of(image, "split", path, where)
         if part not in PARTS:
             raise ValueError(f"{path}: {where} is of the split {part!r}; Karpathy's are {', '.join(PARTS)}.")
         if name in seen:  # in any split: no training image may be a test image
@@ -55,22 +57,22 @@ def load(root, split="test", of="coco"):
             records.append(Record(name, place, _captions(image, path, where), cluster=name))
     if not records:
         raise ValueError(f"{path} has no image of the split {split!r}; fetch it again.")
-    return checked(records, of)
+    return check_records(records, of)
 
 
 def _folder(of, image, path, where):
     """The folder of an image. Its split does not say: restval images are for training but lie in val2014."""
     if of == "flickr30k":
         return FLICKR
-    inner = text(image, "filepath", path, where)
+    inner = text_of(image, "filepath", path, where)
     if inner not in YEARS:
         raise ValueError(f"{path}: {where} lies in {inner!r}; COCO's folders are {' and '.join(YEARS)}.")
     return f"coco/{inner}"
 
 
 def _captions(image, path, where):
-    sentences = is_a(need(image, "sentences", path, where), list, path, f"the 'sentences' of {where}")
-    texts = [text(sentence, "raw", path, f"a sentence of {where}").strip() for sentence in sentences]
+    sentences = typed(field_of(image, "sentences", path, where), list, path, f"the 'sentences' of {where}")
+    texts = [text_of(sentence, "raw", path, f"a sentence of {where}").strip() for sentence in sentences]
     captions = tuple([caption for caption in texts if caption][:CAPTIONS])
     if not captions:
         raise ValueError(f"{path}: {where} has no sentence; this is not the published format.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from labclip_lib.benchmarks.records import Record, checked, is_a, picture, read_json
+from labclip_lib.benchmarks.records import Record, check_records, picture, read_json, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.scenes import World
 
@@ -23,21 +23,21 @@ def load(root):
     root: the folder of all data. An image is in up to fifteen pairs: pairs that share one, directly or through other
     pairs, are a cluster. Raises ValueError when the file or an image is missing or not as published.
     """
-    return checked(read(root), _NAME)
+    return check_records(read(root), _NAME)
 
 
 def read(root):
     """`load` without checking that the images exist."""
     path = Path(root) / _NAME / _FILE
     rows = []
-    for number, row in enumerate(is_a(read_json(path, _NAME), list, path, "the file")):
+    for number, row in enumerate(typed(read_json(path, _NAME), list, path, "the file")):
         where = f"item {number}"
-        if len(is_a(row, list, path, where)) != 4:
+        if len(typed(row, list, path, where)) != 4:
             raise ValueError(
                 f"{path}: {where} holds {len(row)} values instead of two addresses, each with its caption; "
                 "this is not the published format."
             )
-        first, caption, second, negative = (is_a(value, str, path, f"a value of {where}") for value in row)
+        first, caption, second, negative = (typed(value, str, path, f"a value of {where}") for value in row)
         images = [picture(root, f"{_NAME}/images", url.rpartition("/")[2], path, where) for url in (first, second)]
         rows.append((*images, caption, negative))
     return [

@@ -12,7 +12,7 @@ from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.published_files import pinned_file
 from labclip_lib.benchmarks.evaluation import CHOICE, bag
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_csv, read_json, text_of, typed
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.operators.on_captions import swap
@@ -41,12 +41,12 @@ def load(root):
 
     root: the folder of all data. Raises ValueError when a file or an image is missing or not as published.
     """
-    return checked(read(root), PLAIN)
+    return check_records(read(root), PLAIN)
 
 
 def load_pp(root):
     """SugarCrepe++'s 4,757 Records in five subsets: as `load`, but with two captions, each the other's paraphrase."""
-    return checked(read_pp(root), PLUS)
+    return check_records(read_pp(root), PLUS)
 
 
 def read(root):
@@ -54,7 +54,7 @@ def read(root):
     records = []
     for subset in _SUBSETS[PLAIN]:
         path = Path(root) / PLAIN / f"{subset}.json"
-        for key, item in is_a(read_json(path, PLAIN), dict, path, "the file").items():
+        for key, item in typed(read_json(path, PLAIN), dict, path, "the file").items():
             records.append(_record(root, path, key, item, ("caption",)))
     return records
 
@@ -64,20 +64,20 @@ def read_pp(root):
     records = []
     for subset in _SUBSETS[PLUS]:
         path = Path(root) / PLUS / f"{subset}.json"
-        for number, item in enumerate(is_a(read_json(path, PLUS), list, path, "the file")):
-            key = need(is_a(item, dict, path, f"item {number}"), "id", path, f"item {number}")
+        for number, item in enumerate(typed(read_json(path, PLUS), list, path, "the file")):
+            key = field_of(typed(item, dict, path, f"item {number}"), "id", path, f"item {number}")
             records.append(_record(root, path, key, item, ("caption", "caption2")))
     return records
 
 
 def _record(root, path, key, item, captions):
     where = f"item {key!r}"
-    name = text(item, "filename", path, where)
+    name = text_of(item, "filename", path, where)
     return Record(
         f"{path.stem}/{key}",
         picture(root, IMAGES, name, path, where),
-        tuple(text(item, field, path, where) for field in captions),
-        (text(item, "negative_caption", path, where),),
+        tuple(text_of(item, field, path, where) for field in captions),
+        (text_of(item, "negative_caption", path, where),),
         path.stem,
         name,
     )

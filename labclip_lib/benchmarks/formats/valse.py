@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.captions import TEMPLATES
 from labclip_lib.world.scenes import World
@@ -35,7 +35,7 @@ def load(root):
     root: the folder of all data. An item is valid if two or more of three annotators agreed on it.
     Raises ValueError when a file or an image is missing or not as published.
     """
-    return checked(read(root), _NAME)
+    return check_records(read(root), _NAME)
 
 
 def read(root):
@@ -43,20 +43,22 @@ def read(root):
     records = []
     for instrument in INSTRUMENTS:
         path = Path(root) / _NAME / f"{instrument}.json"
-        for key, item in is_a(read_json(path, _NAME), dict, path, "the file").items():
+        for key, item in typed(read_json(path, _NAME), dict, path, "the file").items():
             where = f"item {key!r}"
-            votes = is_a(need(is_a(item, dict, path, where), "mturk", path, where), dict, path, f"'mturk' of {where}")
-            count = need(votes, "caption", path, f"'mturk' of {where}")
-            if is_a(count, int, path, f"the votes of {where}") < VOTES:
+            votes = typed(
+                field_of(typed(item, dict, path, where), "mturk", path, where), dict, path, f"'mturk' of {where}"
+            )
+            count = field_of(votes, "caption", path, f"'mturk' of {where}")
+            if typed(count, int, path, f"the votes of {where}") < VOTES:
                 continue
-            name = text(item, "image_file", path, where)
-            folder = _folder(text(item, "dataset", path, where), name, path, where)
+            name = text_of(item, "image_file", path, where)
+            folder = _folder(text_of(item, "dataset", path, where), name, path, where)
             records.append(
                 Record(
                     f"{instrument}/{key}",
                     picture(root, folder, name, path, where),
-                    (text(item, "caption", path, where),),
-                    (text(item, "foil", path, where),),
+                    (text_of(item, "caption", path, where),),
+                    (text_of(item, "foil", path, where),),
                     instrument,
                     f"{folder}/{name}",
                 )

@@ -136,7 +136,7 @@ def _take_from(source, benchmark, root):
                 taken[part] = usable[0]
     if wanted and not taken:
         raise ValueError(
-            f"{source} has nothing that is missing; call it as what it is, such as {', '.join(list(wanted)[:4])}."
+            f"{source} holds no missing part; give each its published name, such as {', '.join(list(wanted)[:4])}."
         )
     return taken
 
@@ -149,7 +149,7 @@ def _usable(part, place):
 
 
 def _obtain_all(root, parts, taken, out):
-    """Obtain the parts one by one; raise ValueError at the end if some could not be had."""
+    """Obtain the parts one by one; raise ValueError at the end if some could not be obtained."""
     failed = []
     for part in parts:
         if not is_there(root, part):  # it may have come with another part's archive
@@ -159,7 +159,7 @@ def _obtain_all(root, parts, taken, out):
             except ValueError as error:
                 failed.append(error)
     if len(failed) > 1:
-        raise ValueError(f"{len(failed)} of {len(parts)} parts could not be had, the first because {failed[0]}")
+        raise ValueError(f"{len(failed)} of {len(parts)} parts could not be obtained, the first because {failed[0]}")
     if failed:
         raise failed[0]
 
