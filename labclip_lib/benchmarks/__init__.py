@@ -1,10 +1,10 @@
 """Real pictures and captions, and the papers' tables.
 
-records: the one face of all benchmarks: an image, what is right to say of it, what is wrong
-results: answers item by item, kept, averaged and compared
-evaluation: asking a backbone
+records: what all benchmarks are read into: an image, its true captions and its false ones
+results: a model's answers item by item, saved, averaged and compared
+evaluation: evaluating a backbone on records
 labelled_images: images with a label for each object, in CLEVR's and PUG's way
-toy_pictures: writing the pictures of a toy
+toy_pictures: writing the pictures of a toy benchmark
 hard_negatives: real captions with their hard negatives, as five projects publish them
 blind: models of text alone: what a benchmark gives away without its pictures
 """

@@ -1,7 +1,7 @@
 """Blind baselines: models of text alone that try to tell a caption from its hard negative without the picture.
 
 What a blind model gets right, a benchmark gives away (Hsieh et al., 2023). A score is a function of a list of texts,
-higher for what it believes: `shorter`, `NGrams.log_probability`, `Detector.score`.
+higher for what the model takes to be true: `shorter`, `NGrams.log_probability`, `Detector.score`.
 """
 
 import math
@@ -21,12 +21,12 @@ _WORD = r"\w+"
 
 
 def words(text):
-    """Lower-cased words, without punctuation or how it was spaced: benchmarks differ in both. A tuple of str."""
+    """The words of a text, a tuple of str: lower-cased, without punctuation and spaces, in which benchmarks differ."""
     return tuple(re.findall(_WORD, text.lower()))
 
 
 def blind_outcomes(score, captions, negatives):
-    """Which of the pairs does a blind model get right? (N,) float64: 1 right, 0.5 undecided, 0 wrong.
+    """Whether a blind model gets each pair right: (N,) float64, 1 right, 0.5 a tie, 0 wrong.
 
     score: a function of a list of texts that gives their (N,) scores. captions, negatives: (N,) str.
     """
@@ -34,12 +34,12 @@ def blind_outcomes(score, captions, negatives):
 
 
 def lengths(captions):
-    """(N,) int: how many words each caption has, with the end of the caption as one more."""
+    """Number of words of each caption, its end counted as one more: (N,) int."""
     return np.array([len(words(caption)) + 1 for caption in _texts(captions)])
 
 
 def shorter(captions):
-    """The simplest blind model believes the shorter text: (N,) minus the number of words."""
+    """The simplest blind model, which prefers the shorter text: (N,) scores, minus the number of words."""
     return -lengths(captions)
 
 
@@ -58,7 +58,7 @@ class NGrams:
         self.order, self.discount = order, discount
 
     def fit(self, captions):
-        """Count the n-grams of captions, (N,) str. Returns itself."""
+        """Count the n-grams of captions, (N,) str. Returns self."""
         sentences = [(_BEGIN, *words(caption), _END) for caption in _texts(captions)]
         self.known = {word for sentence in sentences for word in sentence[1:]}
         # Of each n-gram its count; of each context how many words, and how many different ones, follow.
@@ -119,7 +119,7 @@ class NGrams:
 class Detector:
     """Logistic regression over the n-grams (up to three words) of captions and of *hard negatives*.
 
-    Other than `NGrams` it has seen negatives, so it also learns the habits of whatever made them.
+    Unlike `NGrams` it is trained on negatives, so it also learns the habits of whatever made them.
     """
 
     def __init__(self):
@@ -127,7 +127,7 @@ class Detector:
         self.model = make_pipeline(counts, LogisticRegression(max_iter=1000))
 
     def fit(self, captions, negatives):
-        """captions: (N,) str that are true. negatives: (M,) str that are not. Returns itself."""
+        """captions: (N,) str that are true. negatives: (M,) str that are not. Returns self."""
         texts = [*_texts(captions), *_texts(negatives)]
         self.model.fit(texts, np.arange(len(texts)) < len(captions))
         return self
@@ -140,23 +140,24 @@ class Detector:
 def other_captions(project):
     """True captions to train on before a project's benchmark is tested: those of all other projects, each once.
 
-    project: "SugarCrepe" (with SugarCrepe++, whose captions are the same), "VALSE", "COLA" or "NegCLIP". Left out is
-    what has the words of any of its texts, true or false, and what is said of one of its pictures. Pictures are the
-    same when their file names end in the same number, so one that two data sets number differently is not noticed.
+    project: "SugarCrepe" (with SugarCrepe++, whose captions are the same), "VALSE", "COLA" or "NegCLIP". A caption is
+    left out if it has the same words as any text of this project, true or false, or describes one of its pictures.
+    Pictures are the same when their file names end in the same number, so a picture that two data sets number
+    differently is not noticed.
     Returns a list of str. Raises ValueError for another name; other errors as in `load_hard_negatives`.
     """
-    own = [name for name in SUBSETS if _same_project(name, project)]
-    if not own:
+    tested = [name for name in SUBSETS if _same_project(name, project)]
+    if not tested:
         raise ValueError(f"There is no project {project!r}; choose SugarCrepe, VALSE, COLA or NegCLIP.")
-    said = {words(text) for name in own for column in load_hard_negatives(name)[:3] for text in column or ()}
-    shown = {picture for name in own for picture in _pictures(load_hard_negatives(name).images)}
+    tested_texts = {words(text) for name in tested for column in load_hard_negatives(name)[:3] for text in column or ()}
+    tested_pictures = {picture for name in tested for picture in _pictures(load_hard_negatives(name).images)}
     out = {}
     for name in SUBSETS:
-        if name not in own:
+        if name not in tested:
             captions, _, paraphrases, images = load_hard_negatives(name)
             for column in (captions, paraphrases or ()):
                 for text, picture in zip(column, _pictures(images), strict=False):
-                    if words(text) not in said and picture not in shown:
+                    if words(text) not in tested_texts and picture not in tested_pictures:
                         out.setdefault(words(text), text)
     return list(out.values())
 

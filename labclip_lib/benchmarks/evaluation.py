@@ -1,4 +1,4 @@
-"""Ask a backbone the questions of a benchmark: which caption fits the image, and which image the caption?"""
+"""Evaluate a backbone on a benchmark: which caption fits the image, and which image fits the caption?"""
 
 import hashlib
 import os
@@ -29,15 +29,16 @@ RECALL = (1, 5, 10)
 
 
 def evaluate(backbone, records, transform=None, *, benchmark="", cache=None, progress=False, **how):
-    """How a backbone answers the questions that a list of Records holds: a Results.
+    """Evaluate a backbone on a list of Records; returns a Results.
 
     Negatives: does the image prefer all its captions to all negatives? Two captions and negatives: are the captions,
-    each other's paraphrases, also closer to each other than to a negative? Another image: do both images choose
+    each other's paraphrases, also closer to each other than to any negative? Another image: do both images choose
     their caption, do both captions choose their image, and both at once? No negatives at all: retrieval both ways
     among all images and captions of the records.
 
-    transform: a LABCLIP, or None for the backbone as it is. cache: a folder for the embeddings; the same again, with
-    another transform too, embeds nothing anew. how: batch_size, workers, precision, as of `shards.embed_source`.
+    transform: a LABCLIP, or None for the backbone as it is. cache: a folder for the embeddings; the next
+    call with the same backbone and records reads them from there, whatever its transform. how: batch_size, workers,
+    precision, as of `shards.embed_source`.
     Raises ValueError when some records have negatives and others have none, and for whatever cannot be embedded.
     """
     kinds = {(bool(record.negatives), bool(record.other_image)) for record in records}
@@ -59,7 +60,7 @@ def evaluate(backbone, records, transform=None, *, benchmark="", cache=None, pro
 
 
 class _Table:
-    """Embeddings (T, D) of the different things among many, and each thing's row."""
+    """Embeddings (T, D) of T different images or texts, and the row of each."""
 
     def __init__(self, things, table):
         self.row, self.table = {thing: row for row, thing in enumerate(things)}, table
@@ -80,9 +81,9 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
         digest.update(f"{len(text)} {text}\n".encode())
     source = Listed("benchmark", "its records", digest.hexdigest(), 8192, tuple(pictures), Texts(texts))
     with tempfile.TemporaryDirectory() as folder:
-        # A name of their own, so that a change of the records or of the model is never served stale.
-        kept = f"{digest.hexdigest()[:16]}-{backbone.fingerprint[:16]}"
-        out = os.path.join(cache or folder, kept)
+        # Named after content and model, so that a change of either never finds the old embeddings.
+        name = f"{digest.hexdigest()[:16]}-{backbone.fingerprint[:16]}"
+        out = os.path.join(cache or folder, name)
         tables = load_shards(embed_source(backbone, source, out, progress=progress, **how))
     return _Table(pictures, tables.images), _Table(texts, tables.captions), tables.manifest["truncated"]
 
@@ -90,7 +91,7 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
 class _Rows:
     """The records' rows in the tables: image, other (N,), captions (N, C), negatives (N, K); -1 where there is none.
 
-    A text that a record holds twice stands there once.
+    A text that a record holds twice counts once.
     """
 
     def __init__(self, records, images, texts):
@@ -100,13 +101,13 @@ class _Rows:
         self.captions = _padded([[texts.row[text] for text in dict.fromkeys(record.captions)] for record in records])
         self.negatives = _padded([[texts.row[text] for text in dict.fromkeys(record.negatives)] for record in records])
 
-    def guessed(self):
-        """Numbers (N,) of each record's captions, of its negatives, and of texts that it counts among both."""
+    def counts(self):
+        """How many captions, how many negatives, and how many texts that are both, each record has: three (N,)."""
         both = [len(set(record.captions) & set(record.negatives)) for record in self.records]
         return (*((where >= 0).sum(1).numpy() for where in (self.captions, self.negatives)), np.array(both))
 
     def same_words(self):
-        """(N, K): 1 where a negative holds the same words as a caption, else 0; -inf where there is none."""
+        """(N, K): 1 where a negative holds the same words as a caption, else 0; -inf is padding."""
         out = torch.full(self.negatives.shape, -torch.inf)
         for row, record in zip(out, self.records, strict=True):
             bags, negatives = [bag(caption) for caption in record.captions], dict.fromkeys(record.negatives)
@@ -118,14 +119,14 @@ class _Rows:
 
 
 def cosines(anchor, texts, where, absent=-torch.inf):
-    """(N, C) cosines of each anchor (N, D) with its texts: rows `where` (N, C) of a table, `absent` where it is -1."""
+    """(N, C) cosines of each anchor (N, D) with its texts, rows `where` (N, C) of `texts`; `absent` for -1."""
     rows = zip(anchor.split(1024), where.clamp(min=0).split(1024), strict=True)
     out = torch.cat([(one[:, None] * texts[among]).sum(-1) for one, among in rows])
     return out.masked_fill((where < 0).to(out.device), absent)
 
 
 def bag(text):
-    """A caption's words in alphabetical order: what a bag of words knows of it."""
+    """A caption's words in alphabetical order, a list of str: what a bag of words knows of it."""
     return sorted(re.findall(r"\w+", text.lower()))
 
 
@@ -133,18 +134,19 @@ def _choices(rows, images, texts):
     anchor = images[rows.image]
     captions = cosines(anchor, texts, rows.captions, torch.inf)
     negatives = cosines(anchor, texts, rows.negatives)
-    n, k, both = rows.guessed()
+    n, k, both = rows.counts()
     sure = torch.where(rows.captions >= 0, 1.0, torch.inf)
     bag_of_words = first_choice(sure, rows.same_words())
     guess = guessed_first_choice(n, k, both)
     out = {CHOICE: Answers(*rows.labels(), first_choice(captions, negatives, UNIT_ROWS), guess, bag_of_words)}
     if (n == 2).all():
         first, second = texts[rows.captions[:, 0]], texts[rows.captions[:, 1]]
-        own = (first * second).sum(1, keepdim=True)
-        rivals = torch.cat([cosines(one, texts, rows.negatives) for one in (first, second)], 1)
+        paraphrase = (first * second).sum(1, keepdim=True)
+        negative = torch.cat([cosines(one, texts, rows.negatives) for one in (first, second)], 1)
         unknown = np.full(len(n), np.nan)
-        guess = np.where(both > 0, 0.0, guessed_first_choice(1, 2 * k))  # no two texts are closer than one to itself
-        out[PARAPHRASE] = Answers(*rows.labels(), first_choice(own, rivals, UNIT_ROWS), guess, unknown)
+        # A negative that is also a caption is as close to it as can be.
+        guess = np.where(both > 0, 0.0, guessed_first_choice(1, 2 * k))
+        out[PARAPHRASE] = Answers(*rows.labels(), first_choice(paraphrase, negative, UNIT_ROWS), guess, unknown)
     return out
 
 
@@ -152,9 +154,9 @@ def _pairs(rows, images, texts):
     """As in Winoground: two images, two captions, four cosines."""
     if rows.captions.shape[1] != 1 or rows.negatives.shape[1] != 1:
         raise ValueError("A record with another image needs one caption and one negative, the other image's caption.")
-    here, there = images[rows.image], images[rows.other]
-    mine, other = texts[rows.captions[:, 0]], texts[rows.negatives[:, 0]]
-    s = torch.stack([(image * text).sum(1) for image in (here, there) for text in (mine, other)], 1)
+    two_images = images[rows.image], images[rows.other]
+    two_texts = texts[rows.captions[:, 0]], texts[rows.negatives[:, 0]]
+    s = torch.stack([(image * text).sum(1) for image in two_images for text in two_texts], 1)
     same = rows.same_words()[:, 0]
     words = torch.stack([torch.ones_like(same), same, same, torch.ones_like(same)], 1)
 
@@ -162,7 +164,7 @@ def _pairs(rows, images, texts):
         return first_choice(s[:, [0, 3]], s[:, [1, 2]], UNIT_ROWS)
 
     def both(s, order):
-        first, last = (s[:, [own]] for own in (0, 3))
+        first, last = s[:, [0]], s[:, [3]]
         return first_choice(first, s[:, [order[0]]], UNIT_ROWS) * first_choice(last, s[:, [order[1]]], UNIT_ROWS)
 
     labels = [*rows.labels()]
@@ -175,17 +177,18 @@ def _pairs(rows, images, texts):
 
 
 def _retrieval(rows, images, texts, chunk=1024):
-    """Recall@k both ways. An image has found its captions when one of them is among the first k."""
+    """Recall@k both ways. An image counts as right when any of its captions is among the first k."""
     keys, groups, clusters = rows.labels()
-    own = [where[where >= 0] for where in rows.captions]
-    owner = torch.repeat_interleave(torch.arange(len(own)), torch.tensor([len(where) for where in own]))
-    # A picture, or a text, of several records is one thing to choose, and right whatever record says so.
+    caption_rows = [where[where >= 0] for where in rows.captions]
+    counts = torch.tensor([len(where) for where in caption_rows])
+    owner = torch.repeat_interleave(torch.arange(len(counts)), counts)
+    # A picture or text that several records share is one candidate, and right for each of them.
     picture, image = rows.image.unique(return_inverse=True)
-    text, caption = torch.cat(own).unique(return_inverse=True)
+    text, caption = torch.cat(caption_rows).unique(return_inverse=True)
     ks = [k for k in RECALL if k < min(len(picture), len(text))]
     if not ks:
         raise ValueError(f"Retrieval needs 2 or more images and captions, got {len(picture)} and {len(text)}.")
-    number = np.concatenate([np.arange(len(where)) for where in own])
+    number = np.concatenate([np.arange(len(where)) for where in caption_rows])
     of_caption = [labels[owner.numpy()] for labels in (keys, groups, clusters)]
     of_caption[0] = np.array([f"{key}/{i}" for key, i in zip(of_caption[0], number, strict=True)])
     images, texts = images[picture], texts[text]
@@ -195,14 +198,14 @@ def _retrieval(rows, images, texts, chunk=1024):
         ("text to image", texts[caption], images, columns_of(caption, image[owner], len(text))[caption], of_caption),
     )  # fmt: skip
     out = {}
-    for name, asking, among, right, labels in ways:
-        found = {k: [] for k in ks}
-        for part in torch.arange(len(right)).split(chunk):
-            for k, values in recall(similarities(asking[part], among), right[part], ks, UNIT_ROWS).items():
-                found[k].append(values)
+    for name, asking, among, targets, labels in ways:
+        outcomes = {k: [] for k in ks}
+        for part in torch.arange(len(targets)).split(chunk):
+            for k, values in recall(similarities(asking[part], among), targets[part], ks, UNIT_ROWS).items():
+                outcomes[k].append(values)
         for k in ks:
-            guess = guessed_recall((right >= 0).sum(1).numpy(), len(among), k)
-            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(found[k]), guess, np.full(len(guess), np.nan))
+            guess, unknown = guessed_recall((targets >= 0).sum(1).numpy(), len(among), k), np.full(len(targets), np.nan)
+            out[f"{name}, recall@{k}"] = Answers(*labels, np.concatenate(outcomes[k]), guess, unknown)
     return out
 
 

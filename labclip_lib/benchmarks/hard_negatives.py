@@ -37,7 +37,7 @@ def load_hard_negatives(name):
     """The pairs of a subset, a key of SUBSETS such as "SugarCrepe/swap_att"; a HardNegatives.
 
     VALSE: the items that its authors call valid (two or more of three annotators agreed). NegCLIP: a pair for each
-    of a caption's one to five negatives. COLA: the first caption of a pair and the second.
+    of a caption's one to five negatives. COLA: the first caption of a pair, with the second as its negative.
     Raises ValueError for another name, and when the file is not there (see `base/published_files.py`).
     """
     if name not in SUBSETS:

@@ -1,4 +1,4 @@
-"""Images of several objects whose attributes are known in words: what the benchmarks CLEVR and PUG have in common."""
+"""Images of several objects with known attributes: what the benchmarks CLEVR and PUG have in common."""
 
 import csv
 import dataclasses
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from labclip_lib.base.files import write_atomically
-from labclip_lib.benchmarks.records import Record, checked
+from labclip_lib.benchmarks.records import Record, check_records
 from labclip_lib.embeddings.tables import Tables
 from labclip_lib.models.image_files import Picture
 from labclip_lib.world.twins import pair_clusters
@@ -20,8 +20,8 @@ class LabelledImages:
     """N images of K objects each; index it by a slice, a mask or a list of rows.
 
     attributes, objects: tuples of names. attribute, object: (N, K) int64 label numbers into them, in the order in
-    which a caption mentions the objects. images: N `pictures.Picture`s. keys: N file names, relative to the
-    benchmark's folder. groups: N names of the category that is reported by.
+    which a caption mentions the objects. images: N `Picture`s. keys: N file names, relative to the
+    benchmark's folder. groups: N names of the category that results are reported by.
     """
 
     name: str
@@ -38,19 +38,20 @@ class LabelledImages:
 
     def __getitem__(self, rows):
         rows = torch.arange(len(self))[rows].reshape(-1)
-        kept = {name: tuple(getattr(self, name)[row] for row in rows.tolist()) for name in ("images", "keys", "groups")}
-        return dataclasses.replace(self, attribute=self.attribute[rows], object=self.object[rows], **kept)
+        names = ("images", "keys", "groups")
+        columns = {name: tuple(getattr(self, name)[row] for row in rows.tolist()) for name in names}
+        return dataclasses.replace(self, attribute=self.attribute[rows], object=self.object[rows], **columns)
 
     def captions(self):
         """N str after the paper's template, "{attr1} {obj1} and {attr2} {obj2}" and so on for more objects."""
-        return self._say(self.attribute)
+        return self._captions_with(self.attribute)
 
     def swapped(self):
         """The captions with the first two attributes exchanged."""
-        return self._say(self.attribute[:, [1, 0, *range(2, self.attribute.shape[1])]])
+        return self._captions_with(self.attribute[:, [1, 0, *range(2, self.attribute.shape[1])]])
 
     def swappable(self):
-        """(N,) mask: does the swapped caption mean another scene? Not so where the two are alike in either label."""
+        """(N,) mask: True where the swapped caption describes another scene, as the first two differ in both labels."""
         return (self.attribute[:, 0] != self.attribute[:, 1]) & (self.object[:, 0] != self.object[:, 1])
 
     def records(self):
@@ -67,21 +68,21 @@ class LabelledImages:
         ]
 
     def tables(self, images, captions, swapped):
-        """What `reports.probe_tables` and `diagnose_tables` read, from three (N, D) tables of embeddings.
+        """The Tables that `probe_tables` and `diagnose_tables` read, from three (N, D) tables of embeddings.
 
-        `diagnose_tables` asks about every row: for the paper's swap test give it data[data.swappable()].
-        Raises ValueError when a table has not one row an image.
+        `diagnose_tables` evaluates every row: for the paper's swap test give it data[data.swappable()].
+        Raises ValueError when a table does not have one row per image.
         """
         embeddings = {"images": images, "captions": captions, "swapped": swapped}
         for name, table in embeddings.items():
             if table.ndim != 2 or len(table) != len(self):
                 raise ValueError(
-                    f"{name} has the shape {tuple(table.shape)}; ({len(self)}, D), a row an image, is wanted."
+                    f"{name} has the shape {tuple(table.shape)}; give ({len(self)}, D), one row per image."
                 )
         labels = self.attribute.to(images.device), self.object.to(images.device)
         return Tables(self.attributes, self.objects, *labels, embeddings)
 
-    def _say(self, attribute):
+    def _captions_with(self, attribute):
         return [
             " and ".join(f"{self.attributes[a]} {self.objects[o]}" for a, o in zip(*row, strict=True))
             for row in zip(attribute.tolist(), self.object.tolist(), strict=True)
@@ -89,7 +90,7 @@ class LabelledImages:
 
 
 class Item(NamedTuple):
-    """One image as its file of labels has it: key, group, and K words each."""
+    """One image as the file of labels has it: key, group, and K words each for attributes and objects."""
 
     key: str
     group: str
@@ -100,10 +101,10 @@ class Item(NamedTuple):
 def from_items(name, folder, items, of):
     """LabelledImages of a list of Items, their names sorted; ValueError when an image is missing or comes twice.
 
-    folder: what the keys are relative to. of: the benchmark's name as `records.checked` wants it.
+    folder: what the keys are relative to. of: the benchmark's name as in `check_records`.
     """
     images = tuple(Picture(str(Path(folder, item.key))) for item in items)
-    checked([Record(item.key, image, ()) for item, image in zip(items, images, strict=True)], of)
+    check_records([Record(item.key, image, ()) for item, image in zip(items, images, strict=True)], of)
     attributes, attribute = np.unique([item.attributes for item in items], return_inverse=True)
     objects, object = np.unique([item.objects for item in items], return_inverse=True)
     shape = len(items), len(items[0].objects)
@@ -113,18 +114,18 @@ def from_items(name, folder, items, of):
 
 
 def key_of(*parts, where):
-    """The parts of a file name as one, with forward slashes; ValueError when it leads out of its folder.
+    """Join the parts of a file name with forward slashes; ValueError when it leads out of its folder.
 
-    where: what holds the name, for the sentence.
+    where: what holds the name, for the error message.
     """
-    for part in map(PureWindowsPath, parts):  # it knows both kinds of slash
+    for part in map(PureWindowsPath, parts):  # which splits at both kinds of slash
         if part.anchor or ".." in part.parts:
             name = str(PurePosixPath(*parts))
             raise ValueError(f"{where} names the file {name!r}, which lies outside its folder; correct the name.")
     return str(PurePosixPath(*parts))
 
 
-# Small versions, made of the book's world
+# Small versions, made from the book's world
 
 
 def lay_out(world, color, shape, seed):
@@ -134,7 +135,7 @@ def lay_out(world, color, shape, seed):
 
 
 def write_rows(path, rows):
-    """Write a CSV file, all of it or none: once it is there, whatever was written before it is complete."""
+    """Write a CSV file, whole or not at all."""
 
     def write(part):
         with open(part, "w", encoding="utf-8", newline="") as file:

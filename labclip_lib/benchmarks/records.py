@@ -1,8 +1,8 @@
-"""The one face of all benchmarks: records of an image, what is right to say of it, and what is wrong.
+"""What all benchmarks are read into: records of an image, its true captions and its false ones.
 
 A benchmark's file has `load(root)`, which reads its published format into a list of `Record`s, or says in one
 sentence what is missing. `root` is the folder of all data; README.md of the repository and `python -m labclip_lib get`
-say what lies where in it. `evaluation.py` asks a backbone about any records.
+say what lies where in it. `evaluation.py` evaluates a backbone on any records.
 """
 
 import difflib
@@ -20,11 +20,11 @@ from labclip_lib.models.image_files import Picture
 class Record(NamedTuple):
     """One item of a benchmark.
 
-    key: its name, once in the benchmark. image: a `pictures.Picture`. captions, negatives: tuples of str, each right
-    and each wrong. A record without negatives is for retrieval.
+    key: its name, unique in the benchmark. image: a `Picture`. captions, negatives: tuples of str, each true
+    of the image and each false. A record without negatives is for retrieval.
     group: the category that the benchmark reports by. cluster: items of one cluster (as a rule, of one image) are not
-    independent, and are drawn together for an interval.
-    other_image: a Picture of which the (one) negative is right and the (one) caption is wrong, or None.
+    independent, and are resampled together for an interval.
+    other_image: a Picture of which the (one) negative is true and the (one) caption false, or None.
     """
 
     key: str
@@ -47,13 +47,13 @@ def read_json(path, of):
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=lambda pairs: _once(path, pairs))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not sound JSON ({first_line(error)}); fetch it again.") from None
+        raise ValueError(f"{path} is not valid JSON ({first_line(error)}); fetch it again.") from None
 
 
 def read_csv(path, of, columns=(), header=True):
     """The rows of a CSV file, each with its line's number: dicts, or lists where it has no header.
 
-    columns: needed. Errors as in `read_json`, and as `csv_tables.read_table` has them.
+    columns: names that must be there. Errors as in `read_json`, and as `csv_tables.read_table` has them.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,14 +62,14 @@ def read_csv(path, of, columns=(), header=True):
     if len(lines) <= header:
         raise ValueError(f"{path} holds no row; fetch it again.")
     if header:
-        there = dict.fromkeys(as_table(lines[:1], path).columns)
+        header_names = dict.fromkeys(as_table(lines[:1], path).columns)
         for column in columns:
-            need(there, column, path, "its first line")
+            field_of(header_names, column, path, "its first line")
     return as_table(lines, path, columns).rows if header else lines
 
 
-def need(item, field, path, where):
-    """A field of an item, a dict. ValueError, naming the one that was perhaps meant, when it is not there."""
+def field_of(item, field, path, where):
+    """A field of an item, a dict. ValueError when it is missing, with the field that was perhaps meant."""
     if field in item:
         return item[field]
     close = difflib.get_close_matches(field, map(str, item), n=1)
@@ -77,7 +77,7 @@ def need(item, field, path, where):
     raise ValueError(f"{path}: {where} has no {field!r}{hint}; this is not the published format.")
 
 
-def is_a(value, kind, path, what):
+def typed(value, kind, path, what):
     """The value, if it is of that kind: dict, list or str; else ValueError in one sentence."""
     if not isinstance(value, kind):
         raise ValueError(
@@ -86,28 +86,28 @@ def is_a(value, kind, path, what):
     return value
 
 
-def text(item, field, path, where):
+def text_of(item, field, path, where):
     """The str in a field of an item, which must be a dict; else ValueError in one sentence."""
-    value = need(is_a(item, dict, path, where), field, path, where)
-    return is_a(value, str, path, f"the {field!r} of {where}")
+    value = field_of(typed(item, dict, path, where), field, path, where)
+    return typed(value, str, path, f"the {field!r} of {where}")
 
 
 def picture(root, folder, name, path, where):
     """The Picture of that name in root/folder. ValueError, in one sentence, for a name that might lie elsewhere."""
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(
-            f"{path}: the image of {where} is called {reprlib.repr(name)}, which is no plain file name; "
+            f"{path}: the image of {where} is called {reprlib.repr(name)}, which is not a plain file name; "
             f"this is not the published format."
         )
     return Picture(str(Path(root) / folder / name))
 
 
 def missing(path, of):
-    """The sentence for a file or folder that is not there."""
+    """The error message for a file or folder that is not there."""
     return f"There is no {path}; `python -m labclip_lib get {of}` says how to get it, and --data names another folder."
 
 
-def checked(records, of):
+def check_records(records, of):
     """The records, if each key occurs once and each image is there; else ValueError in one sentence."""
     seen = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""What a model answered, item by item: kept in a table, so that any two models can be compared on the same items."""
+"""A model's answers item by item, in a table, so that any two models can be compared on the same items."""
 
 import csv
 import dataclasses
@@ -9,15 +9,15 @@ import numpy as np
 
 from labclip_lib.base.csv_tables import read_table
 from labclip_lib.base.files import write_atomically
-from labclip_lib.benchmarks.records import need
+from labclip_lib.benchmarks.records import field_of
 from labclip_lib.measures.intervals import Estimate, estimate
 from labclip_lib.measures.measure import Measure
 
 
 class Answers(NamedTuple):
-    """How one question went, N items. keys, groups, clusters: (N,) str, as in `Record`.
+    """The outcomes of one question on N items. keys, groups, clusters: (N,) str, as in `Record`.
 
-    outcomes: (N,) float64 in [0, 1], a tie shared among what ties. chance: (N,) what guessing would get.
+    outcomes: (N,) float64 in [0, 1], expected values under random tie-breaking. chance: (N,) what guessing would get.
     bag_of_words: (N,) what a perfect bag of words would get, NaN where that is not known.
     """
 
@@ -31,10 +31,10 @@ class Answers(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a model answered to the questions of a benchmark. Make one with `evaluate`, or read one with `load`.
+    """A model's answers to the questions of a benchmark, made by `evaluate` or read by `load`.
 
-    benchmark, model: their names. answers: {question: Answers}. truncated: how many texts were longer than the model
-    reads.
+    benchmark, model: their names. answers: {question: Answers}. truncated: how many texts were cut to the model's
+    context length.
     """
 
     benchmark: str
@@ -43,17 +43,17 @@ class Results:
     truncated: int = 0
 
     def measures(self, question=None):
-        """{group: Measure} of a question (left out, the first), each a line of a table; clustered."""
+        """{group: Measure} of a question, by default the first, with the clusters of its items."""
         answers = self._of(question)
         return {str(group): _measure(answers, answers.groups == group) for group in dict.fromkeys(answers.groups)}
 
     def micro(self, question=None):
-        """A Measure over all items: each item counts alike."""
+        """A Measure over all items: each item has the same weight."""
         answers = self._of(question)
         return _measure(answers, np.ones(len(answers.keys), bool))
 
     def macro(self, question=None, seed=0):
-        """Estimate of the mean of the groups' means: each group counts alike."""
+        """Estimate of the mean of the groups' means: each group has the same weight."""
         answers = self._of(question)
         return macro_estimate(answers.outcomes, answers.groups, answers.clusters, seed)
 
@@ -66,7 +66,7 @@ class Results:
         return dataclasses.replace(self, answers=answers)
 
     def save(self, path):
-        """Write a CSV file with a line an item and question, whole or not at all."""
+        """Write a CSV file with one line per item and question, whole or not at all."""
 
         def write(part):
             with open(part, "w", newline="", encoding="utf-8") as file:
@@ -88,7 +88,7 @@ class Results:
         if not rows:
             raise ValueError(f"{path} holds no answers; make it again.")
         for column in COLUMNS:
-            need(rows[0], column, path, "its first line")
+            field_of(rows[0], column, path, "its first line")
         by_question = {}
         for row in rows:
             by_question.setdefault(row["question"], []).append(row)
@@ -117,7 +117,7 @@ COLUMNS = ("benchmark", "model", "truncated", "question", *WORDS, *NUMBERS)
 
 
 def compare(first, second, question=None, seed=0):
-    """By how much does the first model do better? {"all": Estimate, group: Estimate, ...}, paired item by item.
+    """Paired difference of two models, first minus second: {"all": Estimate, group: Estimate, ...}.
 
     first, second: Results of the same items. Raises ValueError when they are not.
     """
@@ -137,10 +137,10 @@ def compare(first, second, question=None, seed=0):
 
 
 def macro_estimate(values, groups, clusters, seed=0, draws=2000):
-    """The mean of the groups' means, with its 95 % bootstrap interval: clusters are drawn whole.
+    """The mean of the groups' means, with its 95 % bootstrap interval over whole clusters.
 
-    values: (N,) outcomes, or differences of outcomes. groups, clusters: (N,) labels. Returns an Estimate. A group of
-    which a draw holds nothing is left out of that draw.
+    values: (N,) outcomes, or differences of outcomes. groups, clusters: (N,) labels. Returns an Estimate. A group
+    without items in a bootstrap draw is left out of that draw.
     """
     values = np.asarray(values, float)
     names, group = np.unique(groups, return_inverse=True)
@@ -153,8 +153,8 @@ def macro_estimate(values, groups, clusters, seed=0, draws=2000):
     rng, means = np.random.default_rng(seed), []
     for _ in range(draws):
         weight = np.bincount(rng.integers(0, len(total), len(total)), minlength=len(total))
-        there = (n := weight @ count) > 0
-        means.append(((weight @ total)[there] / n[there]).mean())
+        drawn = (n := weight @ count) > 0
+        means.append(((weight @ total)[drawn] / n[drawn]).mean())
     low, high = np.percentile(means, [2.5, 97.5])
     return Estimate(float((total.sum(0) / count.sum(0)).mean()), float(low), float(high))
 

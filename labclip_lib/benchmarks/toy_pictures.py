@@ -8,7 +8,7 @@ from labclip_lib.base.files import write_json
 
 
 def save_pictures(scenes, paths, size=64):
-    """Render Scenes of N into N image files; the ending of a path decides the format."""
+    """Render N Scenes into N image files; a path's suffix decides the format."""
     for start in range(0, len(paths), 1024):
         pixels = scenes[start : start + 1024].render(size)
         for image, path in zip(pixels, paths[start : start + 1024], strict=True):
@@ -18,7 +18,7 @@ def save_pictures(scenes, paths, size=64):
 
 
 def write_once(path, data):
-    """Write data as JSON, whole or not at all, unless the file is there already."""
+    """Write data as JSON, whole or not at all, unless the file exists."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, data)

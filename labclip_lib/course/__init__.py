@@ -1,7 +1,7 @@
 """Making, releasing and grading a course.
 
 folder: a course on disk
-gradebook: marks into nbgrader's gradebook
+gradebook: nbgrader's gradebook, filled with marks
 feedback: what each student gets back
 report_page: marks for an LMS, and the instructor's overview
 """

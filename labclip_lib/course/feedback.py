@@ -1,8 +1,8 @@
 """What a student gets back: their notebook with our marks in it, and the page that nbgrader makes of it.
 
-A student's Markdown would run in the browser of whoever opens it: `nbgrader formgrader` and `nbgrader
-generate_feedback` pass HTML on as it is, whatever `HTMLExporter.sanitize_html` says. So it is made harmless here, in
-the notebook, and none of a student's outputs is kept.
+HTML in a student's Markdown would run in the browser of whoever opens the page: `nbgrader formgrader` and `nbgrader
+generate_feedback` do not clean it, whatever `HTMLExporter.sanitize_html` says. So it is cleaned here, in the notebook,
+and a student's outputs are dropped.
 """
 
 import os
@@ -28,40 +28,40 @@ STAMP = "<!-- made from {} -->\n"
 
 
 def marked(source, entry):
-    """The notebook that goes to `autograded/`: the release, with the student's cells in it and our marks under tests.
+    """The notebook for `autograded/`: the release, with the student's cells in it and our marks below the tests.
 
     source: the instructor's notebook. entry: a graded Entry. It holds no solution, no hidden test, none of the
-    student's outputs and nothing of theirs that a browser would run.
+    student's outputs and no code of theirs that a browser would run.
     """
     notebook = products.student(source)
     where = places(notebook.cells, entry.submission.cells)
-    ended, own, at = dict(map(tuple, entry.result["cells"])), {}, -1
+    failures, added, at = dict(map(tuple, entry.result["cells"])), {}, -1
     for number, (theirs, place) in enumerate(zip(entry.submission.cells, where, strict=True), 1):
         if place is None:
-            cell = _own_cell(number, theirs)
-            own.setdefault(at, []).append(cell)
+            cell = _added_cell(number, theirs)
+            added.setdefault(at, []).append(cell)
         else:
             at, cell = place, notebook.cells[place]
             if cell.metadata.get("editable", True) and cell.source != theirs["source"]:
                 cell.source = (_text if cell.cell_type == "code" else harmless)(theirs["source"])
-        if number in ended and cell.cell_type == "code":
-            cell.outputs.append(_output("stderr", f"This cell did not end well: {ended[number]}"))
+        if number in failures and cell.cell_type == "code":
+            cell.outputs.append(_output("stderr", f"This cell did not end well: {failures[number]}"))
     marks = {mark["grade_id"]: mark for mark in entry.result["marks"]}
     for cell in notebook.cells:
         mark = marks.get(products.grading_of(cell).get("grade_id"))
         if mark and cell.cell_type == "code":
-            cell.outputs.append(_output("stdout", _told(mark)))
-    order = own.get(-1, [])
+            cell.outputs.append(_output("stdout", _mark_line(mark)))
+    order = added.get(-1, [])
     for place, cell in enumerate(notebook.cells):
-        order = [*order, cell, *own.get(place, [])]
+        order = [*order, cell, *added.get(place, [])]
     notebook.cells = order
     return notebook
 
 
 def harmless(markdown):
-    """Markdown of a student as one line of HTML that runs nothing, loads nothing, and links to other sites alone.
+    """A student's Markdown as one line of HTML that runs nothing, loads nothing, and links to other sites only.
 
-    Pictures are named in place of being shown. Formulas stay, for MathJax.
+    A picture is replaced by its name. Formulas stay, for MathJax.
     """
     import bleach
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -71,15 +71,15 @@ def harmless(markdown):
     renderer.image = lambda alt, url, title=None: f"<em>[picture: {alt}]</em>"
     try:
         html = MarkdownWithMath(renderer).render(text)
-    except Exception:  # such as for quotes within quotes within quotes
+    except Exception:  # such as for deeply nested quotes
         html = f"<pre>{escape(text)}</pre>"
     clean = bleach.clean(html, tags=TAGS, attributes=_may_stay, protocols={"http", "https", "mailto"})
-    # Markdown passes HTML on as it is until an empty line, which would end it within a code block, say.
+    # In Markdown an empty line ends a block of HTML, even in the middle of a code block.
     return "<div>" + clean.replace("\n", "&#10;") + "</div>"
 
 
 def changed(course, assignment, notebooks):
-    """{student: grade_ids whose answer is not as it stands in autograded/} of {student: marked notebook}."""
+    """{student: grade_ids whose answer differs from the one in autograded/}, from {student: marked notebook}."""
     out = {}
     for student, notebook in notebooks.items():
         path, before = _paths(course, assignment, student)[0], {}
@@ -90,14 +90,14 @@ def changed(course, assignment, notebooks):
     return out
 
 
-def write(course, assignment, found, notebooks, marks):
+def write(course, assignment, entries, notebooks, marks):
     """Bring autograded/ and feedback/ up to date, for {student: Entry}, {student: notebook} and {student: Marks}.
 
-    Pages are made by `nbgrader generate_feedback`, those whose notebook, marks or comments have changed; a rejected
-    submission has a page of ours. Raises ValueError when nbgrader fails.
+    `nbgrader generate_feedback` makes the pages whose notebook, marks or comments have changed; a rejected submission
+    gets a page of ours. Raises ValueError when nbgrader fails.
     """
     new = {}
-    for student, entry in found.items():
+    for student, entry in entries.items():
         path, page = _paths(course, assignment, student)
         if entry.status == "graded":
             data = products.as_bytes(notebooks[student])
@@ -106,7 +106,7 @@ def write(course, assignment, found, notebooks, marks):
                 put(path, data)
             if not page.is_file() or not page.read_text(encoding="utf-8").endswith(stamp):
                 new[page] = stamp
-                shutil.rmtree(page.parent, ignore_errors=True)  # nbgrader leaves alone what is there
+                shutil.rmtree(page.parent, ignore_errors=True)  # nbgrader skips pages that exist
             continue
         shutil.rmtree(path.parent, ignore_errors=True)
         if entry.status == "rejected":
@@ -157,7 +157,7 @@ def put(path, data):
     write_bytes(path, data)
 
 
-def _own_cell(number, theirs):
+def _added_cell(number, theirs):
     if theirs["type"] == "code":
         return nbformat.v4.new_code_cell(_text(theirs["source"]), id=f"own-{number}")
     text = theirs["source"] if theirs["type"] == "markdown" else f"<pre>{escape(theirs['source'])}</pre>"
@@ -169,11 +169,11 @@ def _answers(notebook):
     return {grading["grade_id"]: source for grading, source in gradings if grading.get("solution")}
 
 
-def _told(mark):
+def _mark_line(mark):
     if mark["score"] is None:
         return f"Up to {mark['points']:g} points, marked by hand{': ' if mark['reason'] else '.'}{mark['reason']}"
-    said = f"{mark['score']:g} of {mark['points']:g} points"
-    return f"{said}: {mark['reason']}" if mark["reason"] else f"{said}."
+    score = f"{mark['score']:g} of {mark['points']:g} points"
+    return f"{score}: {mark['reason']}" if mark["reason"] else f"{score}."
 
 
 def _output(name, text):
@@ -181,12 +181,12 @@ def _output(name, text):
 
 
 def _text(text):
-    """A student's text that any file can hold, cut where nobody would read on."""
+    """A student's text without characters that no file can hold, cut to LONGEST characters."""
     text = text.encode(errors="replace").decode()
     left_out = len(text) - LONGEST
     return text if left_out <= 0 else f"{text[:LONGEST]}\n... and {left_out:,} characters more"
 
 
 def _may_stay(tag, name, value):
-    """Of attributes links alone, and those to other sites: one within the formgrader's would be the instructor's."""
+    """Only links to other sites: one to a page of the formgrader would act with the instructor's rights."""
     return (tag, name) == ("a", "href") and value.lower().startswith(("http://", "https://", "mailto:"))

@@ -19,9 +19,9 @@ c = get_config()
 c.CourseDirectory.root = "."
 c.CourseDirectory.course_id = {name!r}
 """
-# What systems and nbgrader leave in folders.
+# Files that operating systems and nbgrader leave in folders.
 JUNK = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", ".ipynb_checkpoints", ".gitkeep", "timestamp.txt"}
-MOST_NAMED = 20  # files of one folder
+MOST_NAMED = 20  # files of one folder that are listed one by one
 ROSTER = "id,first_name,last_name,email\n"
 IGNORE = """\
 # All but release/ is for the instructor alone: never put it where students can see it.
@@ -32,7 +32,7 @@ IGNORE = """\
 
 
 class Course:
-    """The folder of a course and the paths in it. Raises ValueError where there is none."""
+    """The folder of a course and the paths in it. Raises ValueError if it is no course folder."""
 
     def __init__(self, root):
         self.root = Path(root)
@@ -42,23 +42,23 @@ class Course:
             )
 
     def source(self, assignment):
-        """The instructor's notebook. Raises ValueError for a name that is not there, with those that are."""
+        """The path of the instructor's notebook. Raises ValueError for an unknown name, with the known ones."""
         path = self.root / "source" / assignment / f"{assignment}.ipynb"
         if not path.is_file():
-            there = ", ".join(sorted(p.parent.name for p in self.root.glob("source/*/*.ipynb"))) or "none"
-            raise ValueError(f"There is no assignment {assignment!r} in {self.root / 'source'}; there are: {there}.")
+            known = ", ".join(sorted(p.parent.name for p in self.root.glob("source/*/*.ipynb"))) or "none"
+            raise ValueError(f"There is no assignment {assignment!r} in {self.root / 'source'}; there are: {known}.")
         return path
 
     def students(self):
-        """{id: row} of students.csv; ids are composed (NFC) and have no spaces around them.
+        """{id: row} of students.csv; ids are normalised (NFC) and have no spaces around them.
 
-        Raises ValueError, in one sentence, for a table without the column id, for an id that is missing, no name of a
-        folder or there twice, in another case or spelling too, and like `csv_tables.read_table`.
+        Raises ValueError, in one sentence, for a table without the column id, for an id that is missing, cannot name a
+        folder or occurs twice (also in another case or spelling), and like `csv_tables.read_table`.
         """
         path = self.root / "students.csv"
         if not path.is_file():
             raise ValueError(f"There is no {path}; write one whose first line is {ROSTER.strip()}.")
-        table, found, lines = read_table(path), {}, {}
+        table, rows, lines = read_table(path), {}, {}
         if "id" not in table.columns:
             raise ValueError(f"{path} has no column id; its first line should be {ROSTER.strip()}.")
         for line, row in table.rows:
@@ -77,23 +77,23 @@ class Course:
                     f"Line {line} of {path} has the student {student!r} again, who is in line {other[0]}{also}; each "
                     "has one line and an id of their own."
                 )
-            found[student] = row | {"id": student}
-        return found
+            rows[student] = row | {"id": student}
+        return rows
 
     def submitted(self, assignment):
-        """{student: folder} of what was handed in; a folder's name may differ in case and spaces.
+        """{student: folder} of the submissions; a folder's name may differ in case and spaces.
 
         Raises ValueError like `students`, and for two folders of one student.
         """
-        found = {}
+        folders = {}
         for path in sorted(self.root.glob("submitted/*/*")):
             is_one = path.is_dir() and not path.is_symlink() and same_name(path.name, assignment)
-            if is_one and (path.parent not in found or path.name == assignment):
-                found[path.parent] = path
-        return self._by_student(found.values())
+            if is_one and (path.parent not in folders or path.name == assignment):
+                folders[path.parent] = path
+        return self._by_student(folders.values())
 
     def _by_student(self, folders):
-        """{student: folder}: of students.csv, if it has them in any case and spelling, else as the folder is called."""
+        """{student: folder}: the id in students.csv, in any case and spelling, else the folder's name."""
         known = {folded(student): student for student in self.students()}
         out = {}
         for folder in folders:
@@ -107,12 +107,12 @@ class Course:
         return dict(out.values())
 
     def unknown(self, assignment):
-        """The names of those who handed it in and are not in students.csv; none while that is empty."""
+        """The names of students who submitted but are not in students.csv; [] while that is empty."""
         students = self.students()
         return [student for student in self.submitted(assignment) if students and student not in students]
 
     def left_out(self, assignment):
-        """{path: why} of all that lies in submitted/ and is graded as no assignment, or beside what is graded as it."""
+        """{path: what to do} of all files in submitted/ that will not be graded, as this assignment or another."""
         names = {path.parent.name for path in self.root.glob("source/*/*.ipynb")} | {assignment}
         graded, out = set(self.submitted(assignment).values()), {}
         where = f"put the notebook into submitted/STUDENT/{assignment}/"
@@ -135,7 +135,7 @@ class Course:
 
 
 def _beside(folder, assignment):
-    """{path: why} of what lies beside the file that is graded; what is rejected names itself."""
+    """{path: why} of the files beside the one that is graded; {} if the submission is rejected."""
     try:
         taken = find(folder, assignment)
     except Rejected:
@@ -145,7 +145,7 @@ def _beside(folder, assignment):
 
 
 def _files(path):
-    """The files in a folder, or the folder where they are many; any other path itself."""
+    """The files in a folder, or the folder itself if they are many; a path that is no folder itself."""
     if path.is_symlink() or not path.is_dir():
         return [path]
     files = [it for it in sorted(path.rglob("*")) if not it.is_dir() and not any(map(_is_junk, [it, *it.parents]))]
@@ -157,7 +157,7 @@ def _is_junk(path):
 
 
 def new(root, sources=SOURCES):
-    """Make a course folder with all assignments in it. Raises ValueError where it would overwrite one."""
+    """Make a course folder with all assignments in it; returns its Course. Raises ValueError if it is not empty."""
     root = Path(root)
     if root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} is not empty; give a new folder.")
@@ -177,9 +177,8 @@ def new(root, sources=SOURCES):
 def release(course, assignment):
     """Write release/A/A.ipynb for the students and solution/A/A.ipynb for the instructor; returns the former's path.
 
-    Then every file under release/ is searched for solutions and hidden tests of all assignments, and so is all of
-    git's history in the course's folder. Raises ValueError with the first line that students could read; then the file
-    is gone again.
+    Then every file under release/ and the git history of the course's folder are searched for solutions and hidden
+    tests of all assignments. Raises ValueError with the first such line, after removing the file in release/.
     """
     notebook = products.read_source(course.source(assignment))
     out, solution = (course.root / kind / assignment / f"{assignment}.ipynb" for kind in ("release", "solution"))

@@ -1,4 +1,4 @@
-"""nbgrader's gradebook, filled from the results of grading: what was handed in, and what it is worth."""
+"""nbgrader's gradebook, filled from the results of grading: submissions and their marks."""
 
 import contextlib
 import json
@@ -12,10 +12,10 @@ from labclip_lib.course.notebooks import products
 
 
 class Entry(NamedTuple):
-    """One student and one assignment.
+    """The state of one student's submission of one assignment.
 
     status: "graded", "rejected", "failed" (grading broke off), "not graded" (yet, or not since a change) or
-    "not submitted". reason: a sentence, where it is none of the first and the last. result: as the grader left it.
+    "not submitted". reason: a sentence, except for "graded" and "not submitted". result: as the grader wrote it.
     """
 
     status: str
@@ -25,9 +25,9 @@ class Entry(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """What a student's submission is worth. scores: {grade_id: points}, by hand where there are such.
+    """The marks of a student's submission. scores: {grade_id: points}, those given by hand where there are any.
 
-    waiting: the grade_ids that somebody has to look at. comments: {grade_id of an answer: text}, without the empty.
+    waiting: the grade_ids that somebody has to look at. comments: {grade_id of an answer: text}, empty ones left out.
     """
 
     scores: dict
@@ -36,20 +36,20 @@ class Marks(NamedTuple):
 
 
 def entries(course, assignment):
-    """{student: Entry} of all in students.csv and all who handed something in. Raises ValueError like `Course`."""
+    """{student: Entry} of all in students.csv and all who submitted. Raises ValueError like `Course`."""
     source = products.read_source(course.source(assignment))
-    found = {student: Entry("not submitted") for student in course.students()}
+    out = {student: Entry("not submitted") for student in course.students()}
     for student, folder in course.submitted(assignment).items():
-        found[student] = _entry(source, course.result(assignment, student), folder, assignment)
-    return dict(sorted(found.items()))
+        out[student] = _entry(source, course.result(assignment, student), folder, assignment)
+    return dict(sorted(out.items()))
 
 
-def fill(course, assignment, found, changed):
-    """Bring gradebook.db up to date with {student: Entry}; what is there already stays as it is.
+def fill(course, assignment, entries, changed):
+    """Update gradebook.db from {student: Entry}; scores and comments given by hand stay.
 
-    changed: {student: grade_ids whose answer is not the one that was there before}. What an instructor has given by
-    hand stays: a score over a changed answer, or over a changed automatic score, is flagged for another look. Only
-    graded submissions have automatic scores. Raises ValueError when parts were added or taken out after submissions.
+    changed: {student: grade_ids whose answer has changed}. A score given by hand is flagged for another look when its
+    answer or its automatic score has changed. Only graded submissions have automatic scores. Raises ValueError when
+    parts were added or taken out after submissions.
     """
     from nbgrader.api import MissingEntry
 
@@ -60,10 +60,10 @@ def fill(course, assignment, found, changed):
         for student, row in course.students().items():
             names = {key: row.get(key) or None for key in ("first_name", "last_name", "email")}
             book.update_or_create_student(student, **names)
-        for student, entry in found.items():
+        for student, entry in entries.items():
             if entry.status == "graded":
                 book.update_or_create_student(student)
-                with book.db.no_autoflush:  # nbgrader makes a submission while it looks things up
+                with book.db.no_autoflush:  # else nbgrader's look-ups would store the submission half made
                     submission = book.update_or_create_submission(assignment, student)
             else:
                 try:
@@ -76,11 +76,11 @@ def fill(course, assignment, found, changed):
         book.db.commit()
 
 
-def marks(course, assignment, found):
-    """{student: Marks} of those who are graded, from gradebook.db."""
+def marks(course, assignment, entries):
+    """{student: Marks} of the graded submissions among {student: Entry}, from gradebook.db."""
     names, out = list(products.points(products.read_source(course.source(assignment)))), {}
     with opened(course) as (book, _):
-        for student in (student for student, entry in found.items() if entry.status == "graded"):
+        for student in (student for student, entry in entries.items() if entry.status == "graded"):
             notebook = book.find_submission_notebook(assignment, assignment, student)
             grades = {grade.name: grade for grade in notebook.grades}
             scores = {name: grades[name].score for name in names}
@@ -117,7 +117,7 @@ def search_path():
 
 
 def remarks(entry):
-    """{grade_id: what there is to say of an answer cell itself}, plain text in Markdown, of a graded Entry."""
+    """{grade_id: remark on that cell}, plain text as Markdown, of a graded Entry."""
     out = {}
     for number, reason in entry.result["cells"]:
         if name := entry.submission.cells[number - 1]["grade_id"]:
@@ -130,8 +130,8 @@ def remarks(entry):
             score = (
                 "To be marked by hand" if mark["score"] is None else f"{mark['score']:g} of {mark['points']:g} points"
             )
-            said = f"{score}: {_verbatim(mark['reason'])}"
-            out[mark["grade_id"]] = "\n\n".join([*filter(None, [out.get(mark["grade_id"])]), said])
+            remark = f"{score}: {_verbatim(mark['reason'])}"
+            out[mark["grade_id"]] = "\n\n".join([*filter(None, [out.get(mark["grade_id"])]), remark])
     return out
 
 
@@ -141,7 +141,7 @@ def _verbatim(text):
 
 def _entry(source, path, folder, name):
     try:
-        # Half of a surrogate pair, which JSON can hold, is no text to any other file.
+        # JSON can hold half of a surrogate pair, which no other file can.
         whole = json.dumps(json.loads(path.read_bytes()), ensure_ascii=False).encode(errors="replace")
         result = json.loads(whole)
         status, reason = result["status"], result["reason"] or ""
@@ -162,7 +162,7 @@ def _entry(source, path, folder, name):
 
 
 def _save_cells(source, assignment, db_url):
-    """The assignment's cells, as `nbgrader generate_assignment` keeps them: the tests with their hidden part."""
+    """Store the assignment's cells as `nbgrader generate_assignment` does: the tests with their hidden part."""
     from nbgrader.preprocessors import SaveCells
     from nbgrader.utils import compute_checksum, is_locked
 
@@ -184,7 +184,7 @@ def _save_cells(source, assignment, db_url):
 
 def _fill_one(notebook, entry, changed, source):
     marks = {mark["grade_id"]: mark for mark in entry.result["marks"]} if entry.status == "graded" else {}
-    said = remarks(entry) if entry.status == "graded" else {}
+    notes = remarks(entry) if entry.status == "graded" else {}
     gradings = (products.grading_of(cell) for cell in source.cells)
     answers = {grading["grade_id"] for grading in gradings if grading.get("solution")}
     for grade in notebook.grades:
@@ -197,6 +197,6 @@ def _fill_one(notebook, entry, changed, source):
         grade.auto_score = score
     unread = {grade.name for grade in notebook.grades if grade.auto_score is None and grade.manual_score is None}
     for comment in notebook.comments:
-        # A page of nbgrader's shows 0 points for what nobody has marked yet.
-        lines = [*(["Not marked yet."] if comment.name in unread else []), *filter(None, [said.get(comment.name)])]
+        # nbgrader's page shows 0 points for an answer that nobody has marked yet.
+        lines = [*(["Not marked yet."] if comment.name in unread else []), *filter(None, [notes.get(comment.name)])]
         comment.auto_comment = "\n\n".join(lines) or None

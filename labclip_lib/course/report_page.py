@@ -1,4 +1,4 @@
-"""The end of grading: gradebook and feedback brought up to date, marks as a table, a page for the instructor."""
+"""After grading: update gradebook and feedback, write the marks as a table and a page for the instructor."""
 
 import base64
 import csv
@@ -20,18 +20,18 @@ from labclip_lib.course import feedback, gradebook
 from labclip_lib.course.notebooks import products
 
 STATUSES = ("graded", "rejected", "failed", "not graded", "not submitted")
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # how a cell begins that a spreadsheet would compute
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # a cell that begins so is a formula to a spreadsheet
 
 
 def report(course, assignment):
-    """Everything that comes after grading an assignment, made anew; returns the path of report/A.html.
+    """Do everything that follows the grading of an assignment; returns the path of report/A.html.
 
     Fills gradebook.db and autograded/ for `nbgrader formgrader`, and writes feedback/, marks/A.csv and
-    marks/A-leaderboard.csv. The same again changes nothing; after marking by hand it brings all up to date. Of two in
-    one course, the second waits.
+    marks/A-leaderboard.csv. A second call changes nothing; after marking by hand it updates all. Of two runs in one
+    course, the second waits.
     Raises ValueError for a missing nbgrader and like `gradebook.fill` and `feedback.write`.
     """
-    with gradebook.opened(course):  # says at once whether nbgrader is there
+    with gradebook.opened(course):  # raises at once if nbgrader is missing
         pass
     with one_at_a_time(course.root / "report", "course report"):
         return _report(course, assignment)
@@ -39,29 +39,29 @@ def report(course, assignment):
 
 def _report(course, assignment):
     source = products.read_source(course.source(assignment))
-    found = gradebook.entries(course, assignment)
+    entries = gradebook.entries(course, assignment)
     notebooks = {
-        student: feedback.marked(source, entry) for student, entry in found.items() if entry.status == "graded"
+        student: feedback.marked(source, entry) for student, entry in entries.items() if entry.status == "graded"
     }
-    gradebook.fill(course, assignment, found, feedback.changed(course, assignment, notebooks))
-    marks = gradebook.marks(course, assignment, found)
-    feedback.write(course, assignment, found, notebooks, marks)
-    points, board = products.points(source), leaderboard(found)
-    rows = marks_table(found, marks, points, course.students())
+    gradebook.fill(course, assignment, entries, feedback.changed(course, assignment, notebooks))
+    marks = gradebook.marks(course, assignment, entries)
+    feedback.write(course, assignment, entries, notebooks, marks)
+    points, board = products.points(source), leaderboard(entries)
+    rows = marks_table(entries, marks, points, course.students())
     feedback.put(course.root / "marks" / f"{assignment}.csv", _csv(rows))
     names = _anonymous(course, [student for _, student, _ in board])
     feedback.put(course.root / "marks" / f"{assignment}-leaderboard.csv", _csv(_board_rows(board, names)))
     path = course.root / "report" / f"{assignment}.html"
-    feedback.put(path, page(assignment, found, marks, points, board, names).encode())
+    feedback.put(path, page(assignment, entries, marks, points, board, names).encode())
     return path
 
 
-def marks_table(found, marks, points, students):
-    """The rows of marks/A.csv, its heading first; a score is there for those alone who are graded."""
+def marks_table(entries, marks, points, students):
+    """The rows of marks/A.csv, its heading first; only graded students have a score."""
     rows = [
         ["id", "first_name", "last_name", "email", "status", "score", "max", "waiting for marking by hand", *points]
     ]
-    for student, entry in found.items():
+    for student, entry in entries.items():
         about = students.get(student, {})
         row = [student, *(about.get(key) or "" for key in ("first_name", "last_name", "email")), entry.status]
         if student in marks:
@@ -74,24 +74,24 @@ def marks_table(found, marks, points, students):
     return rows
 
 
-def leaderboard(found):
-    """[(rank, student, {name: value})], the best first: by the first name that any has, and more is better."""
+def leaderboard(entries):
+    """[(rank, student, {name: value})], the best first, by the first measure and then the next."""
     values = {
-        student: kept
-        for student, entry in found.items()
+        student: finite
+        for student, entry in entries.items()
         if entry.status == "graded"
-        and (kept := {name: v for name, v in entry.result.get("leaderboard", {}).items() if math.isfinite(v)})
+        and (finite := {name: v for name, v in entry.result.get("leaderboard", {}).items() if math.isfinite(v)})
     }
-    names = list(dict.fromkeys(name for kept in values.values() for name in kept))
-    keys = {student: [-kept.get(name, -math.inf) for name in names] for student, kept in values.items()}
+    names = list(dict.fromkeys(name for row in values.values() for name in row))
+    keys = {student: [-row.get(name, -math.inf) for name in names] for student, row in values.items()}
     order = sorted(values, key=lambda student: (keys[student], student))
     return [(1 + sum(keys[other] < keys[student] for other in keys), student, values[student]) for student in order]
 
 
-def page(assignment, found, marks, points, board, names):
-    """report/A.html, which needs nothing else. names: {student: what to call them before others}."""
-    sections = [_counts(found, marks), _scores(assignment, marks, points), _parts(found, marks, points)]
-    sections += [_board(board, names), _times(found)]
+def page(assignment, entries, marks, points, board, names):
+    """The text of report/A.html, one file for all. names: {student: pseudonym}."""
+    sections = [_counts(entries, marks), _scores(assignment, marks, points), _parts(entries, marks, points)]
+    sections += [_board(board, names), _times(entries)]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(assignment)}: report</title><style>{STYLE}</style></head><body><main>
@@ -101,35 +101,35 @@ def page(assignment, found, marks, points, board, names):
 """
 
 
-def _counts(found, marks):
+def _counts(entries, marks):
     waiting = {student: it.waiting for student, it in marks.items() if it.waiting}
-    counts = Counter(entry.status for entry in found.values())
-    said = "".join(f"<li>{status}: {counts[status]}</li>" for status in STATUSES if counts[status])
-    said += f"<li>waiting for marking by hand: {len(waiting)}</li>" if waiting else ""
+    counts = Counter(entry.status for entry in entries.values())
+    items = "".join(f"<li>{status}: {counts[status]}</li>" for status in STATUSES if counts[status])
+    items += f"<li>waiting for marking by hand: {len(waiting)}</li>" if waiting else ""
     rows = [
         [student, entry.status, entry.reason]
         for status in STATUSES[1:4]
-        for student, entry in found.items()
+        for student, entry in entries.items()
         if entry.status == status
     ]
-    rows += [[student, "waiting", _waiting(parts, found[student])] for student, parts in waiting.items()]
+    rows += [[student, "waiting", _waiting(parts, entries[student])] for student, parts in waiting.items()]
     rows += [
         [student, "graded", f"Cell {number} {what}."]
         for student in marks
-        for number, what in found[student].result.get("notes", [])
+        for number, what in entries[student].result.get("notes", [])
     ]
     rows += [
         [student, "graded", "Nothing in it is answered; ask whether it is the right file."]
-        for student, entry in found.items()
+        for student, entry in entries.items()
         if entry.status == "graded" and entry.result.get("untouched")
     ]
-    rows += [[student, entry.status, ""] for student, entry in found.items() if entry.status == "not submitted"]
+    rows += [[student, entry.status, ""] for student, entry in entries.items() if entry.status == "not submitted"]
     table = _table("Whom to look at, and why; only what is graded has a score", ["student", "status", "why"], rows)
-    return f"<section><h2>Submissions</h2><ul>{said}</ul>{table}</section>"
+    return f"<section><h2>Submissions</h2><ul>{items}</ul>{table}</section>"
 
 
 def _waiting(parts, entry):
-    """The parts that somebody has to look at, each with what makes it doubtful."""
+    """The parts that wait for marking by hand, each with the reason."""
     why = {mark["grade_id"]: mark["reason"] for mark in entry.result["marks"] if mark["score"] is None}
     return "; ".join(f"{part}: {why[part]}" if why.get(part) else part for part in parts)
 
@@ -149,7 +149,7 @@ def _scores(assignment, marks, points):
         ax.axvline(median(totals), color=INK, ls="--", lw=1.4, label=f"median {median(totals):g}")
         ax.set(xlabel=f"score, out of {most:g} points", ylabel="students")
         ax.yaxis.get_major_locator().set_params(integer=True)
-        ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above: a bar may stand anywhere
+        ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above the axes: a bar may be anywhere
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
         plt.close(figure)
@@ -160,19 +160,19 @@ def _scores(assignment, marks, points):
     return f"<section><h2>Scores</h2><p>{facts}</p>{note}{picture}</section>"
 
 
-def _parts(found, marks, points):
+def _parts(entries, marks, points):
     rows = []
     for name, most in points.items():
         done = [it.scores[name] for it in marks.values() if name not in it.waiting]
         reasons = Counter(
             mark["reason"]
             for student in marks
-            for mark in found[student].result["marks"]
+            for mark in entries[student].result["marks"]
             if mark["grade_id"] == name and mark["reason"]
         )
         share = f"{100 * sum(done) / len(done) / most:.0f}\u00a0%" if done and most else ""
-        said = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
-        rows.append([name, f"{most:g}", share, f"{sum(score >= most for score in done)} of {len(done)}", said])
+        commonest = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        rows.append([name, f"{most:g}", share, f"{sum(score >= most for score in done)} of {len(done)}", commonest])
     heads = ["part", "points", "mean share", "in full", "commonest reasons"]
     return f"<section><h2>Parts</h2>{_table('Without what waits for marking by hand', heads, rows)}</section>"
 
@@ -191,9 +191,9 @@ def _board(board, names):
 {"".join(tables)}</section>"""
 
 
-def _times(found):
+def _times(entries):
     seconds = {
-        student: entry.result["seconds"] for student, entry in found.items() if (entry.result or {}).get("seconds")
+        student: entry.result["seconds"] for student, entry in entries.items() if (entry.result or {}).get("seconds")
     }
     if not seconds:
         return ""
@@ -212,9 +212,9 @@ def _board_rows(board, names):
 
 
 def _anonymous(course, students):
-    """{student: name}, the same for all assignments, by a key that stays in the course's folder.
+    """{student: pseudonym}, the same for all assignments, made with a key that stays in the course's folder.
 
-    Without a key whoever knows the ids could try them all.
+    Without a key, anyone who knows the ids could compute the pseudonyms.
     """
     path = course.root / "graded" / "names.key"
     if not path.is_file():
@@ -233,7 +233,7 @@ def _table(caption, heads, rows):
 
 
 def _csv(rows):
-    """Rows as CSV whose texts no spreadsheet takes for formulas."""
+    """Rows as CSV, in which no text is a formula to a spreadsheet."""
     file = io.StringIO()
     safe = ([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows)
     csv.writer(file, lineterminator="\n").writerows(safe)

@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_csv, read_json, text_of, typed
 from labclip_lib.models.image_files import Picture
 
 
@@ -16,21 +16,21 @@ def records(tmp_path):
 
 class TestChecked:
     def test_sound_records_come_back(self, records):
-        assert checked(records, "cola") is records
+        assert check_records(records, "cola") is records
 
     def test_a_key_twice(self, records, raises_saying):
         with raises_saying(ValueError, "cola", "'b' twice"):
-            checked([*records, records[1]], "cola")
+            check_records([*records, records[1]], "cola")
 
     def test_no_item(self, raises_saying):
         with raises_saying(ValueError, "cola holds no item"):
-            checked([], "cola")
+            check_records([], "cola")
 
     def test_missing_images_are_counted_and_the_way_to_get_them_told(self, records, tmp_path, raises_saying):
         gone, lost = (Picture(str(tmp_path / name)) for name in ("gone.png", "lost.png"))
         records += [records[0]._replace(key="d", image=gone), records[0]._replace(key="e", other_image=lost)]
         with raises_saying(ValueError, "2 of the 5 images of cola", "gone.png", "python -m labclip_lib get cola"):
-            checked(records, "cola")
+            check_records(records, "cola")
 
 
 class TestFiles:
@@ -43,7 +43,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("content", "seen"),
         [
-            (b"{", ["not sound JSON"]), (b"\xff\xfe{}", ["not sound JSON"]),
+            (b"{", ["not valid JSON"]), (b"\xff\xfe{}", ["not valid JSON"]),
             (b'{"0": 1, "1": 2, "0": 3}', ["'0' twice"]), (b'{"a": {"b": 1, "b": 2}}', ["'b' twice"]),
         ],
     )  # fmt: skip
@@ -82,16 +82,16 @@ class TestFiles:
 class TestFields:
     def test_a_field_of_another_name(self, raises_saying):
         with raises_saying(ValueError, "f.json", "item 3", "'caption'", "'captions'"):
-            need({"captions": 1}, "caption", "f.json", "item 3")
+            field_of({"captions": 1}, "caption", "f.json", "item 3")
         with raises_saying(ValueError, "'caption'", "x, y"):
-            need({"x": 1, "y": 2}, "caption", "f.json", "item 3")
+            field_of({"x": 1, "y": 2}, "caption", "f.json", "item 3")
 
     def test_kinds(self, raises_saying):
-        assert is_a({}, dict, "f.json", "the file") == {} and text({"a": "b"}, "a", "f.json", "item 0") == "b"
+        assert typed({}, dict, "f.json", "the file") == {} and text_of({"a": "b"}, "a", "f.json", "item 0") == "b"
         with raises_saying(ValueError, "f.json", "the file", "not a dict"):
-            is_a([1], dict, "f.json", "the file")
+            typed([1], dict, "f.json", "the file")
         with raises_saying(ValueError, "the 'a' of item 0", "not a str"):
-            text({"a": 1}, "a", "f.json", "item 0")
+            text_of({"a": 1}, "a", "f.json", "item 0")
 
     def test_an_image_has_a_plain_name(self, tmp_path, raises_saying):
         assert picture(tmp_path, "images", "1_a-b.jpg", "f.json", "item 0").path == str(

@@ -21,7 +21,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from labclip_lib.base.messages import did_you_mean
 from labclip_lib.benchmarks.formats import coco
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import write_once
 from labclip_lib.models.image_files import FORMATS, Picture
 from labclip_lib.operators.grammar import read
@@ -32,7 +32,7 @@ _FILES = {"VG-R": "visual_genome_relation.json", "VG-A": "visual_genome_attribut
 _ORDER = {"COCO-Order": "coco", "Flickr-Order": "flickr30k"}
 TASKS = (*_FILES, *_ORDER)
 
-# The relations of VG-R that the notebook of ARO drops. Many of the rarer ones ("licking") are not symmetric at all.
+# The relations of VG-R that ARO's notebook drops. Many of the rarer ones ("licking") are not symmetric at all.
 SYMMETRIC = frozenset(
     re.split(
         r",\s+",
@@ -57,7 +57,7 @@ SYMMETRIC = frozenset(
     )
 )
 CONVENTIONS = ("ARO", "LABCLIP")
-FEWEST = 25  # items of an attribute pair that counts, in the code of ARO
+FEWEST = 25  # items that an attribute pair needs to be counted, in ARO's code
 
 
 def load(root, task, seed=0, jobs=1, tagger=None, progress=False):
@@ -65,7 +65,7 @@ def load(root, task, seed=0, jobs=1, tagger=None, progress=False):
 
     VG-R, VG-A: the part of the image that ARO crops; group: the relation, or the two attributes ("crouched_open");
     cluster: the image. COCO-Order, Flickr-Order: the test captions as ARO cleans them, with `order_negatives`; a
-    caption that no shuffle changes is left out. seed, tagger, and jobs (processes): for these two.
+    caption that no shuffle changes is left out. seed, tagger and jobs (number of processes) are for these two.
     Raises ValueError, in one sentence, for what is missing or not in the published format.
     """
     if task in _FILES:
@@ -81,22 +81,22 @@ def load(root, task, seed=0, jobs=1, tagger=None, progress=False):
 def _visual_genome(root, task):
     path = Path(root) / "aro" / _FILES[task]
     records = []
-    # An item may well say the same as another: two buttons of one shirt have a box and a caption in common.
-    for number, item in enumerate(is_a(read_json(path, "aro"), list, path, "the file")):
+    # Items may repeat: two buttons of one shirt share a box and a caption.
+    for number, item in enumerate(typed(read_json(path, "aro"), list, path, "the file")):
         where = f"item {number}"
-        name, true, false = (text(item, key, path, where) for key in ("image_path", "true_caption", "false_caption"))
+        name, true, false = (text_of(item, key, path, where) for key in ("image_path", "true_caption", "false_caption"))
         x, y, w, h = (
-            is_a(need(item, f"bbox_{side}", path, where), int, path, f"bbox_{side} of {where}") for side in "xywh"
+            typed(field_of(item, f"bbox_{side}", path, where), int, path, f"bbox_{side} of {where}") for side in "xywh"
         )
         image = picture(root, "aro/images", name, path, where)._replace(box=(x, y, x + w, y + h))
-        group = text(item, "relation_name", path, where) if task == "VG-R" else _attributes(item, path, where)
+        group = text_of(item, "relation_name", path, where) if task == "VG-R" else _attributes(item, path, where)
         records.append(Record(f"{number}/{name}", image, (true,), (false,), group, name))
-    checked(records, "aro")
+    check_records(records, "aro")
     sizes = {image: _size(image) for image in dict.fromkeys(record.image.path for record in records)}
     for number, record in enumerate(records):
         left, upper, right, lower = record.image.box
         width, height = sizes[record.image.path]
-        # A box may stand out over the edge: like ARO's own crop it is black there.
+        # A box may reach over the image's edge: like ARO's own crop it is black there.
         if not (left < right and upper < lower and left < width and upper < height and right > 0 and lower > 0):
             raise ValueError(
                 f"{path}: the box {record.image.box} of item {number} holds nothing of its image, {record.image.path}, "
@@ -106,10 +106,10 @@ def _visual_genome(root, task):
 
 
 def _attributes(item, path, where):
-    pair = is_a(need(item, "attributes", path, where), list, path, f"the 'attributes' of {where}")
+    pair = typed(field_of(item, "attributes", path, where), list, path, f"the 'attributes' of {where}")
     if len(pair) != 2:
         raise ValueError(f"{path}: {where} has {len(pair)} attributes, not two; this is not the published format.")
-    return "_".join(is_a(attribute, str, path, f"an attribute of {where}") for attribute in pair)
+    return "_".join(typed(attribute, str, path, f"an attribute of {where}") for attribute in pair)
 
 
 def _size(path):
@@ -121,11 +121,11 @@ def _size(path):
 
 
 def kept(groups, task, convention):
-    """Which items go into the macro average over groups? (N,) bool.
+    """Which items go into the macro average over groups: (N,) bool.
 
     groups: (N,) labels of all items of the task, "VG-R" or "VG-A". convention: "ARO": VG-R without the SYMMETRIC
-    relations, as its authors' notebook has it, and of VG-A the attribute pairs with 25 items or more. "LABCLIP": all
-    of VG-R. What it does with rare attribute pairs is not said, so we take ARO's rule.
+    relations, as in its authors' notebook, and of VG-A the attribute pairs with 25 items or more. "LABCLIP": all
+    of VG-R. The paper does not say what it does with rare attribute pairs, so we follow ARO's rule.
     Raises ValueError for another task or convention.
     """
     if task not in _FILES or convention not in CONVENTIONS:
@@ -164,11 +164,10 @@ def order_negatives(caption, seed=0, tagger=None):
     """Up to four shuffles of a caption, all different from it and from each other: a list of str.
 
     In this order: nouns among their places and adjectives among theirs; all other words; the words within each run of
-    three; the runs of three. Not quite ARO's: a shuffle that can give nothing new is left out, where in ARO an
+    three; the runs of three. Not quite ARO's: a shuffle that can give nothing new is left out, while in ARO an
     unchanged caption, or "a cat and a dog" for "a dog and a cat", counts as wrong; and punctuation marks stay in
     their places, so that spacing gives no negative away.
-    caption: a str, made `plain` first. seed: what is drawn depends on it and on the caption. tagger: see
-    `language.read`.
+    caption: a str, made `plain` first. seed: the draws depend on it and on the caption. tagger: see `grammar.read`.
     """
     true = plain(caption)
     sentence = read(true, tagger)
@@ -178,9 +177,9 @@ def order_negatives(caption, seed=0, tagger=None):
     others = [i for i in places if words[i].kind not in (NOUN, ADJECTIVE)]
     threes = [places[k : k + 3] for k in range(0, len(places), 3)]
     rng = random.Random(f"{seed} {true}")  # unlike hash(), the same in every process
-    found = [true]
+    texts = [true]
     for groups in ([nouns, adjectives], [others], threes, None):
-        for _ in range(100):  # four texts at most are taken, so what 100 draws do not bring is as good as not there
+        for _ in range(100):  # if none of 100 draws is new, there is hardly a new shuffle
             if groups is None:
                 order = list(itertools.chain(*rng.sample(threes, len(threes))))
                 comes_from = dict(zip(places, order, strict=True))
@@ -190,23 +189,23 @@ def order_negatives(caption, seed=0, tagger=None):
                 }
             moved = [words[comes_from.get(i, i)] for i in range(len(words))]
             new = "".join(word.space + other.text for word, other in zip(words, moved, strict=True))
-            if new not in found and not coco.says_the_same(sentence, moved):
-                found.append(new)
+            if new not in texts and not coco.says_the_same(sentence, moved):
+                texts.append(new)
                 break
-    return found[1:]
+    return texts[1:]
 
 
-# The small version
+# The toy
 
 _TOY = "the {attr1} {obj1} and the {attr2} {obj2}"
 
 
 def write_toy(root, seed=0):
-    """VG-A from scenes of two objects, in words of PocketCLIP; what is there stays.
+    """Write VG-A from scenes of two objects, in words that PocketCLIP knows; data that exists stays.
 
-    Two scenes in every image, each an item with a box of its own, so that only the part that is meant fits the
+    Two scenes in every image, each an item with its own box, so that only that part of the image fits the
     caption. Eight pairs of colours have 30 items, four have 10. There is no VG-R: PocketCLIP has no word for a
-    relation that can be turned round. COCO-Order and Flickr-Order: see `coco.write_toy`.
+    relation that can be reversed. COCO-Order and Flickr-Order: see `coco.write_toy`.
     """
     folder = Path(root) / "aro"
     path = folder / _FILES["VG-A"]
@@ -219,10 +218,10 @@ def write_toy(root, seed=0):
     scenes = world.sample(len(color), seed=seed)
     # The shape that is named first gets the first colour of the pair.
     scenes = dataclasses.replace(scenes, color=torch.empty_like(color).scatter_(1, scenes.mention_order(), color))
-    said = zip(scenes.captions(template=_TOY), scenes.swapped().captions(template=_TOY), strict=True)
+    captions = zip(scenes.captions(template=_TOY), scenes.swapped().captions(template=_TOY), strict=True)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     items = []
-    for number, (pixels, (true, false)) in enumerate(zip(scenes.render(64), said, strict=True)):
+    for number, (pixels, (true, false)) in enumerate(zip(scenes.render(64), captions, strict=True)):
         half = number % 2
         if half == 0:
             canvas = Image.new("RGB", (200, 100), tuple(rng.integers(0, 256, 3).tolist()))

@@ -1,6 +1,6 @@
 """CLEVR as the LABCLIP paper uses it: rendered scenes of two to ten plain shapes in plain colours.
 
-    clevr/output_{n}obj.csv     no header, a line an image: filename,object,attribute,object,attribute,...
+    clevr/output_{n}obj.csv     no header, one line per image: filename,object,attribute,object,attribute,...
     clevr/images_{n}obj/        the images of n objects each
 
 The published set has 3 shapes and 8 colours; a reader's own renders may have others.
@@ -19,7 +19,7 @@ from labclip_lib.world.scenes import World
 
 
 def load(root, objects=2):
-    """The scenes of so many objects, a LabelledImages; its names are those in the file, sorted.
+    """The scenes of `objects` objects (2 to 10), a LabelledImages; its names are those in the file, sorted.
 
     Raises ValueError, in one sentence, for a line that does not fit and for images that are missing or come twice.
     """
@@ -32,7 +32,7 @@ def load(root, objects=2):
         words, where = [trimmed(word) for word in row], f"Line {number} of {path}"
         if len(words) != 1 + 2 * objects:
             wanted = f"filename and then object,attribute for each of {objects} objects"
-            raise ValueError(f"{where} has {len(words)} fields; {1 + 2 * objects} are wanted, {wanted}.")
+            raise ValueError(f"{where} has {len(words)} fields; it needs {1 + 2 * objects}, {wanted}.")
         if not all(words):
             raise ValueError(f"{where} has a blank field, number {words.index('') + 1}; fill it in or drop the line.")
         key = key_of(f"images_{objects}obj", words[0], where=where)
@@ -41,10 +41,10 @@ def load(root, objects=2):
 
 
 def write_toy(root, objects=(2, 3, 4, 5), copies=8, seed=0):
-    """The same files with scenes of the book's world, 64 x 64: eight colours, and three shapes like CLEVR's.
+    """Write the same files with scenes of the book's world, 64 x 64: eight colours, and three shapes like CLEVR's.
 
-    Two objects: each of the 192 scenes of different shapes (colours may be equal) in so many layouts. More objects:
-    600 random scenes each, in which colours and shapes repeat. What was written in full before is left as it is.
+    Two objects: each of the 192 scenes of different shapes (colours may be equal) in `copies` layouts. More objects:
+    600 random scenes each, in which colours and shapes repeat. A file that exists is left as it is.
     """
     world = World(shapes=("circle", "square", "triangle"))
     for n in objects:
@@ -62,6 +62,6 @@ def write_toy(root, objects=(2, 3, 4, 5), copies=8, seed=0):
         save_pictures(scenes, [path.parent / f"images_{n}obj" / name for name in names])
         rows = []
         for name, colors, shapes in zip(names, scenes.color.tolist(), scenes.shape.tolist(), strict=True):
-            said = [(world.shapes[s], world.colors[c]) for c, s in zip(colors, shapes, strict=True)]
-            rows.append([name, *itertools.chain.from_iterable(said)])
+            pairs = [(world.shapes[s], world.colors[c]) for c, s in zip(colors, shapes, strict=True)]
+            rows.append([name, *itertools.chain.from_iterable(pairs)])
         write_rows(path, rows)

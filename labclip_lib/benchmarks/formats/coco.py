@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 
 from labclip_lib.base.progress import track
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.operators.grammar import ARTICLES, canonical, read
 from labclip_lib.operators.on_captions import shuffle_words
@@ -25,11 +25,11 @@ DATASETS = ("coco", "flickr30k")
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 PARTS = tuple(itertools.chain(*SPLITS.values()))
 YEARS, FLICKR = ("train2014", "val2014"), "flickr30k/flickr30k-images"
-CAPTIONS = 5  # an image; some have six or seven, and as is usual the first five count
+CAPTIONS = 5  # per image; some have six or seven, and as is usual the first five are used
 
 
 def load(root, split="test", of="coco"):
-    """The images of a split with their first five captions (blank ones aside): Records for retrieval.
+    """The images of a split with their first five captions that are not blank: Records for retrieval.
 
     root: the folder of all data. split: "train" (with restval: 113,287 images of COCO), "val" or "test". of: "coco"
     or "flickr30k". Raises ValueError, in one sentence, for what is missing or not in the published format.
@@ -40,14 +40,16 @@ def load(root, split="test", of="coco"):
         )
     path = Path(root) / of / f"dataset_{of}.json"
     data = read_json(path, of)
-    images = is_a(need(is_a(data, dict, path, "the file"), "images", path, "the file"), list, path, "its 'images'")
+    images = typed(
+        field_of(typed(data, dict, path, "the file"), "images", path, "the file"), list, path, "its 'images'"
+    )
     records, seen = [], {}
     for number, image in enumerate(images):
         where = f"image {number}"
-        name, part = text(image, "filename", path, where), text(image, "split", path, where)
+        name, part = text_of(image, "filename", path, where), text_of(image, "split", path, where)
         if part not in PARTS:
             raise ValueError(f"{path}: {where} is of the split {part!r}; Karpathy's are {', '.join(PARTS)}.")
-        if name in seen:  # of whatever splits: what is trained on must not be tested on
+        if name in seen:  # in any split: no training image may be a test image
             raise ValueError(f"{path} has the image {name!r} twice, in {seen[name]} and in {part}; fetch it again.")
         seen[name] = part
         if part in SPLITS[split]:
@@ -55,35 +57,35 @@ def load(root, split="test", of="coco"):
             records.append(Record(name, place, _captions(image, path, where), cluster=name))
     if not records:
         raise ValueError(f"{path} has no image of the split {split!r}; fetch it again.")
-    return checked(records, of)
+    return check_records(records, of)
 
 
 def _folder(of, image, path, where):
-    """Where an image lies. Its split does not say: those of restval lie in val2014, though they are trained on."""
+    """The folder of an image. Its split does not say: restval images are for training but lie in val2014."""
     if of == "flickr30k":
         return FLICKR
-    inner = text(image, "filepath", path, where)
+    inner = text_of(image, "filepath", path, where)
     if inner not in YEARS:
         raise ValueError(f"{path}: {where} lies in {inner!r}; COCO's folders are {' and '.join(YEARS)}.")
     return f"coco/{inner}"
 
 
 def _captions(image, path, where):
-    sentences = is_a(need(image, "sentences", path, where), list, path, f"the 'sentences' of {where}")
-    said = [text(sentence, "raw", path, f"a sentence of {where}").strip() for sentence in sentences]
-    captions = tuple([caption for caption in said if caption][:CAPTIONS])
+    sentences = typed(field_of(image, "sentences", path, where), list, path, f"the 'sentences' of {where}")
+    texts = [text_of(sentence, "raw", path, f"a sentence of {where}").strip() for sentence in sentences]
+    captions = tuple([caption for caption in texts if caption][:CAPTIONS])
     if not captions:
         raise ValueError(f"{path}: {where} has no sentence; this is not the published format.")
     return captions
 
 
 def training_pairs(root, seed=0, jobs=1, progress=False):
-    """COCO's train split, each caption with one hard negative, after NegCLIP: (Records, captions left out).
+    """COCO's train split, each caption with one hard negative as in NegCLIP: (Records, number of captions left out).
 
     record.negatives[i] is record.captions[i] with its nouns and its adjectives shuffled
-    (`operators.shuffle_words`) so that it does not say the same again: drawn once, by the seed and the caption alone.
-    A caption that has no such negative is left out, and so is an image that is left without captions. jobs:
-    processes, as of joblib; each takes seconds to start. Errors as of `load`.
+    (`shuffle_words`) so that its meaning changes: drawn once, and determined by the seed and the caption.
+    A caption that has no such negative is left out, and so is an image that is left without captions. jobs: number
+    of processes, as in joblib; each takes seconds to start. Errors as in `load`.
     """
     records = load(root, "train")
     captions = [caption for record in records for caption in record.captions]
@@ -92,15 +94,15 @@ def training_pairs(root, seed=0, jobs=1, progress=False):
     for record in records:
         pairs = [(caption, negatives[caption]) for caption in record.captions if negatives[caption] is not None]
         if pairs:
-            captions_kept, theirs = zip(*pairs, strict=True)
-            out.append(record._replace(captions=captions_kept, negatives=theirs))
+            paired_captions, paired_negatives = zip(*pairs, strict=True)
+            out.append(record._replace(captions=paired_captions, negatives=paired_negatives))
     return out, len(captions) - sum(len(record.captions) for record in out)
 
 
 def _negative(caption, seed):
     sentence = read(caption)
     for draw in range(20):
-        # With the seed alone, all captions of three nouns would have them in one and the same new order.
+        # With the seed alone, every caption of three nouns would get the same new order.
         seeds = [seed, zlib.crc32(caption.encode()), draw]
         changed = shuffle_words(caption, "nouns and adjectives", seeds).value
         if changed is None or not says_the_same(
@@ -111,9 +113,9 @@ def _negative(caption, seed):
 
 
 def says_the_same(sentence, words):
-    """Has shuffling only reordered a list, as in "a red cat and a black dog" and "a black dog and a red cat"?
+    """Whether shuffling only reordered a list, as from "a red cat and a black dog" to "a black dog and a red cat".
 
-    sentence: a `language.Sentence`. words: the Words that now stand in its places.
+    sentence: a `grammar.Sentence`. words: its Words after the shuffle.
     """
     old, lists, inside, end = sentence.words, [], set(), None
     for phrase in sentence.noun_phrases:
@@ -131,9 +133,9 @@ def says_the_same(sentence, words):
 
 
 def for_each(captions, make, jobs=1, progress=False, chunk=500):
-    """{caption: make(caption)} for each of many captions, once each, in so many processes."""
+    """{caption: make(caption)}, computed once per different caption, in `jobs` processes."""
     captions = list(dict.fromkeys(captions))
-    jobs = jobs if len(captions) > 20_000 else 1  # processes take longer to start than this takes
+    jobs = jobs if len(captions) > 20_000 else 1  # else starting processes takes longer than the work
     parts = [captions[start : start + chunk] for start in range(0, len(captions), chunk)]
     made = joblib.Parallel(jobs, return_as="generator")(joblib.delayed(_all)(make, part) for part in parts)
     bar = track(made, desc="changing captions", total=len(parts), unit=f"{chunk} captions", shows=progress)
@@ -144,14 +146,14 @@ def _all(make, captions):
     return [make(caption) for caption in captions]
 
 
-# The small version
+# The toy
 
 
 def write_toy(root, train=1200, test=300, seed=0):
-    """Scenes of two objects as COCO, and half as many test images as Flickr30k; data that is there stays.
+    """Write scenes of two objects as COCO, and half as many test images as Flickr30k; data that exists stays.
 
-    Five captions an image, in words of PocketCLIP. train, test: images of COCO, all of different compositions; a
-    tenth of those to train on are restval. Raises ValueError for more images than there are compositions.
+    Five captions per image, in words that PocketCLIP knows. train, test: numbers of COCO's images, all of different
+    compositions; a tenth of the training images are restval. Raises ValueError for more images than compositions.
     """
     _write(Path(root), "coco", train, test, [seed, 0])
     _write(Path(root), "flickr30k", 0, (test + 1) // 2, [seed, 1])
@@ -169,13 +171,13 @@ def _write(root, of, train, test, seed):
     scenes = scenes[rng.permutation(len(scenes))[: train + test].tolist()]
     captions = zip(*(scenes.captions(template=template) for template in _templates()), strict=True)
     images, paths = [], []
-    for number, sentences in enumerate(captions):
+    for number, texts in enumerate(captions):
         split = "test" if number < test else "restval" if number % 10 == 0 else "train"
         year = "train2014" if split == "train" else "val2014"
-        # Not .jpg, which blurs colours; the names are none of a photo's.
+        # Not .jpg, which blurs colours, and no photo's name.
         name = f"COCO_{year}_{number:012}.png" if of == "coco" else f"{number:010}.png"
-        said = [{"raw": caption, "imgid": number} for caption in sentences]
-        image = {"filename": name, "split": split, "imgid": number, "sentences": said}
+        sentences = [{"raw": caption, "imgid": number} for caption in texts]
+        image = {"filename": name, "split": split, "imgid": number, "sentences": sentences}
         images.append(image | ({"filepath": year, "cocoid": number} if of == "coco" else {}))
         paths.append(root / _folder(of, images[-1], path, name) / name)
     save_pictures(scenes, paths)

@@ -9,7 +9,7 @@ from pathlib import Path
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from labclip_lib.benchmarks.records import Record, checked, is_a, picture, read_json
+from labclip_lib.benchmarks.records import Record, check_records, picture, read_json, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.scenes import World
 
@@ -20,24 +20,24 @@ _FILE = "COLA_multiobjects_matching_benchmark.json"
 def load(root):
     """COLA's 210 pairs as Records of one caption, one negative and the other image, whose caption the negative is.
 
-    root: the folder of all data. An image is in up to fifteen pairs: those that share one, directly or by way of
-    other pairs, are a cluster. Raises ValueError when the file or an image is missing or not as published.
+    root: the folder of all data. An image is in up to fifteen pairs: pairs that share one, directly or through other
+    pairs, are a cluster. Raises ValueError when the file or an image is missing or not as published.
     """
-    return checked(read(root), _NAME)
+    return check_records(read(root), _NAME)
 
 
 def read(root):
-    """`load` without a look for the images."""
+    """`load` without checking that the images exist."""
     path = Path(root) / _NAME / _FILE
     rows = []
-    for number, row in enumerate(is_a(read_json(path, _NAME), list, path, "the file")):
+    for number, row in enumerate(typed(read_json(path, _NAME), list, path, "the file")):
         where = f"item {number}"
-        if len(is_a(row, list, path, where)) != 4:
+        if len(typed(row, list, path, where)) != 4:
             raise ValueError(
                 f"{path}: {where} holds {len(row)} values instead of two addresses, each with its caption; "
                 "this is not the published format."
             )
-        first, caption, second, negative = (is_a(value, str, path, f"a value of {where}") for value in row)
+        first, caption, second, negative = (typed(value, str, path, f"a value of {where}") for value in row)
         images = [picture(root, f"{_NAME}/images", url.rpartition("/")[2], path, where) for url in (first, second)]
         rows.append((*images, caption, negative))
     return [
@@ -47,7 +47,7 @@ def read(root):
 
 
 def _clusters(rows):
-    """A label for each pair: the same for pairs whose images hang together."""
+    """A label for each pair: the same for pairs whose images are connected."""
     place = {image: i for i, image in enumerate(dict.fromkeys(image for row in rows for image in row[:2]))}
     first, second = ([place[row[side]] for row in rows] for side in (0, 1))
     links = coo_array(([1] * len(rows), (first, second)), shape=(len(place), len(place)))
@@ -56,9 +56,9 @@ def _clusters(rows):
 
 
 def write_toy(root, n=200, seed=0):
-    """COLA in small: n scenes of the book's world, each with the twin whose colours are swapped.
+    """Write a toy COLA: n scenes of the book's world, each with the twin whose colours are swapped.
 
-    In words that PocketCLIP knows. Writes nothing where the file is there already, a real one included.
+    In words that PocketCLIP knows. Writes nothing where the file exists already, a real one included.
     """
     folder = Path(root) / _NAME
     if (folder / _FILE).exists():

@@ -49,11 +49,11 @@ def load(root, which):
 
 
 def write_toy(root, which, seed=0):
-    """The same files with scenes of the book's world, 64 x 64: shapes for animals, a layout for each PUG world.
+    """Write the same files with scenes of the book's world, 64 x 64: shapes for animals, a layout for each PUG world.
 
     SPARE: the 3,136 ordered scenes of two different shapes in two different colours, in 2 worlds. SPAR: the 112 of
     two different shapes, blue and red or green and yellow, in 10 worlds; and a few of the rows that `load` leaves
-    out. What was written in full before is left as it is.
+    out. A file that exists is left as it is.
     """
     path = _path(root, which)
     if path.is_file():
@@ -79,9 +79,9 @@ def write_toy(root, which, seed=0):
 
 def _save(scenes, folder, which, place, tag=""):
     """Write the images of a world; returns their rows: file name, world, shapes, colours."""
-    own = f"{place}_" if which == "SPAR" else ""
-    names = [f"{own}{tag}{i:04d}.png" for i in range(len(scenes))]
-    save_pictures(scenes, [Path(folder, "" if own else place, name) for name in names])
+    prefix = f"{place}_" if which == "SPAR" else ""
+    names = [f"{prefix}{tag}{i:04d}.png" for i in range(len(scenes))]
+    save_pictures(scenes, [Path(folder, "" if prefix else place, name) for name in names])
     return [
         [name, place, *(scenes.world.shapes[s] for s in shapes), *(scenes.world.colors[c] for c in colors)]
         for name, shapes, colors in zip(names, scenes.shape.tolist(), scenes.color.tolist(), strict=True)

@@ -12,7 +12,7 @@ from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.published_files import pinned_file
 from labclip_lib.benchmarks.evaluation import CHOICE, bag
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_csv, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_csv, read_json, text_of, typed
 from labclip_lib.benchmarks.results import Answers, Results
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.operators.on_captions import swap
@@ -41,52 +41,52 @@ def load(root):
 
     root: the folder of all data. Raises ValueError when a file or an image is missing or not as published.
     """
-    return checked(read(root), PLAIN)
+    return check_records(read(root), PLAIN)
 
 
 def load_pp(root):
-    """SugarCrepe++'s 4,757 Records in five subsets: as `load`, but captions are two, each other's paraphrase."""
-    return checked(read_pp(root), PLUS)
+    """SugarCrepe++'s 4,757 Records in five subsets: as `load`, but with two captions, each the other's paraphrase."""
+    return check_records(read_pp(root), PLUS)
 
 
 def read(root):
-    """`load` without a look for the images."""
+    """`load` without checking that the images exist."""
     records = []
     for subset in _SUBSETS[PLAIN]:
         path = Path(root) / PLAIN / f"{subset}.json"
-        for key, item in is_a(read_json(path, PLAIN), dict, path, "the file").items():
+        for key, item in typed(read_json(path, PLAIN), dict, path, "the file").items():
             records.append(_record(root, path, key, item, ("caption",)))
     return records
 
 
 def read_pp(root):
-    """`load_pp` without a look for the images."""
+    """`load_pp` without checking that the images exist."""
     records = []
     for subset in _SUBSETS[PLUS]:
         path = Path(root) / PLUS / f"{subset}.json"
-        for number, item in enumerate(is_a(read_json(path, PLUS), list, path, "the file")):
-            key = need(is_a(item, dict, path, f"item {number}"), "id", path, f"item {number}")
+        for number, item in enumerate(typed(read_json(path, PLUS), list, path, "the file")):
+            key = field_of(typed(item, dict, path, f"item {number}"), "id", path, f"item {number}")
             records.append(_record(root, path, key, item, ("caption", "caption2")))
     return records
 
 
 def _record(root, path, key, item, captions):
     where = f"item {key!r}"
-    name = text(item, "filename", path, where)
+    name = text_of(item, "filename", path, where)
     return Record(
         f"{path.stem}/{key}",
         picture(root, IMAGES, name, path, where),
-        tuple(text(item, field, path, where) for field in captions),
-        (text(item, "negative_caption", path, where),),
+        tuple(text_of(item, field, path, where) for field in captions),
+        (text_of(item, "negative_caption", path, where),),
         path.stem,
         name,
     )
 
 
 def published(model):
-    """Results of a real model, as BiVLC publishes them: whether it ranked each of 7,512 items right.
+    """Results of a real model, as BiVLC publishes them: whether it ranked each of 7,512 items correctly.
 
-    model: a key of MODELS. Keys, groups and clusters are those of `load`, in its order; one item more, WITHDRAWN, is in
+    model: a key of MODELS. Keys, groups and clusters are those of `load`, in its order; one more item, WITHDRAWN, is in
     no file that `load` reads. Raises ValueError for another model, and when the file is not there.
     """
     if model not in MODELS:
@@ -109,22 +109,22 @@ def published(model):
     return Results("SugarCrepe", model, {CHOICE: answers})
 
 
-# In small
+# The toy
 
 
 def write_toy(root, n=200, seed=0):
-    """Both benchmarks in small: n items a subset about n pictures of the book's world, in words that PocketCLIP knows.
+    """Write toys of both benchmarks: n items per subset about n pictures of the book's world, in PocketCLIP's words.
 
-    The world has no relations: in its replace_rel a whole object, colour and shape, gives way to another. And to
-    swap two colours or two shapes is there the same, but for the order of the phrases. Writes nothing where the
-    files are there already, real ones included.
+    The world has no relations: in the toy's replace_rel another object replaces a whole object, colour and shape.
+    Swapping two colours and swapping two shapes differ only in the order of the phrases. Writes nothing where the
+    files exist already, real ones included.
     """
     root = Path(root)
     files = {folder: [root / folder / f"{subset}.json" for subset in _SUBSETS[folder]] for folder in _SUBSETS}
     if all(path.exists() for paths in files.values() for path in paths):
         return
     scenes = World().sample(n, seed=seed)
-    names = [f"{900_000 + i:012}.jpg" for i in range(n)]  # beyond COCO's own, so that no photo is overwritten
+    names = [f"{900_000 + i:012}.jpg" for i in range(n)]  # larger than COCO's ids, so that no photo is overwritten
     save_pictures(scenes, [root / IMAGES / name for name in names])
     pairs, paraphrases = _toy_captions(scenes, seed)
     for path in files[PLAIN]:
@@ -145,7 +145,7 @@ def write_toy(root, n=200, seed=0):
 
 
 def _toy_captions(scenes, seed):
-    """{subset: (captions, negatives)}, and paraphrases of the captions of those subsets that SugarCrepe++ has too."""
+    """{subset: (captions, negatives)}, and paraphrases of the captions of the subsets that SugarCrepe++ shares."""
 
     def say(of, template=TEMPLATES["article"]):
         # The order of the objects depends on the seed alone, so a caption and its negative share it.

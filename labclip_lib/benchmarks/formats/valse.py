@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from labclip_lib.benchmarks.hard_negatives import SUBSETS
-from labclip_lib.benchmarks.records import Record, checked, is_a, need, picture, read_json, text
+from labclip_lib.benchmarks.records import Record, check_records, field_of, picture, read_json, text_of, typed
 from labclip_lib.benchmarks.toy_pictures import save_pictures, write_once
 from labclip_lib.world.captions import TEMPLATES
 from labclip_lib.world.scenes import World
@@ -19,7 +19,7 @@ from labclip_lib.world.scenes import World
 _NAME = "valse"
 INSTRUMENTS = [name.partition("/")[2] for name in SUBSETS if name.startswith("VALSE/")]
 VOTES = 2  # of three annotators for the caption and against the foil
-# An item's data set -> where its images are; those of COCO 2014 say in their own name where they are.
+# An item's data set -> where its images are; the file name of a COCO 2014 image says where it is.
 FOLDERS = {
     "visual7w": "valse/images/visual7w",
     "SWiG": "valse/images/SWiG",
@@ -32,31 +32,33 @@ FOLDERS = {
 def load(root):
     """VALSE's 7,702 valid items as Records: one caption, one negative; groups are instruments, clusters images.
 
-    root: the folder of all data. Valid is what two or more of three annotators agreed on, as the authors count it.
+    root: the folder of all data. An item is valid if two or more of three annotators agreed on it.
     Raises ValueError when a file or an image is missing or not as published.
     """
-    return checked(read(root), _NAME)
+    return check_records(read(root), _NAME)
 
 
 def read(root):
-    """`load` without a look for the images."""
+    """`load` without checking that the images exist."""
     records = []
     for instrument in INSTRUMENTS:
         path = Path(root) / _NAME / f"{instrument}.json"
-        for key, item in is_a(read_json(path, _NAME), dict, path, "the file").items():
+        for key, item in typed(read_json(path, _NAME), dict, path, "the file").items():
             where = f"item {key!r}"
-            votes = is_a(need(is_a(item, dict, path, where), "mturk", path, where), dict, path, f"'mturk' of {where}")
-            count = need(votes, "caption", path, f"'mturk' of {where}")
-            if is_a(count, int, path, f"the votes of {where}") < VOTES:
+            votes = typed(
+                field_of(typed(item, dict, path, where), "mturk", path, where), dict, path, f"'mturk' of {where}"
+            )
+            count = field_of(votes, "caption", path, f"'mturk' of {where}")
+            if typed(count, int, path, f"the votes of {where}") < VOTES:
                 continue
-            name = text(item, "image_file", path, where)
-            folder = _folder(text(item, "dataset", path, where), name, path, where)
+            name = text_of(item, "image_file", path, where)
+            folder = _folder(text_of(item, "dataset", path, where), name, path, where)
             records.append(
                 Record(
                     f"{instrument}/{key}",
                     picture(root, folder, name, path, where),
-                    (text(item, "caption", path, where),),
-                    (text(item, "foil", path, where),),
+                    (text_of(item, "caption", path, where),),
+                    (text_of(item, "foil", path, where),),
                     instrument,
                     f"{folder}/{name}",
                 )
@@ -77,11 +79,11 @@ def _folder(dataset, name, path, where):
 
 
 def write_toy(root, n=200, seed=0):
-    """VALSE in small: n pictures of the book's world for each of four instruments, in words that PocketCLIP knows.
+    """Write a toy VALSE: n pictures of the book's world for each of four instruments, in words that PocketCLIP knows.
 
-    actant-swap: colours swapped. foil-it: a shape replaced. existence: a colour that is there, and one that is not.
+    actant-swap: colours swapped. foil-it: a shape replaced. existence: a colour of the picture, and another.
     counting-small-quant: one to three things. The world has no words for the other seven, whose files hold no item.
-    Writes nothing where the files are there already, real ones included.
+    Writes nothing where the files exist already, real ones included.
     """
     root = Path(root)
     files = [root / _NAME / f"{instrument}.json" for instrument in INSTRUMENTS]
@@ -95,7 +97,7 @@ def write_toy(root, n=200, seed=0):
     }
     items = {}
     for number, (instrument, (dataset, pattern, make)) in enumerate(toys.items()):
-        names = [pattern.format(950_000 + i) for i in range(n)]  # beyond COCO's own, so that no photo is overwritten
+        names = [pattern.format(950_000 + i) for i in range(n)]  # larger than COCO's ids: no photo is overwritten
         paths = [root / FOLDERS.get(dataset, "coco/val2014") / name for name in names]
         batches, captions, foils = make(n, [seed, number])
         for scenes in batches:
@@ -115,23 +117,24 @@ def write_toy(root, n=200, seed=0):
         write_once(path, items.get(path.stem, {}))
 
 
-# How each instrument is said: batches of Scenes that make up n, n captions and n foils.
+# The pictures and texts of each instrument: batches of Scenes, n in all, with n captions and n foils.
 
 
 def _actants(n, seed):
     scenes = World().sample(n, seed=seed)
-    return [scenes], _say(scenes, seed), _say(scenes.swapped(), seed)
+    return [scenes], _captions(scenes, seed), _captions(scenes.swapped(), seed)
 
 
 def _foils(n, seed):
     scenes = World().sample(n, seed=seed)
-    return [scenes], _say(scenes, seed), _say(scenes.replaced("shape", seed), seed)
+    return [scenes], _captions(scenes, seed), _captions(scenes.replaced("shape", seed), seed)
 
 
 def _existence(n, seed):
     scenes, template = World().sample(n, seed=seed), "a {attr1} thing"
-    absent = scenes.added(seed).color[:, [-1, -1]]  # whichever object is named, its colour is not there
-    return [scenes], _say(scenes, seed, template), _say(dataclasses.replace(scenes, color=absent), seed, template)
+    absent = scenes.added(seed).color[:, [-1, -1]]  # whichever object is named, its colour is not in the picture
+    recoloured = dataclasses.replace(scenes, color=absent)
+    return [scenes], _captions(scenes, seed, template), _captions(recoloured, seed, template)
 
 
 def _counts(n, seed):
@@ -143,6 +146,6 @@ def _counts(n, seed):
     return batches, *([" and ".join(["a thing"] * k) for k in counts] for counts in (true, false))
 
 
-def _say(scenes, seed, template=TEMPLATES["article"]):
+def _captions(scenes, seed, template=TEMPLATES["article"]):
     # The order of the objects depends on the seed alone, so a caption and its foil share it.
     return scenes.captions("random", seed, template)

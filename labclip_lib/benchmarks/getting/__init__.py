@@ -3,6 +3,6 @@
 catalog: what each benchmark needs, under which licence
 download: one file, resumed where it stopped
 unpack: archives, checked as hostile input
-inventory: what is there and what is missing
-get: what the verb `get` does
+inventory: which parts are there, and which are missing
+get: the verb `get`
 """

@@ -1,6 +1,6 @@
-"""What there is to get, the book's texts and each benchmark: where its parts are published, where they lie with us.
+"""The book's texts and each benchmark: where their parts are published, and where they lie below the data folder.
 
-Sizes are the publishers' own, about; where they say none, none stands here. `get.py` fetches the parts.
+Sizes are approximate and the publishers' own; None where they give none. `get.py` fetches the parts.
 """
 
 import json
@@ -16,14 +16,14 @@ _CLEVR = "https://github.com/kdariina/CLIP-not-BoW-unimodally"
 
 
 class Part(NamedTuple):
-    """A file or a folder of a benchmark.
+    """One file or folder of a benchmark.
 
     path: where it lies below the folder of all data, with / between; a folder ends in /.
-    file: what the download is called; an archive (.zip, .tar.gz) is unpacked. url: its address, or "" where only a
+    file: the name of the download; an archive (.zip, .tar.gz) is unpacked. url: its address, or "" where only a
     person can get it, as `by_hand` says. gigabytes: of the download; 0 when it is small, None when not published.
-    sha256: of the file, where known. member: the file of the archive that is meant, if not all of it. sign: a file in
-    the folder without which it is not whole. pictures: the part whose JSON lists the pictures of this folder, each
-    fetched by itself from below `url`. cut: what makes the file out of the downloaded bytes, if it is not these.
+    sha256: of the file, where known. member: the one file of the archive that is wanted, "" for all. sign: a file
+    in the folder that shows it is complete. pictures: the part whose JSON lists the pictures of this folder, each
+    downloaded on its own from below `url`. cut: a function from the downloaded bytes to those of the file, or None.
     """
 
     path: str
@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """What is got by one name: its title, parts (of Part), and licence and limits, to be read before it is fetched."""
+    """What one name gets: title, parts (each a Part), and licence and limits, which are shown before a download."""
 
     title: str
     licence: str
@@ -60,7 +60,7 @@ def _by_hand(path, how):
 
 
 def _class_names(published):
-    """The names of LVIS's classes in the order of their ids, and those of the photos: names.json, as bytes."""
+    """names.json as bytes: the names of LVIS's classes in the order of their ids, and those of the photos."""
     photos = [path.rpartition("/")[2] for path in ADDRESSES if path.startswith("real_clip_vitb32/photos/")]
     classes = [entry["name"] for entry in sorted(json.loads(published), key=lambda entry: entry["id"])]
     return json.dumps({"photos": photos, "lvis_classes": classes}, indent=0).encode()
@@ -70,7 +70,7 @@ _CUT = {"real_clip_vitb32/names.json": _class_names}
 
 
 def _pinned(*folders):
-    """The files below some folders, or all, that `base/published_files.py` knows."""
+    """Parts for the files of `base/published_files.py` in some folders, or in all."""
     return tuple(
         Part(path, url.rpartition("/")[2], url, sha256=PINNED[path], cut=_CUT.get(path))
         for path, url in ADDRESSES.items()

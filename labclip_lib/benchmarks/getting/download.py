@@ -1,4 +1,4 @@
-"""One download over HTTP: it goes on where it was cut, and keeps nothing that is not the file."""
+"""One download over HTTP: it resumes where it stopped, and keeps nothing that is not the file."""
 
 import contextlib
 import http.client
@@ -17,16 +17,17 @@ from labclip_lib.base.progress import track
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b", ".jpg": b"\xff\xd8\xff"}
 _CHUNK = 1 << 18
 _TIMEOUT = 30  # seconds without a byte
-_REACHED = set()  # servers that answered, and need not be asked before each of many files
+_REACHED = set()  # servers that answered once, and need not be tried again before each of many files
 
 
 def download(url, path, name, sha256=None, shows=True):
-    """Fetch an address into the file `path`.
+    """Download an address into the file `path`.
 
-    name: what the publisher calls the file. Until it is whole it is `name`.part beside `path`; with such a file there
-    the download goes on behind it, or starts again where the server cannot. sha256: of the whole, if known.
-    shows: a progress bar. Raises, in one sentence, ConnectionError when there is no answer or it breaks off (what came
-    is kept), and ValueError for an answer that is not the file (nothing of it is kept); OSError when the disk is full.
+    name: the publisher's name of the file. Until it is complete it is `name`.part beside `path`; if that exists, the
+    download resumes after it, or starts again if the server cannot resume. sha256: of the complete file, if known.
+    shows: whether to show a progress bar. Raises, in one sentence, ConnectionError when the server does not answer or
+    breaks off (what came is kept), ValueError for an answer that is not the file (nothing of it is kept), and OSError
+    when the disk is full.
     """
     part = path.with_name(f"{name}.part")
     start = part.stat().st_size if part.exists() else 0
@@ -39,7 +40,7 @@ def download(url, path, name, sha256=None, shows=True):
             body = error.read(_CHUNK)
         if error.code != 416 or not start:
             raise ValueError(_refusal(url, name, error.code, error.headers, body)) from None
-        if error.headers.get("Content-Range") != f"bytes */{start}":  # else nothing is left to send
+        if error.headers.get("Content-Range") != f"bytes */{start}":  # else the .part file is complete
             part.unlink()
             return download(url, path, name, sha256, shows)
     except (OSError, http.client.HTTPException) as error:
@@ -58,7 +59,7 @@ def download(url, path, name, sha256=None, shows=True):
 
 
 def check_online(url, name):
-    """ConnectionError, within seconds, when the server of an address cannot be reached; name: of the file there."""
+    """Raise ConnectionError, within seconds, when the server of an address cannot be reached; name: of the file."""
     parts = urllib.parse.urlsplit(url)
     server = f"{parts.scheme}://{parts.netloc}"
     if server not in _REACHED:
@@ -72,7 +73,7 @@ def check_online(url, name):
 
 
 def _receive(answer, url, part, name, start, shows):
-    """Write what an answer holds behind the first `start` bytes of a file."""
+    """Write an answer's content after the first `start` bytes of a file."""
     length = answer.headers.get("Content-Length")
     total = None if length is None else start + int(length)
     chunk = _read(answer, url, name)
@@ -101,10 +102,10 @@ def _read(answer, url, name):
 
 
 def _is_file(headers, name, beginning):
-    """Whether an answer can be the file that it should be; beginning: its first bytes, None in the middle of it."""
+    """Whether an answer looks like the file; beginning: its first bytes, None if the download resumed in its middle."""
     if headers.get_content_type() == "text/html":
         return False
-    # What has no magic bytes is a table or JSON, and neither begins with <.
+    # Files without magic bytes are tables or JSON, and neither begins with <.
     magic = MAGIC.get(os.path.splitext(name)[1])
     return beginning is None or (beginning.startswith(magic) if magic else beginning.lstrip()[:1] not in (b"<", b""))
 
@@ -114,7 +115,7 @@ def _broken(url, name, why):
 
 
 def _refusal(url, name, code, headers, body):
-    """The sentence for an answer that is not the file."""
+    """The error message for an answer that is not the file."""
     if code in (404, 410):
         return f"{url} is not there any more (HTTP {code}); look for where {name} moved, and name it with --from."
     if drive := re.search(r"[/.]drive\W.*[?&]id=([\w-]+)", url):

@@ -1,4 +1,4 @@
-"""Getting data: say what and under which licence, ask, fetch, check, unpack; the same again goes on."""
+"""Get data: show what and under which licence, ask, fetch, check, unpack; the same call again resumes."""
 
 import contextlib
 import hashlib
@@ -16,10 +16,10 @@ from labclip_lib.benchmarks.getting.inventory import (
     GB,
     begun,
     described,
+    download_path,
     holds_files,
     is_other,
     is_there,
-    kept,
     pictures_of,
     target_of,
 )
@@ -29,13 +29,13 @@ _ARCHIVES = (".zip", ".tar.gz")
 
 
 def get(name, root, yes=False, ask=input, out=print, source=None):
-    """Fetch what is missing of some data. Returns whether all of it is there now, and as it was published.
+    """Fetch the missing parts of some data. Returns whether all of it is present now, and as it was published.
 
-    name: a key of BENCHMARKS. root: the folder of all data. yes: do not ask. ask: given a question, returns the
-    answer. out: given a line, shows it. source: a file that was downloaded by hand, or a folder of such; archives in
-    it are unpacked, files copied and folders linked, and it is left as it is.
-    What is there already is left as it is, and nothing is deleted that this function did not write. Stopped at
-    any moment, the same call goes on. Raises ValueError, ConnectionError or OSError, in one sentence.
+    name: a key of BENCHMARKS. root: the folder of all data. yes: do not ask. ask: a function from a question to the
+    answer. out: a function that shows a line. source: a file that was downloaded by hand, or a folder of such files;
+    its archives are unpacked, its files copied and its folders linked, and it is not changed.
+    Data that is present is not changed, and nothing is deleted that this function did not write. If it is stopped,
+    the same call resumes. Raises ValueError, ConnectionError or OSError, in one sentence.
     """
     if name not in BENCHMARKS:
         raise ValueError(f"There is nothing to get by the name {name!r}; {did_you_mean(name, BENCHMARKS)}")
@@ -59,7 +59,7 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
             out("Nothing was changed.")
             return False
         with disk_errors(root), one_at_a_time(root, "get"):
-            to_do = [part for part in to_do if not is_there(root, part)]  # another may have been at work
+            to_do = [part for part in to_do if not is_there(root, part)]  # another process may have fetched some
             for part in benchmark.parts:
                 shutil.rmtree(scratch(target_of(root, part)), ignore_errors=True)
             _obtain_all(root, to_do, taken, out)
@@ -75,13 +75,13 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
 
 
 def status(root):
-    """For each benchmark what is there of its data, what is missing and how to get it, and its licence: lines."""
+    """Lines that say of each benchmark which parts are present, how to get the others, and its licence."""
     root, lines = Path(root), []
     for name, benchmark in BENCHMARKS.items():
-        there = [part for part in benchmark.parts if is_there(root, part)]
-        missing = [part for part in benchmark.parts if part not in there]
-        seen = f"{len(there)} of {len(benchmark.parts)} parts are there" if missing else "all is there"
-        lines += [f"{name}: {seen} ({benchmark.title})", *described(root, there, missing, {})]
+        present = [part for part in benchmark.parts if is_there(root, part)]
+        missing = [part for part in benchmark.parts if part not in present]
+        state = f"{len(present)} of {len(benchmark.parts)} parts are there" if missing else "all is there"
+        lines += [f"{name}: {state} ({benchmark.title})", *described(root, present, missing, {})]
         if any(part.url for part in missing):
             lines.append(f"  get it with    python -m labclip_lib get {name} --data {root}")
         lines.append(f"  licence        {benchmark.licence}. {benchmark.limits}".rstrip())
@@ -89,7 +89,7 @@ def status(root):
 
 
 def _check_free_way(root, part, taken):
-    """ValueError when something of the user's stands where a part would go."""
+    """Raise ValueError when something of the user's is in the place of a part."""
     target = target_of(root, part)
     if part.is_folder and target.is_dir():
         if os.listdir(target) and (part in taken or not part.pictures):
@@ -101,7 +101,7 @@ def _check_free_way(root, part, taken):
 
 
 def _check_room(root, parts):
-    """OSError when the disk cannot hold these downloads and, beside the largest archive, what it unpacks to."""
+    """Raise OSError when the disk cannot hold these downloads and the unpacked content of the largest archive."""
     sizes = [(part.gigabytes or 0) * GB for part in parts]
     folder = next(path for path in (root.resolve(), *root.resolve().parents) if path.exists())
     need, free = (
@@ -113,13 +113,13 @@ def _check_room(root, parts):
 
 
 def _agreed(ask, root):
-    with contextlib.suppress(EOFError):  # nobody there to answer
+    with contextlib.suppress(EOFError):  # no user to answer
         return ask(f"Go ahead, into {root}? [y/N] ").strip().lower() in ("y", "yes")
     return False
 
 
 def _take_from(source, benchmark, root):
-    """The missing parts that a source (a path or None) has: part -> path of its archive, file or folder."""
+    """{part: path of its archive, file or folder} of the missing parts that a source, a path or None, holds."""
     if source is None:
         return {}
     source, taken, wanted = Path(source), {}, {}
@@ -127,16 +127,16 @@ def _take_from(source, benchmark, root):
         raise ValueError(f"There is no {source}; --from names a download, or a folder of downloads.")
     for part in benchmark.parts:
         if not is_there(root, part):
-            own = part.path.rstrip("/").rpartition("/")[2]
-            names = [own, part.file, *(own + ending for ending in _ARCHIVES if part.is_folder)]
+            name = part.path.rstrip("/").rpartition("/")[2]
+            names = [name, part.file, *(name + ending for ending in _ARCHIVES if part.is_folder)]
             wanted[names[-1]] = None
             places = [source] if source.name in names else [source / name for name in (part.path, *names)]
-            found = [place.resolve() for place in places if _usable(part, place)]
-            if found and found[0] != target_of(root, part):
-                taken[part] = found[0]
+            usable = [place.resolve() for place in places if _usable(part, place)]
+            if usable and usable[0] != target_of(root, part):
+                taken[part] = usable[0]
     if wanted and not taken:
         raise ValueError(
-            f"{source} has nothing that is missing; call it as what it is, such as {', '.join(list(wanted)[:4])}."
+            f"{source} holds no missing part; give each its published name, such as {', '.join(list(wanted)[:4])}."
         )
     return taken
 
@@ -149,80 +149,80 @@ def _usable(part, place):
 
 
 def _obtain_all(root, parts, taken, out):
-    """Bring the parts, and tell at the end of those that could not be had."""
+    """Obtain the parts one by one; raise ValueError at the end if some could not be obtained."""
     failed = []
     for part in parts:
-        if not is_there(root, part):  # it may have come out of another's archive
+        if not is_there(root, part):  # it may have come with another part's archive
             try:
                 _obtain(root, part, taken.get(part))
                 out(f"{part.path} is there now.")
             except ValueError as error:
                 failed.append(error)
     if len(failed) > 1:
-        raise ValueError(f"{len(failed)} of {len(parts)} parts could not be had, the first because {failed[0]}")
+        raise ValueError(f"{len(failed)} of {len(parts)} parts could not be obtained, the first because {failed[0]}")
     if failed:
         raise failed[0]
 
 
-def _obtain(root, part, found):
-    """Bring one part to where it belongs: from the path where a person has it, or from its address."""
+def _obtain(root, part, local):
+    """Put one part in its place: from `local`, the path of the user's copy, or if that is None from its address."""
     target = target_of(root, part)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if found and found.is_dir():
-        if part.sign and not (found / part.sign).is_file():
-            raise ValueError(f"{found} holds no {part.sign}; name another folder with --from.")
+    if local and local.is_dir():
+        if part.sign and not (local / part.sign).is_file():
+            raise ValueError(f"{local} holds no {part.sign}; name another folder with --from.")
         if target.is_dir():
             target.rmdir()
-        target.symlink_to(found, target_is_directory=True)
+        target.symlink_to(local, target_is_directory=True)
     elif part.pictures:
         _fetch_pictures(root, part, target)
-    elif (found or Path(part.file)).name.endswith(_ARCHIVES):
-        archive = found or kept(root, part, ".whole")
+    elif (local or Path(part.file)).name.endswith(_ARCHIVES):
+        archive = local or download_path(root, part, ".whole")
         if not archive.exists():
             _fetch(part, archive)
         try:
             _install(root, part, archive)
         except Refused:
-            if not found:
+            if not local:
                 archive.unlink()
             raise
-        if not found:
+        if not local:
             archive.unlink()
-    elif part.cut and (found is None or found.name == part.file):
-        _cut(root, part, found)
-    elif found:
-        if part.sha256 and sha256(found) != part.sha256:
-            raise ValueError(f"{found} has a wrong checksum; download it again.")
-        _put(found, target)
+    elif part.cut and (local is None or local.name == part.file):
+        _cut(root, part, local)
+    elif local:
+        if part.sha256 and sha256(local) != part.sha256:
+            raise ValueError(f"{local} has a wrong checksum; download it again.")
+        _put(local, target)
     else:
         _fetch(part, target)
 
 
 def _fetch(part, path):
     check_online(part.url, part.file)
-    download(part.url, path, part.file, None if part.cut else part.sha256)  # what is cut is checked then
+    download(part.url, path, part.file, None if part.cut else part.sha256)  # a part that is cut is checked after that
 
 
-def _cut(root, part, found):
-    """Make a part out of its download, from the path where a person has that or from its address."""
-    whole = found or kept(root, part, ".whole")
+def _cut(root, part, local):
+    """Make a part from its download: `local`, the path of the user's copy, or if that is None from its address."""
+    whole = local or download_path(root, part, ".whole")
     if not whole.exists():
         _fetch(part, whole)
     try:
         data = part.cut(whole.read_bytes())
     except (ValueError, LookupError, TypeError):  # not JSON, or not of this form
         data = b""
-    right = hashlib.sha256(data).hexdigest() == part.sha256
-    if right:
+    matches = hashlib.sha256(data).hexdigest() == part.sha256
+    if matches:
         write_bytes(target_of(root, part), data)
-    if not found:
+    if not local:
         whole.unlink()
-    if not right:
-        raise ValueError(f"{found or part.url} holds other data than was published; run the same again.")
+    if not matches:
+        raise ValueError(f"{local or part.url} holds other data than was published; run the same again.")
 
 
 def _fetch_pictures(root, part, folder):
-    """The pictures that are missing, one by one; those that are gone are told at the end."""
+    """Download the missing pictures one by one; raise ValueError at the end if some could not be fetched."""
     check_online(part.url, part.file)
     folder.mkdir(exist_ok=True)
     gone = []
@@ -239,7 +239,7 @@ def _fetch_pictures(root, part, folder):
 
 
 def _install(root, part, archive):
-    """Unpack an archive into this part, and into the parts of other benchmarks that come out of the same one."""
+    """Unpack an archive into this part, and into the missing parts of other benchmarks that it also holds."""
     every = dict.fromkeys([part, *(other for benchmark in BENCHMARKS.values() for other in benchmark.parts)])
     with unpacked(archive, target_of(root, part)) as folder:
         for one in every:
@@ -251,12 +251,12 @@ def _install(root, part, archive):
                     _put(inside, target)
                 else:
                     if target.is_dir():
-                        target.rmdir()  # an empty one; os.replace takes its place on some systems only
+                        target.rmdir()  # it is empty; os.replace can replace a folder on some systems only
                     os.replace(inside, target)
 
 
 def _put(file, target):
-    """Copy a file, so that the target is whole whenever it is there."""
+    """Copy a file so that the target never exists in part."""
     part = target.with_name(target.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, part)

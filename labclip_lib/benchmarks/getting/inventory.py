@@ -1,4 +1,4 @@
-"""What is there of a benchmark's parts below the folder of all data, what is missing, and how to get it."""
+"""Which of a benchmark's parts are in the folder of all data, which are missing, and how to get them."""
 
 import os
 import re
@@ -10,22 +10,25 @@ from labclip_lib.base.folders import is_hidden
 GB = 10**9
 
 
-def described(root, there, missing, taken):
-    """Lines about parts: those that are there, those to take from a path, to fetch, and to get by hand."""
-    yield from _lines("there", [(part.path, "") for part in there])
-    for part in there:
+def described(root, present, missing, taken):
+    """Yield lines about parts: those present, to take from a local path, to fetch, and to get by hand.
+
+    taken: {part: local path} of those missing parts that need no download.
+    """
+    yield from _lines("there", [(part.path, "") for part in present])
+    for part in present:
         if is_other(root, part):
             yield f"  note           {part.path} is not the published file, and is left as it is"
-    yield from _lines("to take", [(part.path, f"from {found}") for part, found in taken.items()])
-    fetched = [part for part in missing if part.url and part not in taken]
-    told = [(part.path, f"{_how_big(root, part)}, from {urlsplit(part.url).netloc}") for part in fetched]
-    yield from _lines("to fetch", told)
+    yield from _lines("to take", [(part.path, f"from {path}") for part, path in taken.items()])
+    to_fetch = [part for part in missing if part.url and part not in taken]
+    sizes = [(part.path, f"{_how_big(root, part)}, from {urlsplit(part.url).netloc}") for part in to_fetch]
+    yield from _lines("to fetch", sizes)
     by_hand = [part for part in missing if not part.url and part not in taken]
     yield from _lines("by hand", [(part.path, part.by_hand) for part in by_hand])
 
 
 def _lines(what, rows):
-    """A line for each (path, text); for four or more with one text, in one folder and with one ending, one line."""
+    """Yield a line per (path, text), but one line for four or more with the same text, folder and suffix."""
     groups = {}
     for path, text in rows:
         groups.setdefault((re.sub(r"[^/]+?(\.\w+|/)$", r"*\1", path), text), []).append(path)
@@ -43,23 +46,23 @@ def _how_big(root, part):
 
 
 def target_of(root, part):
-    """The path of a part with links followed, so that what is made beside it is on the same disk."""
+    """The path of a part with links followed, so that files made beside it are on the same disk."""
     return (root / part.path).resolve()
 
 
-def kept(root, part, ending):
-    """The download of a part while it is not whole (.part) and, of an archive, until it is unpacked (.whole)."""
+def download_path(root, part, ending):
+    """The path of a part's download: ending .part while it is incomplete, .whole until its archive is unpacked."""
     return target_of(root, part).with_name(part.file + ending)
 
 
 def begun(root, part):
-    """How many bytes of a part's download are there."""
-    paths = kept(root, part, ".part"), kept(root, part, ".whole")
+    """How many bytes of a part are downloaded already."""
+    paths = (download_path(root, part, ending) for ending in (".part", ".whole"))
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def is_there(root, part):
-    """Whether a part is there, by simple signs: the file, the pictures listed, or a folder that is not empty."""
+    """Whether a part is present, by a quick look: the file, the pictures listed, or a folder that is not empty."""
     target = target_of(root, part)
     if part.pictures:
         names = pictures_of(root, part)
@@ -72,7 +75,7 @@ def is_there(root, part):
 
 
 def is_other(root, part):
-    """Whether a part that is there has other bytes than the published ones."""
+    """Whether a part that is present differs from the published bytes."""
     return bool(part.sha256) and sha256(target_of(root, part)) != part.sha256
 
 
@@ -82,7 +85,7 @@ def holds_files(path):
 
 
 def pictures_of(root, part):
-    """The names of the pictures whose addresses a part's JSON gives, each once; none when it is missing."""
+    """The names of the pictures that a part's JSON gives addresses of, each once; [] when the JSON is missing."""
     listed = root / part.pictures
     text = listed.read_text(encoding="utf-8", errors="replace") if listed.is_file() else ""
     return list(dict.fromkeys(re.findall(r'/(\w+\.jpg)"', text)))

@@ -1,4 +1,4 @@
-"""Unpacking an archive that came from elsewhere: all of it or nothing, and nothing outside its folder."""
+"""Unpack an archive that is not trusted: all of it or nothing, and nothing outside its folder."""
 
 import contextlib
 import gzip
@@ -14,7 +14,7 @@ from labclip_lib.base.messages import first_line
 from labclip_lib.base.progress import track
 
 MAGIC = {".zip": b"PK", ".gz": b"\x1f\x8b"}
-# Photos are packed as they are and tables shrink perhaps tenfold; what grows more was made to fill a disk.
+# Photos hardly compress and tables shrink perhaps tenfold; what grows more was made to fill a disk.
 MOST_GROWTH, ALWAYS_ALLOWED = 20, 10**8
 MOST_MEMBERS = 10**6
 _CHUNK = 1 << 20
@@ -26,18 +26,18 @@ class Refused(ValueError):
 
 
 def scratch(target):
-    """The folder beside a target in which its archive is unpacked; one that is there was left by a killed run."""
+    """The folder beside a target in which its archive is unpacked; if it exists, a killed run left it."""
     return target.with_name(f".{target.name}.unpacking")
 
 
 @contextlib.contextmanager
 def unpacked(archive, target):
-    """What a .zip or .tar.gz holds, in a folder beside `target` for as long as the `with` lasts.
+    """The content of a .zip or .tar.gz, in a folder beside `target` that exists only within the `with` block.
 
-    A single top folder is taken off. Files alone are written, without their modes; links, devices, paths that lead
-    out, and what macOS adds are not. Raises Refused, in one sentence, for such a member, for one that stands there
-    twice, for an archive that is damaged, locked, or has more members or bytes than it can honestly have; OSError
-    when the disk does not hold it. Nothing is left behind, whatever happens, short of a kill.
+    A single top folder is dropped. Only files are written, without their modes, and what macOS adds is skipped. Raises
+    Refused, in one sentence, for a link, a device or a path that leads out of the folder, for a member that occurs
+    twice, and for an archive that is damaged, locked, or has too many members or bytes; OSError when the disk is too
+    small. Nothing is left behind, whatever happens, short of a kill.
     """
     archive, temporary = Path(archive), scratch(Path(target))
     shutil.rmtree(temporary, ignore_errors=True)
@@ -94,7 +94,7 @@ def _open_zip(archive, allow):
 
         def members():
             for info in infos:
-                # Only systems with modes write one; the type of the rest is told by the slash at the end.
+                # Not every system writes a mode; without one a slash at the end marks a folder.
                 kind = stat.S_IFMT(info.external_attr >> 16) or (stat.S_IFDIR if info.is_dir() else stat.S_IFREG)
                 # zipfile gives no byte beyond the size that a member declares, and checks its CRC.
                 yield info.filename, kind, lambda info=info: opened.open(info)
@@ -104,7 +104,7 @@ def _open_zip(archive, allow):
 
 @contextlib.contextmanager
 def _open_tar(archive, allow):
-    """Read as a stream: one pass of 16 GB rather than two, so what it declares is known member by member."""
+    """Read as a stream, so 16 GB are read once and not twice: sizes are known only member by member."""
     with gzip.open(archive) as file:
         stream = _Counted(file, allow)
         with tarfile.open(fileobj=stream, mode="r|") as opened:
@@ -117,14 +117,14 @@ def _open_tar(archive, allow):
                     kind = stat.S_IFREG if info.isreg() and not info.issparse() else stat.S_IFLNK
                     kind = stat.S_IFDIR if info.isdir() else kind
                     yield info.name, kind, lambda info=info: opened.extractfile(info)
-                while stream.read(_CHUNK):  # to the end, where gzip has its checksum
+                while stream.read(_CHUNK):  # to the end, where gzip's checksum is
                     pass
 
             yield members(), None
 
 
 class _Counted:
-    """A file of which no more is read than `allow` allows: a header, too, can unpack to more than a disk."""
+    """A file that reads no more than `allow` allows, for even a header can unpack to more than a disk."""
 
     def __init__(self, file, allow):
         self.file, self.allow, self.size = file, allow, 0
@@ -137,7 +137,7 @@ class _Counted:
 
 
 def _safe(archive, name, mode):
-    """The parts of a member's path; None when it is to be left out. Raises Refused."""
+    """The parts of a member's path; None to skip it. Raises Refused."""
     parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
     if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
         raise Refused(f"{archive} holds {name!r}, a path that leads out of its folder, and was not unpacked.")
@@ -149,7 +149,7 @@ def _safe(archive, name, mode):
 
 
 def _inner(archive, folder):
-    """The folder, or the one folder that is all it holds."""
+    """The folder, or the only thing in it if that is a folder."""
     inside = list(folder.iterdir())
     if not inside:
         raise Refused(f"{archive} holds no file; fetch it again.")

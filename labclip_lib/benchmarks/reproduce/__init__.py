@@ -1,8 +1,8 @@
-"""The papers' tables, theirs beside yours.
+"""The papers' tables, with the papers' figures beside one's own.
 
 study: one backbone on one folder of benchmarks
-papers: the numbers that the papers report, with their source
-tables: the tables
+papers: the figures that the papers report, each with its source
+tables: the rows of each table
 table_figure: a table as a figure
 report: the report as Markdown and HTML
 """

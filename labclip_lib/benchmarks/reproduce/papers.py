@@ -1,9 +1,9 @@
-"""What the papers report, with the model and where we have the figure from; where none is here, none is quoted."""
+"""The figures that papers report, each with its model and our source for it; no source, no figure."""
 
 PAPER = "Koishigarina et al. (2025), as quoted by others"
 OPEN_CLIP = "open_clip's own table of retrieval"
 RELEASED = "computed from the published outcomes, item by item"
-# (what, method) -> (figure, model, source). Where a figure is not here, none is quoted.
+# (what, method) -> (figure, model, source).
 REPORTED = {
     ("CLEVR", "image probe"): (0.96, "ViT-L/14", PAPER),
     ("CLEVR", "text probe"): (1.00, "ViT-L/14", PAPER),
@@ -37,7 +37,7 @@ REPORTED = {
     },
     ("image to text, recall@1", "CLIP"): (0.5012, "ViT-B/32", OPEN_CLIP),
 }  # fmt: skip
-# The names under which open_clip has the model that a figure was reported for.
+# open_clip's names of the models that figures were reported for.
 SAME_MODEL = {
     "ViT-L/14": ("ViT-L-14/openai", "ViT-L-14-quickgelu/openai"),
     "ViT-B/32": ("ViT-B-32/openai", "ViT-B-32-quickgelu/openai"),

@@ -1,4 +1,4 @@
-"""The papers' tables beside one's own: as Markdown, and as one HTML page that needs nothing else."""
+"""The report of the papers' tables: as Markdown, and as one HTML page without other files."""
 
 import base64
 import io
@@ -29,9 +29,9 @@ HOW_TO_READ = (
 
 
 def verdict(row):
-    """What a Row says of the reported figure: "agrees", "differs by +.03" (ours less theirs), OTHER or "" (one lacks).
+    """Compare a Row with the reported figure: "agrees", "differs by +.03" (ours minus theirs), OTHER, or "".
 
-    They agree when the reported figure, +- ROUNDING, lies in our 95 % interval.
+    They agree when the reported figure, +- ROUNDING, lies in our 95 % interval. "" if either figure is missing.
     """
     if row.ours is None or row.reported is None:
         return ""
@@ -44,17 +44,17 @@ def verdict(row):
 
 
 def plain(text):
-    """Markdown that shows a text as it is, on one line, whatever signs it holds."""
+    """Escape a text so that Markdown shows it as it is, on one line."""
     text = re.sub(r"([\\`*<>\[\]|&$~#])", r"\\\1", " ".join(text.split()))
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\_", text)  # inside a word, as in swap_att, it is safe
 
 
-def as_markdown(tables, heading, told, figures=()):
-    """A report as Markdown. told: sentences about the run, Markdown. figures: {table's name: address of its figure}.
+def as_markdown(tables, heading, about, figures=()):
+    """A report as Markdown. about: sentences about the run, Markdown. figures: {table's name: address of its figure}.
 
     Raises ValueError when a table holds neither rows nor the reason why.
     """
-    lines = [f"# {plain(heading)}", "", *_items(told), "", "## Contents", ""]
+    lines = [f"# {plain(heading)}", "", *_items(about), "", "## Contents", ""]
     lines += _items(f"{plain(table.title)}: {_summary(table)}" for table in tables)
     lines += ["", "## How to read it", "", *_items(HOW_TO_READ)]
     for table in tables:
@@ -79,21 +79,21 @@ def as_markdown(tables, heading, told, figures=()):
 
 
 def alt_text(table):
-    """What the figure of a table shows, for those who cannot see it; the numbers are in the table."""
+    """The alt text of a table's figure: its range and what differs; the numbers are in the table."""
     ours = sorted((row for row in table.rows if row.ours), key=lambda row: row.ours.mean)
-    said = f"{table.title}: {len(table.rows)} rows"
+    summary = f"{table.title}: {len(table.rows)} rows"
     if ours:
         ends = [f"{number(row.ours.mean)} ({row.what}, {row.method})" for row in (ours[0], ours[-1])]
-        said += f"; ours run from {ends[0]} to {ends[1]}"
+        summary += f"; ours run from {ends[0]} to {ends[1]}"
     differing = [f"{row.what} ({row.method}) {verdict(row)}" for row in table.rows if _differs(row)]
-    return "; ".join([said, *(differing or [_summary(table)])]) + "."
+    return "; ".join([summary, *(differing or [_summary(table)])]) + "."
 
 
-def write_report(tables, folder, heading, told):
-    """Write report.md, report.html and a figure a table (SVG) into a folder; returns the path of report.html.
+def write_report(tables, folder, heading, about):
+    """Write report.md, report.html and one figure (SVG) per table into a folder; returns the path of report.html.
 
-    All is made before the first file is written, and each is written whole or not at all. Raises ValueError for
-    tables that cannot be shown, OSError, in one sentence, when the folder cannot be written to.
+    Everything is made before the first file is written, and each file is written whole or not at all. Raises
+    ValueError for tables that cannot be shown, OSError, in one sentence, when the folder cannot be written to.
     """
     folder, tables = Path(folder), list(tables)
     slugs = [_slug(table) for table in tables]
@@ -103,8 +103,8 @@ def write_report(tables, folder, heading, told):
     figures = {table.name: _svg(table) for table in tables if table.rows}
     names = {table.name: f"{_slug(table)}.svg" for table in tables if table.rows}
     files = {names[name]: svg for name, svg in figures.items()}
-    files["report.md"] = as_markdown(tables, heading, told, names).encode()
-    files["report.html"] = _page(tables, heading, told, figures).encode()
+    files["report.md"] = as_markdown(tables, heading, about, names).encode()
+    files["report.html"] = _page(tables, heading, about, figures).encode()
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -138,12 +138,12 @@ def _credit(sources):
 
 
 def _summary(table):
-    """How the rows of a table came out, in a few words."""
+    """How many rows of a table agree, differ or cannot be compared, in words."""
     verdicts = [verdict(row) for row in table.rows]
     counts = {"agree": verdicts.count("agrees"), "differ": sum(map(_differs, table.rows))}
     counts[f"of {OTHER}"] = verdicts.count(OTHER)
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return said or ("not run" if table.missing else "nothing reported to compare with")
+    summary = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return summary or ("not run" if table.missing else "nothing reported to compare with")
 
 
 def _differs(row):
@@ -151,7 +151,7 @@ def _differs(row):
 
 
 def _slug(table):
-    """A table's name as the name of a file and of a place on the page."""
+    """A table's name as a file name and as an anchor on the page."""
     if not (table.rows or table.missing):
         raise ValueError(f"The table {table.name!r} has no rows; say in `missing` why it was not run.")
     return re.sub(r"[^\w-]+", "-", table.name) or "table"
@@ -159,7 +159,7 @@ def _slug(table):
 
 def _svg(table):
     file = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": table.name}):  # equal rows make an equal file
+    with matplotlib.rc_context({"svg.hashsalt": table.name}):  # so that equal rows give equal bytes
         figure(table).savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
@@ -170,10 +170,10 @@ INLINE = re.compile(r"\\(?P<sign>[^\w\s])|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\
 def _html(text):
     """Markdown's code, bold and emphasis as HTML; everything else shows as it is."""
     out, end = [], 0
-    for found in INLINE.finditer(text):
-        tag, inside = found.lastgroup, escape(found[found.lastgroup])
-        out += [escape(text[end : found.start()]), inside if tag == "sign" else f"<{tag}>{inside}</{tag}>"]
-        end = found.end()
+    for match in INLINE.finditer(text):
+        tag, inside = match.lastgroup, escape(match[match.lastgroup])
+        out += [escape(text[end : match.start()]), inside if tag == "sign" else f"<{tag}>{inside}</{tag}>"]
+        end = match.end()
     return "".join(out) + escape(text[end:])
 
 
@@ -187,19 +187,19 @@ def _items(sentences):
     return [f"- {_markdown(sentence)}" for sentence in sentences]
 
 
-def _page(tables, heading, told, figures):
+def _page(tables, heading, about, figures):
     """The report as one HTML page. figures: {table's name: SVG as bytes}."""
     contents = "".join(
         f'<li><a href="#{_slug(table)}">{escape(table.title)}</a> <span>{_summary(table)}</span></li>'
         for table in tables
     )
-    told, how = ("".join(f"<li>{_html(sentence)}</li>" for sentence in part) for part in (told, HOW_TO_READ))
+    about, how = ("".join(f"<li>{_html(sentence)}</li>" for sentence in part) for part in (about, HOW_TO_READ))
     sections = "".join(_section(table, figures.get(table.name)) for table in tables)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(heading)}</title><style>{STYLE}</style></head><body><main>
 <h1>{escape(heading)}</h1>
-<ul>{told}</ul>
+<ul>{about}</ul>
 <nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ol>{contents}</ol></nav>
 <section><h2>How to read it</h2><ul>{how}</ul></section>
 {sections}</main></body></html>
@@ -228,7 +228,7 @@ def _section(table, svg):
 
 
 def _body(group, sources):
-    """The lines of a table that ask the same."""
+    """The HTML rows of one group of a table."""
     out = []
     for k, row in enumerate(group):
         what, method, *cells = map(escape, _cells(row, sources))

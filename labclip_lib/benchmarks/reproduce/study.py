@@ -1,4 +1,4 @@
-"""One backbone on one folder of benchmarks: what the papers' tables share, made once and kept."""
+"""One backbone on one folder of benchmarks: what the papers' tables share, computed once and stored."""
 
 import dataclasses
 from pathlib import Path
@@ -18,7 +18,7 @@ from labclip_lib.benchmarks.records import Record
 from labclip_lib.embeddings.feed import text_ids
 from labclip_lib.probing.protocols import split_by_combination
 
-# A file that says: this is no published data.
+# A file that marks a folder as holding toys, not the published data.
 TOY = "TOY.txt"
 SCENES = {
     "CLEVR": clevr.load,
@@ -26,7 +26,7 @@ SCENES = {
     "PUG:SPARE": lambda root: pug.load(root, "SPARE"),
 }
 RECIPE = {"CLEVR": "paper", "PUG:SPAR": "paper-pug", "PUG:SPARE": "paper-pug", "COCO": "paper-coco"}
-# Method -> mode and whether by the authors' recipe for that data; None is CLIP as it is.
+# Method -> (mode, whether it uses the authors' recipe for that data); None is CLIP without LABCLIP.
 METHODS = {
     "CLIP": None,
     "LABCLIP-SB, paper's recipe": ("SB", True),
@@ -36,37 +36,37 @@ METHODS = {
 
 
 class Study:
-    """One backbone on one folder of data: what the tables share, made once and kept in a folder.
+    """One backbone on one folder of data: what the tables share, computed once and stored in a folder.
 
     root: the data, laid out as `benchmarks.catalog` says. out: for embeddings, matrices and answers. labclip: the
-    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: processes that
-    make negatives, -1 for one a core.
+    path of a LABCLIP to examine on real captions, instead of fitting some on COCO. jobs: number of
+    processes that make negatives, -1 for one per core. how: as of `evaluate`.
     """
 
     def __init__(self, backbone, root, out, labclip=None, jobs=-1, progress=True, **how):
         self.backbone, self.root, self.out = backbone, Path(root), Path(out)
         self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
-        self._kept, self.without = {}, ""
+        self._cache, self.without = {}, ""
         for folder in ("embeddings", "matrices", "answers"):
             (self.out / folder).mkdir(parents=True, exist_ok=True)
 
     @property
     def toy(self):
-        """Is this the book's world, and not the published data?"""
+        """Whether the data are the book's world, and not the published benchmarks."""
         return (self.root / TOY).is_file()
 
     def scenes(self, name, load=None):
         """(LabelledImages, tables.Tables) of a benchmark of labelled scenes."""
-        if name not in self._kept:
+        if name not in self._cache:
             scenes = (load or SCENES[name])(self.root)
-            said = zip(scenes.images, scenes.captions(), scenes.swapped(), strict=True)
-            records = [Record(str(i), image, (true,), (swapped,)) for i, (image, true, swapped) in enumerate(said)]
+            items = zip(scenes.images, scenes.captions(), scenes.swapped(), strict=True)
+            records = [Record(str(i), image, (true,), (swapped,)) for i, (image, true, swapped) in enumerate(items)]
             images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
             rows = [images.row[record.image] for record in records]
             true, swapped = ([texts.row[getattr(r, side)[0]] for r in records] for side in ("captions", "negatives"))
             tables = scenes.tables(images.table[rows], texts.table[true], texts.table[swapped])
-            self._kept[name] = scenes, tables
-        return self._kept[name]
+            self._cache[name] = scenes, tables
+        return self._cache[name]
 
     def scene_labclip(self, name, method):
         """A LABCLIP fitted to the training combinations of a benchmark of scenes."""
@@ -80,22 +80,22 @@ class Study:
         return self._fit(name, method, *parts)
 
     def coco_labclip(self, method):
-        """A LABCLIP fitted to COCO's training images, with NegCLIP's kind of negatives."""
+        """A LABCLIP fitted to COCO's training images, with hard negatives like NegCLIP's."""
         return self._fit("COCO", method, self._coco_pairs(), None)
 
     def _coco_pairs(self):
-        if "COCO" not in self._kept:
+        if "COCO" not in self._cache:
             records, _ = coco.training_pairs(self.root, jobs=self.jobs)
             images, texts, _ = embed_records(self.backbone, records, self.out / "embeddings", self.progress, **self.how)
-            said = [(images.row[r.image], texts.row[c], texts.row[n])
+            rows = [(images.row[r.image], texts.row[c], texts.row[n])
                     for r in records for c, n in zip(r.captions, r.negatives, strict=True)]  # fmt: skip
-            image, caption, negative = torch.tensor(said).T
+            image, caption, negative = torch.tensor(rows).T
             embedded = images.table, texts.table[caption], texts.table[negative]
-            self._kept["COCO"] = Pairs(*embedded, image, caption, negative)
-        return self._kept["COCO"]
+            self._cache["COCO"] = Pairs(*embedded, image, caption, negative)
+        return self._cache["COCO"]
 
     def methods(self):
-        """Which METHODS can be asked about real captions; CLIP alone, and why in `without`, where COCO is missing."""
+        """The METHODS to evaluate on real captions; only CLIP when COCO is missing (`without` then says why)."""
         if self.labclip:
             return ("CLIP", "LABCLIP")
         try:
@@ -109,13 +109,13 @@ class Study:
         mode, authors = METHODS[method]
         recipe = RECIPE[name] if authors else "default"
         tables = [table for part in (pairs, validation) if part for table in vars(part).values()]
-        of = [None if it is None else digest(tuple(it.shape), it.cpu().numpy().tobytes()) for it in tables]
-        made = digest(labclip_lib.__version__, self.backbone.fingerprint, *of)
-        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{made[:16]}.safetensors"
+        digests = [None if it is None else digest(tuple(it.shape), it.cpu().numpy().tobytes()) for it in tables]
+        key = digest(labclip_lib.__version__, self.backbone.fingerprint, *digests)
+        path = self.out / "matrices" / f"{name.replace(':', '-')}-{mode}-{recipe}-{key[:16]}.safetensors"
         if not path.is_file():
             device = self.backbone.device
             pairs, validation = pairs.to(device), validation and validation.to(device)
-            # On a few pairs, as in a trial, a batch of the recipe's size would be more than there is.
+            # A toy has fewer pairs than a batch of the recipe's size.
             small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
             checkpoint = path.with_suffix(".checkpoint")
             labclip = fit_pairs(
@@ -125,25 +125,25 @@ class Study:
             checkpoint.unlink(missing_ok=True)
         return LABCLIP.load(path)
 
-    def asked(self, benchmark, records):
-        """{method: Results} on real captions; the answers are kept in the folder, item by item."""
+    def results(self, benchmark, records):
+        """Evaluate each method on real captions: {method: Results}, also saved in the folder, item by item."""
         out = {}
         for method in self.methods():
             transform = None
             if method != "CLIP":
                 transform = LABCLIP.load(self.labclip) if self.labclip else self.coco_labclip(method)
-            found = evaluate(
+            results = evaluate(
                 self.backbone, records, transform, benchmark=benchmark, cache=self.out / "embeddings",
                 progress=self.progress, **self.how,
             )  # fmt: skip
-            out[method] = dataclasses.replace(found, model=f"{self.backbone.name}, {method}")
+            out[method] = dataclasses.replace(results, model=f"{self.backbone.name}, {method}")
             name = f"{benchmark}-{method}".lower().replace(" ", "-").replace(",", "").replace("'", "")
             out[method].save(self.out / "answers" / f"{name}.csv")
         return out
 
 
 def check_labclip(path, backbone):
-    """Find out before the work that a LABCLIP, or None, can be read and fits. ValueError or OSError if not."""
+    """Fail early, with ValueError or OSError, if the LABCLIP at a path (or None) cannot be read or does not fit."""
     size = path and len(LABCLIP.load(path).linear.weight)
     if size and size != backbone.dim:
         raise ValueError(
@@ -152,7 +152,7 @@ def check_labclip(path, backbone):
 
 
 def write_toys(root, progress=True):
-    """The book's world in the format of each benchmark, in words that PocketCLIP knows; what is there stays."""
+    """Write the book's world in the format of each benchmark, in PocketCLIP's words; data that exists stays."""
     root = Path(root)
     steps = [(clevr,), (pug, "SPAR"), (pug, "SPARE"), (coco,), (aro,), (sugarcrepe,), (valse,), (cola,)]
     with one_at_a_time(root, "reproduce"):

@@ -13,13 +13,13 @@ from labclip_lib.book.figures.style import INK, PALETTE, use_style
 
 COSINES = ("alignment",)  # tables of cosines; all others are of accuracies
 CEILING = {"color": PALETTE["bag-of-words ceiling"], "ls": (0, (2.4, 1.2)), "zorder": 1}
-CHANCE = {"color": PALETTE["chance"], "ls": (0, (0.9, 1.3)), "zorder": 2}  # where the two meet, dots upon dashes
+CHANCE = {"color": PALETTE["chance"], "ls": (0, (0.9, 1.3)), "zorder": 2}  # where the two coincide, dots over dashes
 OURS = {"fmt": "o", "ms": 4, "capsize": 3.5, "elinewidth": 1.6, "capthick": 1.6, "zorder": 3}
 REPORTED = {"marker": "D", "ms": 7.5, "mfc": "none", "mec": INK, "mew": 1.2, "ls": "none", "zorder": 4}
 
 
 def figure(table):
-    """The rows of a Table from top to bottom, grouped by what was asked: ours, reported, chance, bag of words.
+    """Draw the rows of a Table from top to bottom, grouped by `what`: ours, reported, chance, bag of words.
 
     Returns a matplotlib Figure, 7.2 inches wide. Raises ValueError for a table without rows.
     """
@@ -27,7 +27,7 @@ def figure(table):
         raise ValueError(f"The table {table.name!r} has no rows to draw; leave its figure out.")
     with matplotlib.rc_context():
         use_style()
-        # The font that matplotlib brings along, so that what is measured here is what is drawn elsewhere.
+        # matplotlib's own font, so that texts have the same width on every machine.
         sizes = dict.fromkeys(("font.size", "axes.labelsize", "xtick.labelsize", "legend.fontsize"), 9)
         matplotlib.rcParams.update({"font.family": "DejaVu Sans"} | sizes)
         return _draw(table)
@@ -62,7 +62,7 @@ def _draw(table, width=7.2, right=1.34, line=0.165, foot=0.86):
     ax = fig.add_axes((left / width, foot / height, (width - left - right) / width, y / height))
     inches = blended_transform_factory(fig.dpi_scale_trans, ax.transData)
     for x, at, text, how in texts:
-        # A name is a name: a dollar sign in it starts no formula.
+        # parse_math: a dollar sign in a name starts no formula.
         ax.text(x, at, text, transform=inches, parse_math=False, **{"va": "center", "linespacing": 1.15} | how)
     low = -1 if min(_draw_row(ax, *place) for place in places) < 0 else 0
     ax.set(xlim=(low - 0.02, 1.02), ylim=(y, 0), yticks=[], xticks=np.linspace(low, 1, 6 + low))
@@ -77,7 +77,7 @@ def _draw(table, width=7.2, right=1.34, line=0.165, foot=0.86):
 
 
 def _draw_row(ax, row, y, high):
-    """Draw a row that begins at y; returns its lowest value."""
+    """Draw a row from y to y + high; returns its lowest value."""
     middle, values = y + high / 2, []
     ax.axhline(middle, color="#DDDAD2", lw=0.8, zorder=0)
     levels = {"bag-of-words ceiling": (row.bag_of_words, CEILING), "chance": (row.chance, CHANCE)}
@@ -85,7 +85,7 @@ def _draw_row(ax, row, y, high):
         if not math.isnan(level):
             ax.plot([level, level], [y, y + high], lw=1.8, label=name, **style)
             values.append(level)
-    if row.ours is not None:  # whole at 0 and at 1 too, hence clip_on
+    if row.ours is not None:  # clip_on: markers at 0 and 1 are not cut
         mean, low, top = row.ours
         error = [[max(0, mean - low)], [max(0, top - mean)]]
         ax.errorbar(mean, middle, xerr=error, color=PALETTE[_kind(row)], clip_on=False, **OURS)
@@ -97,7 +97,7 @@ def _draw_row(ax, row, y, high):
 
 
 def _kind(row):
-    """The colour of a row's method: a probe has its side's, and what compares images with captions is cross-modal."""
+    """Which colour of PALETTE a row has: its side's for a probe, else LABCLIP or cross-modal."""
     sides = set(re.findall(r"\b(image|text)\b", f"{row.what} {row.method}"))
     if row.method.startswith("LABCLIP"):
         return "LABCLIP"
@@ -105,7 +105,7 @@ def _kind(row):
 
 
 def _wrap(fig, text, limit, **how):
-    """A text in lines of at most `limit` inches, and how wide it is."""
+    """Wrap a text into lines of at most `limit` inches: (text, width in inches)."""
     artist = fig.text(0, 0, "", parse_math=False, **how)
     for characters in range(100, 0, -1):
         artist.set_text("\n".join(textwrap.wrap(text, characters)))
@@ -125,7 +125,7 @@ def groups(table):
 
 
 def number(value, least=2):
-    """A number with two or three decimals: a third where it says something."""
+    """Format a number with two or three decimals: a third if it is not 0."""
     if 0.00005 <= abs(value) < 0.0005:  # the chance of one image among thousands
         return f"{value:.4f}"
     text = f"{round(value, 3) + 0.0:.3f}"  # + 0.0 turns -0.0 into 0.0

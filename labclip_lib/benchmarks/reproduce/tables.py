@@ -1,7 +1,7 @@
-"""The papers' tables, theirs beside yours: from pictures on a disk to a report.
+"""The papers' tables, with the papers' figures beside one's own: from pictures on a disk to rows of a report.
 
 `python -m labclip_lib reproduce --table all` runs it. With PocketCLIP and no data it writes the book's world in each
-benchmark's own format first, so that every step runs, on toys. What was reported is in `REPORTED`, with its source.
+benchmark's own format first, so that every step runs, on toys. The papers' figures are in `REPORTED`.
 """
 
 import math
@@ -23,10 +23,10 @@ from labclip_lib.probing.scene_probes import probe_attribute_sets, probe_attribu
 
 
 class Row(NamedTuple):
-    """A line of a table: what was asked and of whom, our figure with its interval, and the paper's.
+    """A row of a table: the task and the method, our figure with its interval, and the paper's figure.
 
-    ours: None where only a paper has a figure. reported, reported_by, source: the paper's figure, its model, and where
-    we have it from. comparable: were model and data those of the paper?
+    ours: None where only a paper has a figure. reported, reported_by, source: the paper's figure, its model, and our
+    source for it. comparable: whether model and data are those of the paper.
     """
 
     what: str
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One of TABLES with its rows; note: what it says and what not. missing: why it could not be made, or ""."""
+    """One of TABLES with its rows. note: how to read it. missing: why it could not be made, or ""."""
 
     name: str
     title: str
@@ -61,8 +61,8 @@ def probes(study):
         _, tables = study.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
-            found = probe_attributes(features, tables.attribute, tables.object, split)
-            rows.append(_row(study, name, f"{side} probe", found.measure))
+            probe = probe_attributes(features, tables.attribute, tables.object, split)
+            rows.append(_row(study, name, f"{side} probe", probe.measure))
     for n in range(3, 11):
         if not (study.root / "clevr" / f"output_{n}obj.csv").is_file():
             continue
@@ -70,8 +70,8 @@ def probes(study):
         _, tables = study.scenes(what, lambda root, n=n: clevr.load(root, n))
         split = split_by_combination(tables.attribute, tables.object)
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
-            found = probe_attribute_sets(features, tables.attribute, tables.object, split)
-            rows.append(_row(study, what, f"{side} probe", found["size known"]))
+            measures = probe_attribute_sets(features, tables.attribute, tables.object, split)
+            rows.append(_row(study, what, f"{side} probe", measures["size known"]))
     note = (
         "With more than two objects the answer is the set of colours of all instances of a shape, and its size is "
         "given away, as in the paper. A probe far above the bag-of-words ceiling shows that the binding is *there*, "
@@ -81,7 +81,7 @@ def probes(study):
 
 
 def _row(study, what, method, measure, ours=None):
-    """A line of a table. measure: a `diagnosis.Measure`; ours: its Estimate, if it is no plain mean."""
+    """A row of a table. measure: a Measure. ours: our Estimate, if it is not the mean of the measure."""
     reported, model, source = REPORTED.get((what, method), (None, "", ""))
     same = not study.toy and study.backbone.name in SAME_MODEL.get(model, ())
     return Row(
@@ -91,7 +91,7 @@ def _row(study, what, method, measure, ours=None):
 
 
 def _reported(what, method):
-    """A line for which only the paper has a figure."""
+    """A row for which only the paper has a figure."""
     figure, model, source = REPORTED[what, method]
     return Row(what, method, None, reported=figure, reported_by=model, source=source)
 
@@ -102,14 +102,14 @@ def crossmodal(study):
     for name in SCENES:
         scenes, tables = study.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
-        asked = split.test & scenes.swappable()
-        images, captions, swapped = (tables.unit(n)[asked] for n in ("images", "captions", "swapped"))
+        rows_to_test = split.test & scenes.swappable()
+        images, captions, swapped = (tables.unit(n)[rows_to_test] for n in ("images", "captions", "swapped"))
         for method in METHODS:
             labclip = None if method == "CLIP" else study.scene_labclip(name, method)
             align = labclip or (lambda texts: texts)
             with torch.no_grad():
-                found = diagnose_embeddings(images, align(captions), align(swapped), split.cluster[asked])
-            rows.append(_row(study, f"{name}, swap", method, found["accuracy"]))
+                diagnosis = diagnose_embeddings(images, align(captions), align(swapped), split.cluster[rows_to_test])
+            rows.append(_row(study, f"{name}, swap", method, diagnosis["accuracy"]))
         rows.append(_reported(f"{name}, swap", "fine-tuned"))
     note = (
         "Combinations that no matrix was fitted to; scenes of two equal attributes are left out; a tie counts half. "
@@ -126,7 +126,7 @@ def alignment(study):
     for name in SCENES:
         _, tables = study.scenes(name)
         labels = tables.attribute, tables.object, split_by_combination(tables.attribute, tables.object)
-        length = tables.embeddings["images"].shape[1] ** 0.5  # entries of about one, as the paper's towers give them
+        length = tables.embeddings["images"].shape[1] ** 0.5  # makes entries about one in size, as in the paper
 
         def probe(features, labels=labels, length=length):
             return probe_attributes(length * features, *labels, solver="sgd")
@@ -165,15 +165,15 @@ def aro_table(study):
             why = "PocketCLIP has no words for relations." if study.toy and task == "VG-R" else error
             without.append(f"{task} was not run: {why}")
             continue
-        for method, found in study.asked(task, records).items():
+        for method, results in study.results(task, records).items():
             if task.endswith("Order"):
-                rows.append(_row(study, task, method, found.micro()))
+                rows.append(_row(study, task, method, results.micro()))
                 continue
-            groups = found.answers[CHOICE].groups
+            groups = results.answers[CHOICE].groups
             for (of, convention), what in CONVENTIONS.items():
                 if of == task:
                     keep = aro.kept(groups, task, convention)
-                    rows.append(_row(study, what, method, *_macro(found, CHOICE, keep)))
+                    rows.append(_row(study, what, method, *_macro(results, CHOICE, keep)))
         for (of, _), what in CONVENTIONS.items():
             if of == task and (what, "NegCLIP") in REPORTED:
                 rows.append(_reported(what, "NegCLIP"))
@@ -185,7 +185,7 @@ def aro_table(study):
         "captions are true, ARO's notebook and LABCLIP's differ, so both are here. The order tasks have up to "
         "four distractors. LABCLIP's training negatives come from the generator of the first of them."
     )
-    return Table("aro", "ARO: attributes, relations, word order", _told(note, *without, study.without), rows)
+    return Table("aro", "ARO: attributes, relations, word order", _joined(note, *without, study.without), rows)
 
 
 def _need_some(rows, without):
@@ -193,12 +193,12 @@ def _need_some(rows, without):
         raise ValueError(without[0])
 
 
-def _told(*sentences):
+def _joined(*sentences):
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _macro(results, question, keep=slice(None)):
-    """(Measure of the items that are kept, Estimate): of the mean of the groups' means, the levels such means too."""
+    """(Measure of the items in `keep`, with chance and ceiling averaged over groups; Estimate of the macro average)."""
     part = results.only(results.answers[question].keys[keep])
     levels = ([getattr(m, name) for m in part.measures(question).values()] for name in ("chance", "bag_of_words"))
     measure = part.micro(question)._replace(**dict(zip(("chance", "bag_of_words"), map(np.mean, levels), strict=True)))
@@ -207,11 +207,11 @@ def _macro(results, question, keep=slice(None)):
 
 def sugarcrepe_table(study):
     """SugarCrepe by subset, and the means that papers quote."""
-    rows, found = [], study.asked("SugarCrepe", sugarcrepe.load(study.root))
-    for subset in next(iter(found.values())).measures():
-        rows += [_row(study, subset, method, results.measures()[subset]) for method, results in found.items()]
+    rows, by_method = [], study.results("SugarCrepe", sugarcrepe.load(study.root))
+    for subset in next(iter(by_method.values())).measures():
+        rows += [_row(study, subset, method, results.measures()[subset]) for method, results in by_method.items()]
     for kind in ("replace", "swap", "add"):
-        for method, results in found.items():
+        for method, results in by_method.items():
             keep = np.char.startswith(results.answers[CHOICE].groups, kind)
             rows.append(_row(study, f"{kind}, mean", method, *_macro(results, CHOICE, keep)))
         if (f"{kind}, mean", "NegCLIP") in REPORTED:
@@ -220,7 +220,7 @@ def sugarcrepe_table(study):
         "The means are of subsets, not of items. Before a gain is read as binding, look at LABCLIP-SB, which saw no "
         "hard negative: chapter 6 shows how much of a gain needs none."
     )
-    return Table("sugarcrepe", "SugarCrepe: replace, swap and add", _told(note, study.without), rows)
+    return Table("sugarcrepe", "SugarCrepe: replace, swap and add", _joined(note, study.without), rows)
 
 
 def further(study):
@@ -236,28 +236,28 @@ def further(study):
         except ValueError as error:
             without.append(f"{name} was not run: {error}")
             continue
-        found = study.asked(name, records)
-        for question, told in questions.items():
-            for method, results in found.items():
-                rows.append(_row(study, f"{name}, {told}", method, *_macro(results, question)))
+        by_method = study.results(name, records)
+        for question, label in questions.items():
+            for method, results in by_method.items():
+                rows.append(_row(study, f"{name}, {label}", method, *_macro(results, question)))
     _need_some(rows, without)
     note = (
         "SugarCrepe++ has a paraphrase to each caption: image and text must prefer both to the negative. SugarCrepe++ "
         "and VALSE are means of the subsets' means."
     )
-    return Table("further", "Hard positives, foils and pairs of pictures", _told(note, *without, study.without), rows)
+    return Table("further", "Hard positives, foils and pairs of pictures", _joined(note, *without, study.without), rows)
 
 
 def retrieval(study):
     """COCO, Karpathy's test split, both ways."""
-    rows, found = [], study.asked("COCO retrieval", coco.load(study.root))
-    for question in next(iter(found.values())).answers:
-        rows += [_row(study, question, method, results.micro(question)) for method, results in found.items()]
+    rows, by_method = [], study.results("COCO retrieval", coco.load(study.root))
+    for question in next(iter(by_method.values())).answers:
+        rows += [_row(study, question, method, results.micro(question)) for method, results in by_method.items()]
         if (question, "NegCLIP") in REPORTED:
             rows.append(_reported(question, "NegCLIP"))
-    n = len(found["CLIP"].answers["image to text, recall@1"].keys)
+    n = len(by_method["CLIP"].answers["image to text, recall@1"].keys)
     note = f"{n:,} images, up to five captions each. A paper's figure may rest on other captions or another resizing."
-    return Table("retrieval", "COCO: images find captions, captions find images", _told(note, study.without), rows)
+    return Table("retrieval", "COCO: images find captions, captions find images", _joined(note, study.without), rows)
 
 
 TABLES = {
@@ -267,17 +267,17 @@ TABLES = {
 
 
 def check_names(names):
-    """ValueError for a name that is not in TABLES."""
+    """Raise ValueError for a name that is not in TABLES."""
     unknown = [name for name in names if name not in TABLES]
     if unknown:
         raise ValueError(f"There is no table {unknown[0]!r}; choose from {', '.join(TABLES)} or all.")
 
 
 def reproduce(names, study):
-    """The tables of these names, a list. Of several, one whose data are missing says so and does not stop the rest.
+    """Make the tables of these names, a list. Of several, one that lacks its data says so and does not stop the rest.
 
-    Another run in the study's folder is waited for. Raises ValueError for an unknown name and, where it is asked for
-    alone, for missing data.
+    Waits for another run in the study's folder. Raises ValueError for an unknown name and, if there is one name only,
+    for missing data.
     """
     check_names(names)
     with one_at_a_time(study.out, "reproduce"):

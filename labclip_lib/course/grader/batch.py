@@ -1,4 +1,4 @@
-"""Grade all that was handed in for an assignment: each submission by itself, so that none harms another or is lost."""
+"""Grade all submissions of an assignment, each in its own process, so that none harms another or is lost."""
 
 import contextlib
 import json
@@ -24,17 +24,17 @@ from labclip_lib.course.grader.submission import LARGEST_MB, Rejected, find, rea
 from labclip_lib.course.notebooks import products
 
 COMPARING_MB = 4096  # of memory, for the tests of one submission
-SLACK_SECONDS = 60  # for a test cell, on top of what the student's code may take; what comes later is broken
+SLACK_SECONDS = 60  # for a test cell, on top of the limits on the student's code; a grader that takes longer is broken
 
 
 def grade(course, assignment, jobs=1, shows=True, **limits):
-    """Grade what was handed in and has changed since; returns {student: result}, as in the files graded/A/STUDENT.json.
+    """Grade the submissions that are new or changed; returns {student: result}, as in the files graded/A/STUDENT.json.
 
     A result has the status "graded", with what `grading.mark` returns; "rejected", when the file cannot be graded, and
-    `reason` says why; or "failed", when grading broke off. Stopped at any point, the same again goes on, and tries
-    again what had failed. jobs: submissions at once. limits: as of `grading.mark`.
-    Of two that grade one assignment, the second waits. Raises ValueError for a mistake in the course's folder or in the
-    source, and for a guard that this machine lacks.
+    `reason` says why; or "failed", when grading broke off. If it is stopped, the same call resumes, and
+    tries again what had failed. jobs: submissions at once. limits: as of `grading.mark`.
+    Of two runs that grade one assignment, the second waits. Raises ValueError for a mistake in the course's folder or
+    in the source, and for a guard that this machine lacks.
     """
     if missing := sorted(set(GUARDS) - guards()):
         raise ValueError(
@@ -52,9 +52,9 @@ def grade(course, assignment, jobs=1, shows=True, **limits):
     with one_at_a_time(course.root / "graded" / assignment, "course grade"):
         for student, folder in course.submitted(assignment).items():
             path, made_from = course.result(assignment, student), _digest(folder, salt)
-            kept = _load(path)
-            if kept.get("digest") == made_from and kept.get("status") != "failed":
-                done[student] = kept
+            before = _load(path)
+            if before.get("digest") == made_from and before.get("status") != "failed":
+                done[student] = before
             else:
                 todo.append((folder, path, {"student": student, "assignment": assignment, "digest": made_from}))
         with track(total=len(todo), desc=assignment, shows=shows) as bar:
@@ -66,8 +66,8 @@ def grade(course, assignment, jobs=1, shows=True, **limits):
 
 
 def _work(todo, source, jobs, most, options):
-    """Yield the results of all that is to do, in the order in which they are done."""
-    # A new process is a copy of one that has the libraries loaded and has read nothing of a student's.
+    """Yield the results of the jobs in the order in which they end."""
+    # Each process is forked from one that has loaded the libraries and has read no submission.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["labclip_lib.course.grader.grading"])
     waiting, running = todo[::-1], {}
@@ -91,7 +91,7 @@ def _work(todo, source, jobs, most, options):
                 if result.get("digest") != about["digest"] or (result.get("status") == "failed" and process.exitcode):
                     why = f"took longer than {most:g} s" if late else f"exit status {process.exitcode}"
                     result = _failed(about, why)
-                    with contextlib.suppress(OSError):  # on a full disk the others still have their results
+                    with contextlib.suppress(OSError):  # if the disk is full, the other results still count
                         write_json(path, result)
                 yield result
     finally:
@@ -100,8 +100,8 @@ def _work(todo, source, jobs, most, options):
 
 
 def _grade_one(job, source, options):
-    """In a process of its own: grade one submission and write its result."""
-    from labclip_lib.course.grader.grading import mark  # torch; the process that starts this one does not need it
+    """Grade one submission and write its result; runs in a process of its own."""
+    from labclip_lib.course.grader.grading import mark  # it imports torch, which the starting process does not need
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -121,7 +121,7 @@ def _grade_one(job, source, options):
 
 
 def _end_with_parent():
-    """Else a run that is killed leaves its graders, which would write results when others do."""
+    """End this process when its parent ends; else the graders of a killed run would write results later."""
     multiprocessing.parent_process().join()
     os._exit(1)
 
@@ -131,7 +131,7 @@ def _failed(about, why):
 
 
 def _digest(folder, salt):
-    """What a result depends on: the submission, and by `salt` the source, the library and the limits."""
+    """Digest of what a result depends on: the submission, and in `salt` the source, the library and the limits."""
     pieces = [salt]
     for path in sorted(Path(folder).iterdir()):
         about = path.lstat()
@@ -144,7 +144,7 @@ def _digest(folder, salt):
 
 def _load(path):
     try:
-        found = json.loads(path.read_bytes())
-        return found if isinstance(found, dict) else {}
+        result = json.loads(path.read_bytes())
+        return result if isinstance(result, dict) else {}
     except (OSError, ValueError):
         return {}

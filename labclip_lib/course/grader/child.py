@@ -1,6 +1,6 @@
-"""What runs in the sandbox's own process: build the walls, run the cells, hand plain data back. See `sandbox.py`.
+"""The sandbox's own process: set up the isolation, run the cells, return plain data. See `sandbox.py`.
 
-The job, one JSON object, is its standard input; the answers go out as lines of JSON. It needs Linux 5.14.
+The job, one JSON object, comes on standard input; answers go out as lines of JSON. It needs Linux 5.14.
 """
 
 import base64
@@ -24,11 +24,11 @@ from pathlib import Path
 from labclip_lib.course.grader.child_steps import LATE_SIGNAL, Steps
 from labclip_lib.course.grader.plain_data import NotPlain, decode
 
-STUDENT = 61007  # a user that owns nothing
+STUDENT = 61007  # the number of a user that owns nothing
 OUT_OF_MEMORY = 213
 HOME, WORK = "student", "student/work"
-# The student's disk is mounted over this folder, which every Linux has, in a view of their own: no kill can leave
-# anything of it.
+# The student's disk is mounted over this folder, which every Linux has, in a mount namespace of its own: whatever is
+# killed, nothing of it is left.
 OVER = "/sys"
 _SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]
 _DEVICES = ["null", "zero", "full", "random", "urandom"]
@@ -36,8 +36,8 @@ _DEVICES = ["null", "zero", "full", "random", "urandom"]
 _BIND, _RECURSIVE, _PRIVATE, _NOSUID, _NODEV = 4096, 16384, 1 << 18, 2, 4
 _NEW_MOUNTS, _NEW_UTS, _NEW_IPC, _NEW_USER, _NEW_PIDS, _NEW_NET = 1 << 17, 1 << 26, 1 << 27, 1 << 28, 1 << 29, 1 << 30
 _DEATH_SIGNAL, _DUMPABLE, _SECCOMP, _DROP_CAPABILITY, _NO_NEW_PRIVILEGES = 1, 4, 22, 24, 38
-# memfd_create, shmget and memfd_secret take memory that no limit counts; userfaultfd, io_uring_setup, bpf,
-# perf_event_open, add_key and keyctl are doors to kernel holes that no exercise needs.
+# Refused system calls: memfd_create, shmget and memfd_secret take memory that no limit counts; userfaultfd,
+# io_uring_setup, bpf, perf_event_open, add_key and keyctl have often had kernel bugs, and no exercise needs them.
 _REFUSED = {
     "x86_64": (0xC000003E, [319, 29, 447, 323, 425, 321, 298, 248, 250]),
     "aarch64": (0xC00000B7, [279, 194, 447, 282, 425, 280, 241, 217, 219]),
@@ -45,7 +45,7 @@ _REFUSED = {
 
 
 def _call(name, *args):
-    """Call libc; OSError where it fails."""
+    """Call a function of libc. Raises OSError if it fails."""
     libc = ctypes.CDLL(None, use_errno=True)
     args = [a.encode() if isinstance(a, str) else ctypes.c_ulong(a) if isinstance(a, int) else a for a in args]
     if getattr(libc, name)(*args) < 0:
@@ -59,7 +59,7 @@ def die_with_parent():
 
 
 def _become(inner, outer):
-    """A new user namespace with all rights in it, in which the user and group `outer` are called `inner`."""
+    """Enter a new user namespace with all rights in it, in which the user and group `outer` have the number `inner`."""
     user, group = outer
     _call("unshare", _NEW_USER)
     Path("/proc/self/setgroups").write_text("deny")
@@ -68,7 +68,7 @@ def _become(inner, outer):
 
 
 def _show(path, root):
-    """Let `path` be read, and only read, at the same place under `root`."""
+    """Mount `path` read-only at the same place under `root`."""
     target = Path(f"{root}{path}")
     if target.is_symlink() or target.exists() or not os.path.exists(path):
         return
@@ -85,7 +85,7 @@ def _show(path, root):
 
 
 def _fill(job, root):
-    """The student's folders under `root`, and a copy of the folder `job["folder"]`, whose links stay links."""
+    """Make the student's folders under `root`, and copy the folder `job["folder"]`, whose links stay links."""
     for name in (HOME, WORK, "tmp", "dev/shm"):
         Path(root, name).mkdir(parents=True, exist_ok=True)
 
@@ -97,8 +97,8 @@ def _fill(job, root):
         shutil.copytree(job["folder"], Path(root, WORK), symlinks=True, ignore=special, dirs_exist_ok=True)
 
 
-def _own(root, user):
-    """Give the student's folders to `user`; what is shown read-only under /tmp stays as it is."""
+def _give_folders(root, user):
+    """Make `user` the owner of the student's folders, but not of what is mounted read-only under /tmp."""
     os.chown(Path(root, "tmp"), user, user)
     os.chown(Path(root, "dev/shm"), user, user)
     for folder, folders, files in os.walk(Path(root, HOME)):
@@ -107,7 +107,7 @@ def _own(root, user):
 
 
 def _wall_in(job, root, user):
-    """A file system that holds the interpreter, the library and the student's folder, and nothing else."""
+    """Enter a file system that holds the interpreter, the library and the student's folder, and nothing else."""
     _call("unshare", _NEW_MOUNTS)
     _call("mount", None, "/", None, _RECURSIVE | _PRIVATE, None)
     size = f"size={job['disk']},nr_inodes=100000,mode=755"
@@ -115,7 +115,7 @@ def _wall_in(job, root, user):
     for path in [*_SYSTEM, *sorted(job["show"]), *(f"/dev/{name}" for name in _DEVICES)]:
         _show(path, root)
     _fill(job, root)
-    _own(root, user)
+    _give_folders(root, user)
     Path(root, "etc/passwd").write_text("student:x:1000:1000::/student:/bin/sh\n")
     Path(root, "proc").mkdir()
     _call("mount", "proc", f"{root}/proc", "proc", _NOSUID | _NODEV, None)
@@ -126,7 +126,7 @@ def _wall_in(job, root, user):
 
 
 def _give_up_rights():
-    """No capability, none to be had by any program, no new user namespace, and not the calls of _REFUSED."""
+    """Drop all capabilities for good, for programs started later too, and refuse the calls of _REFUSED."""
     _call("prctl", _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     for capability in range(64):
         with contextlib.suppress(OSError):
@@ -136,7 +136,7 @@ def _give_up_rights():
     machine, refused = _REFUSED[platform.machine()]
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
     program = [(load, 0, 0, 4), (equal, 1, 0, machine), (give, 0, 0, 0x80000000), (load, 0, 0, 0)]
-    # Numbers from 1 << 30 are the same calls under other names.
+    # Numbers from 1 << 30 are the same calls in another numbering.
     program += [(at_least, len(refused) + 1, 0, 1 << 30)]
     program += [(equal, len(refused) - i, 0, number) for i, number in enumerate(refused)]
     program += [(give, 0, 0, 0x7FFF0000), (give, 0, 0, 0x00050001)]
@@ -145,7 +145,7 @@ def _give_up_rights():
 
 
 def _limit(job):
-    """The limits of each process of the student's; the number of them, init aside, is that of all together."""
+    """Limit each of the student's processes; the number of processes is limited for all together, without init."""
     kinds = {"CORE": 0, "NOFILE": 256, "FSIZE": job["disk"], "DATA": job["memory"], "CPU": job["cpu_seconds"],
              "NPROC": job["processes"] + 1}  # fmt: skip
     for kind, limit in kinds.items():
@@ -154,7 +154,7 @@ def _limit(job):
 
 
 def _answer(namespace, wanted):
-    """The variable `wanted`, or what the function of `wanted` = [name, arguments, keywords] returns."""
+    """The value of the variable `wanted`, or of the call `wanted` = [name, arguments, keywords]."""
     name = wanted if isinstance(wanted, str) else wanted[0]
     if name not in namespace:
         raise NotPlain("is missing")
@@ -170,7 +170,7 @@ def _answer(namespace, wanted):
 
 
 def _student(job, pipe, questions):
-    """Run the cells in one namespace, then answer one question after the other until there are no more."""
+    """Run the cells in one namespace, then answer questions one by one until there are no more."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     _call("prctl", _DUMPABLE, 1, 0, 0, 0)
     for name, data in job["files"].items():
@@ -187,12 +187,12 @@ def _student(job, pipe, questions):
 
     tell('{"ready": true}\n')
     sys.modules["__main__"] = module = types.ModuleType("__main__")
-    module.display = lambda *things, **options: None  # every notebook has it
+    module.display = lambda *things, **options: None  # notebooks define it
     sys.path[:0], sys.argv = [""], [""]
     steps = Steps(module.__dict__, tell, pipe, job["size"], job["late"], job["aside"])
     end = time.monotonic() + job["cells_seconds"]
     for index, (number, cell) in enumerate(zip(job["numbers"], job["code"], strict=True)):
-        # Never more than half of what is left: whatever the cells before took, those behind can define their functions.
+        # At most half of the time left, so that later cells always have some to define their functions.
         seconds = max(min(job["step_seconds"], (end - time.monotonic()) / 2), 1e-3)
         steps.cell(index, number, seconds, cell)
     with open(questions, "rb") as lines:
@@ -208,7 +208,7 @@ def _student(job, pipe, questions):
 
 
 def _memory():
-    """Bytes of all processes that /proc shows, pages of files left out."""
+    """Memory of all processes in /proc, in bytes, without pages of files."""
     total = 0
     for path in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
@@ -217,7 +217,7 @@ def _memory():
 
 
 def _watch(job, student):
-    """Wait for the student's process and bury the orphans; returns how it ended."""
+    """Wait for the student's process, reaping orphans; returns its exit status."""
     while True:
         signal.sigtimedwait([signal.SIGCHLD], 0.1)
         with contextlib.suppress(ChildProcessError):
@@ -231,7 +231,7 @@ def _watch(job, student):
 
 
 def _settle(job):
-    """In the first process of the sandbox: everything that takes rights, then give them up."""
+    """In the sandbox's first process: do everything that needs rights, then give them up."""
     user = STUDENT if job["root"] else os.geteuid()
     _wall_in(job, OVER, user)
     if job["root"]:
@@ -248,7 +248,7 @@ def _settle(job):
 
 
 def main(pipe, questions):
-    """Do the job of standard input, and end as its first process ends."""
+    """Do the job from standard input, and exit with the status of the sandbox's first process."""
     job = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     die_with_parent()
@@ -260,10 +260,10 @@ def main(pipe, questions):
         os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) % 256)
     try:
         _settle(job)
-        if select.select([questions], [], [], 0)[0]:  # its end: who would ask died before die_with_parent
+        if select.select([questions], [], [], 0)[0]:  # closed: the parent died before die_with_parent
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        _call("prctl", _DUMPABLE, 0, 0, 0, 0)  # closed to the student, who is the same user
+        _call("prctl", _DUMPABLE, 0, 0, 0, 0)  # else the student, who is the same user, could read it
         student = os.fork()
         if not student:
             _student(job, pipe, questions)

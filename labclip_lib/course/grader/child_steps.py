@@ -1,7 +1,7 @@
-"""A student's code one step at a time, in their own process: each step within its time, and what ran when it was over.
+"""Run a student's code one step at a time, each within its time limit, and say what was running when that was over.
 
-A function that took too long gives way to one that says so at once. Where a cell had called it, that lasts until the
-cells are done, for a test may ask less of it; where a question had called it, for good.
+A function that took too long is replaced by one that raises at once. If a cell had called it, it comes back when all
+cells are done, for a test may ask less of it; if a question had called it, it stays replaced.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import types
 
 from labclip_lib.course.grader.plain_data import NotPlain, dump, encode
 
-LATE_SIGNAL = signal.SIGUSR2  # to a process: say what it is doing
+LATE_SIGNAL = signal.SIGUSR2  # makes a process write where its code is
 
 
 class _TooLong(BaseException):
@@ -24,15 +24,16 @@ class _NotAgain(BaseException):
 
 
 class Steps:
-    """Runs steps and tells what came of each, a line of JSON.
+    """Runs steps and reports each with a line of JSON.
 
-    namespace: the student's, a dict. late, aside: {name: [number of its cell or None, why it is not called again]},
-    for good and while cells run.
+    namespace: the student's, a dict. tell: a function that sends a line. pipe: where tracebacks go. size: of an
+    answer, in bytes. late, aside: {name: [number of its cell or None, why it is not called again]} of functions that
+    are replaced for good, and while cells run.
     """
 
     def __init__(self, namespace, tell, pipe, size, late, aside):
         self._namespace, self._tell, self._pipe, self._size = namespace, tell, pipe, size
-        self._late, self._aside, self._kept = dict(late), dict(aside), {}
+        self._late, self._aside, self._replaced = dict(late), dict(aside), {}
         with contextlib.suppress(RuntimeError, OSError):
             faulthandler.register(LATE_SIGNAL, file=pipe)
 
@@ -40,35 +41,35 @@ class Steps:
         """Run one cell, of this number in the notebook."""
         self._run("cell", index, seconds, lambda: exec(compile(source, f"<cell {number}>", "exec"), self._namespace))
         for name, (cell, why) in (self._aside | self._late).items():
-            self._put_away(name, cell, why)
+            self._replace(name, cell, why)
 
     def answer(self, index, seconds, name, work):
-        """Tell what `work` gives, which asks for the student's `name`."""
-        for kept, (value, stand_in) in self._kept.items():
-            if self._namespace.get(kept) is stand_in:
-                self._namespace[kept] = value
-        self._kept = {}
+        """Report the value of `work()`, which uses the student's `name`."""
+        for replaced, (value, stand_in) in self._replaced.items():
+            if self._namespace.get(replaced) is stand_in:
+                self._namespace[replaced] = value
+        self._replaced = {}
         self._run("answer", index, seconds, work, name)
 
     def _run(self, kind, index, seconds, work, asked=None):
-        me, held, found = os.getpid(), [], {}
+        process, halfway, running = os.getpid(), [], {}
 
         def alarm(_, frame):
             stack = []
             while frame:
                 stack.append(frame)
                 frame = frame.f_back
-            if not held:  # half of the time is over
-                return held.extend(stack)
-            if not found:
-                found.update(self._running(stack, held))
-                signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # for code that catches it
+            if not halfway:  # half of the time is over
+                return halfway.extend(stack)
+            if not running:
+                running.update(self._running(stack, halfway))
+                signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # again, for code that catches _TooLong
             raise _TooLong
 
         try:
             signal.signal(signal.SIGALRM, alarm)
             signal.setitimer(signal.ITIMER_REAL, seconds / 2, seconds / 2)
-            # Where no alarm can interrupt it, this still says where it is before it is killed.
+            # Code that no alarm can interrupt still reports its place before it is killed.
             with contextlib.suppress(RuntimeError):
                 faulthandler.dump_traceback_later(seconds + 1, file=self._pipe)
             try:
@@ -78,39 +79,42 @@ class Steps:
                 faulthandler.cancel_dump_traceback_later()
         except BaseException as error:
             reason = str(error) if type(error) in (NotPlain, _NotAgain) else _why(error)
-            if found:  # whatever the code made of it
-                reason = self._too_long(found, seconds, asked, kind == "cell")
-            line = dump({kind: index, "reason": reason} | found, self._size)
-        if os.getpid() != me:  # a process that the student forked goes no further than this step
+            if running:  # it was too late, whatever error the code made of that
+                reason = self._too_long(running, seconds, asked, kind == "cell")
+            line = dump({kind: index, "reason": reason} | running, self._size)
+        if os.getpid() != process:  # a process that the student forked ends with this step
             os._exit(0)
         self._tell(line)
 
-    def _running(self, stack, held):
-        """Of a stack, innermost first: the function of the student's that ran all along, and the line of the cell."""
-        codes, since = {}, set(map(id, held))
+    def _running(self, stack, halfway):
+        """What runs in a stack, innermost frame first: {"late": the student's function or None, "line": of the cell}.
+
+        Such a function must also be in the stack `halfway`, so that it has run all the time between.
+        """
+        codes, since = {}, set(map(id, halfway))
         for name, value in list(self._namespace.items()):
             codes |= dict.fromkeys(_codes(value), name)
-        found = {"late": None, "line": None}
+        running = {"late": None, "line": None}
         for frame in stack:
             number = cell_of(frame.f_code.co_filename)
             if number and frame.f_code.co_name == "<module>":
-                found["line"] = frame.f_lineno
-            elif number and not found["late"] and id(frame) in since and frame.f_code in codes:
-                found["late"] = [codes[frame.f_code], number]
-        return found
+                running["line"] = frame.f_lineno
+            elif number and not running["late"] and id(frame) in since and frame.f_code in codes:
+                running["late"] = [codes[frame.f_code], number]
+        return running
 
-    def _too_long(self, found, seconds, asked, in_cell):
+    def _too_long(self, running, seconds, asked, in_cell):
         reason = f"took longer than {round(seconds, 1):g} s"
-        name, cell = found["late"] or (asked, None)
+        name, cell = running["late"] or (asked, None)
         if name is None:
             return reason
         (self._aside if in_cell else self._late)[name] = [cell, f"{at(name, cell)} {reason}"]
-        self._put_away(name, cell, f"{at(name, cell)} {reason}")
+        self._replace(name, cell, f"{at(name, cell)} {reason}")
         if name == asked:
             return f"{reason} (cell {cell})" if cell else reason
         return f"{reason} in {at(name, cell)}"
 
-    def _put_away(self, name, cell, why):
+    def _replace(self, name, cell, why):
         value = self._namespace.get(name)
         if name not in self._namespace or (cell and cell not in {cell_of(code.co_filename) for code in _codes(value)}):
             return  # another function by now, or none
@@ -119,31 +123,31 @@ class Steps:
             raise _NotAgain(f"was not called again: {why}")
 
         if name not in self._late:
-            self._kept[name] = (value, not_again)
+            self._replaced[name] = (value, not_again)
         self._namespace[name] = not_again
 
 
 def _codes(value):
-    """The code of a function and of all that its decorators wrap."""
-    found = []
-    while type(value) is types.FunctionType and value.__code__ not in found:
-        found.append(value.__code__)
+    """The code objects of a function and of the functions that its decorators wrap."""
+    codes = []
+    while type(value) is types.FunctionType and value.__code__ not in codes:
+        codes.append(value.__code__)
         value = value.__dict__.get("__wrapped__")
-    return found
+    return codes
 
 
 def at(name, cell):
-    """A function with its cell, in words."""
+    """A function and its cell in words: "f (cell 3)"."""
     return f"{name} (cell {cell})" if cell else name
 
 
 def cell_of(file):
-    """The number of a cell by the name under which its code runs, or None."""
+    """The number of the cell whose code has this file name, or None."""
     return int(file[6:-1]) if file.startswith("<cell ") and file[6:-1].isdigit() else None
 
 
 def _why(error):
-    """What a cell or a call raised, as text, whatever its own `__str__` does."""
+    """An error as text, even if its own `__str__` fails."""
     try:
         return f"raised {type(error).__name__}: {error}"[:500]
     except BaseException:

@@ -1,9 +1,9 @@
-"""Mark one submission: its code runs in a sandbox, and the tests run here, where no code of a student ever does.
+"""Mark one submission: its code runs in a sandbox, and the tests run here, where no student code ever runs.
 
 A test cell sees what the set-up cells of the instructor's notebook define and, under the names that it mentions, what
 the student wrote: a variable as a copy in plain data, a function as a stand-in that sends its arguments to the sandbox
-and returns the answer in plain data. So an object that is equal to everything, a patched numpy or a rewritten check
-change nothing here.
+and returns the answer in plain data. So an object that equals everything, a patched numpy or a rewritten check
+have no effect here.
 """
 
 import ast
@@ -29,15 +29,15 @@ SETUP_TAG = "setup-imports"
 RAISED = re.compile(r"raised (\w+): ?(.*)", re.DOTALL)
 
 
-COMPARING_SECONDS = 30  # of processor time, for the checks of one test cell, the student's code apart
+COMPARING_SECONDS = 30  # of processor time, for the checks of one test cell, without the student's code
 
 
 class NoAnswer(Exception):
-    """What the student's function or variable should have been is not there; the message says why."""
+    """The student's function or variable has no value; the message says why."""
 
 
 def is_test(grading):
-    """Whether nbgrader's metadata of a cell make it a test, marked by running it."""
+    """Whether a cell, by its nbgrader metadata, is a test, which is marked by running it."""
     return bool(grading.get("grade")) and not grading.get("solution")
 
 
@@ -46,12 +46,12 @@ def mark(source, submission, comparing_seconds=COMPARING_SECONDS, **limits):
 
     limits: of LIMITS, which `running.Notebook` and the sandbox explain; in all a submission takes no longer than
     `most_seconds` and the comparing.
-    What loops, crashes or ends its process costs its own tests alone: the notebook is run again for the others.
-    Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for what waits for a person,
-    as written answers do, and all that is in doubt; cells, a list of [number, reason] of the student's cells that did
-    not end well; notes, a list of [number, what was put right] of others; leaderboard, {name: float}, what test cells
-    put into a variable of that name; untouched, whether every answer is as it was released, so that it may be the wrong
-    file. The same submission gives the same marks.
+    Code that loops, crashes or exits fails its own tests only: the notebook is run again for the others.
+    Returns a dict: marks, a list of {grade_id, points, score, reason}, where score is None for what a person must
+    mark: written answers, and all that is in doubt; cells, a list of [number, reason] of the student's cells that
+    failed; notes, a list of [number, what was corrected] of other cells; leaderboard, {name: float}, what test cells
+    put into a variable of that name; untouched, whether every answer is as released, so that it may be the wrong file.
+    The same submission gives the same marks.
     Raises ValueError and RuntimeError like the sandbox, and what the set-up cells raise.
     """
     tests = {}
@@ -75,8 +75,8 @@ def mark(source, submission, comparing_seconds=COMPARING_SECONDS, **limits):
             if name in tests:
                 box.begin()
                 with _at_most(comparing_seconds):
-                    score, reason, found = _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
-                leaderboard |= found
+                    score, reason, board = _quietly(lambda s=cell.source, p=points: _run_test(s, p, base, box))
+                leaderboard |= board
                 if box.spent and score < points:
                     score, reason = None, f"no time was left to run it: {reason}"
                 names = set(re.findall(r"\w+", f"{cell.source} {reason}")) & elsewhere.keys()
@@ -97,7 +97,7 @@ class _TooLong(Exception):
 
 @contextlib.contextmanager
 def _at_most(seconds):
-    """Interrupt the comparing of an answer that was chosen to make it long; waiting for an answer does not count."""
+    """Interrupt a test whose comparing takes longer than so many seconds of processor time; waiting does not count."""
 
     def alarm(*_):
         raise _TooLong(f"comparing the answer took longer than {seconds:g} s")
@@ -111,7 +111,7 @@ def _at_most(seconds):
 
 
 def _quietly(work):
-    """Run trusted code with the same random numbers for every submission; what it prints goes nowhere."""
+    """Run trusted code with the same random numbers for every submission, and drop what it prints."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
@@ -145,16 +145,16 @@ def _run_test(source, points, base, box):
                 value = value.item()
             if isinstance(value, int | float | np.number) and not isinstance(value, bool):
                 score = min(max(float(value), 0.0), points) if math.isfinite(value) else 0.0
-        board = {name: float(value) for name, value in namespace.get("leaderboard", {}).items()}
-    except BaseException as error:  # that of pytest.raises is no Exception
+        values = {name: float(value) for name, value in namespace.get("leaderboard", {}).items()}
+    except BaseException as error:  # the error of pytest.raises is no Exception
         return 0.0, _reason(error, box), {}
-    found = {name: value for name, value in board.items() if math.isfinite(value)}
+    board = {name: value for name, value in values.items() if math.isfinite(value)}
     reason = namespace["reason"] if "reason" in bound else "how well it does is worth a part of the points"
-    return score, "" if score == points else str(reason), found
+    return score, "" if score == points else str(reason), board
 
 
 def _theirs(name, box):
-    """What a test cell sees under the name of something that the student wrote. Raises NoAnswer for nothing."""
+    """What a test cell sees under a name that the student defined. Raises NoAnswer if it is missing."""
     answer = box.value(name)
     if answer.reason is None:
         return answer.value
@@ -165,7 +165,7 @@ def _theirs(name, box):
 
 
 class StandIn:
-    """A student's function as the tests see it; to what is no call it says why there is no value."""
+    """A student's function as the tests see it; any other use of it raises NoAnswer with the reason."""
 
     def __init__(self, name, box, reason):
         self.__name__, self._box, self._reason = name, box, reason
@@ -181,9 +181,9 @@ class StandIn:
         raised = RAISED.fullmatch(answer.reason)
         kind = getattr(builtins, raised[1], None) if raised else None
         error = NoAnswer(f"{name} {answer.reason}")
-        # A StopIteration would end a loop of the test, and what the loop checks would count as checked.
+        # A StopIteration would silently end a loop of the test, and skip its checks.
         if isinstance(kind, type) and issubclass(kind, Exception) and kind is not StopIteration:
-            with contextlib.suppress(TypeError):  # some want more than a message
+            with contextlib.suppress(TypeError):  # some errors need more arguments than a message
                 error = kind(raised[2])
         error.theirs = f"{name} {answer.reason}"
         raise error
@@ -199,18 +199,18 @@ class StandIn:
 
 
 def _reason(error, box):
-    """Why a test failed, without a line of it: what its author wants to be read is in the message."""
+    """Why a test failed, without showing its code: what its author wants to be read is in the message."""
     message = " ".join(str(error).split())[:600]
-    if said := getattr(error, "theirs", None):
-        return f"{said.split()[0]} is not answered yet" if _is_stub(said) else said
+    if answer := getattr(error, "theirs", None):
+        return f"{answer.split()[0]} is not answered yet" if _is_stub(answer) else answer
     if isinstance(error, AssertionError):
         return message or "a check failed"
     if isinstance(error, NameError) and error.name:
         cells = zip(box.numbers, box.code, box.cells, strict=True)
         failed = [(n, code, reason) for n, code, reason in cells if reason and not _is_stub(reason)]
-        own = [it for it in failed if error.name in defined(it[1])]
+        defining = [it for it in failed if error.name in defined(it[1])]
         after = "; is its cell still there?"
-        for number, _, reason in (own or failed)[:1]:
+        for number, _, reason in (defining or failed)[:1]:
             after = f"; cell {number} {reason}"
         return f"{error.name} is missing{after}"
     if isinstance(error, _TooLong):

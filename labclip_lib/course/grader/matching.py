@@ -1,7 +1,7 @@
-"""Which cell of a submission is which cell of the release, and where an answer may stand that is not in its place.
+"""Match the cells of a submission to those of the release, and find answers that are not in their place.
 
-Editors turn cells into Markdown or raw text, lose their metadata, split, merge and copy them. What can be put right for
-sure is put right; what cannot is for a person to look at.
+Editors turn cells into Markdown or raw text, lose their metadata, split, merge and copy them. What is certain is
+corrected; the rest is left to a person.
 """
 
 import ast
@@ -15,15 +15,15 @@ from labclip_lib.course.notebooks import products
 
 KINDS = {"code": "code", "markdown": "Markdown", "raw": "raw text"}
 DEFINES = re.compile(r"^[ \t]*(?:(?:async )?def (\w+)|class (\w+)|(\w+)[ \t]*=(?!=))", re.MULTILINE)
-NEAR = 2  # cells of the release: so far from its place an answer is looked for in a released text
+NEAR = 2  # cells of the release: how far from its place an answer is looked for in released texts
 
 
 class Matched(NamedTuple):
     """A submission beside the release.
 
     released: the cells of the release. known: lines that no student wrote. original: the submission's cells. cells: the
-    same, of the type in which they were released. places: per cell its place in the release, or None for the student's
-    own. notes: [number, what was put right].
+    same, with the type that they were released with. places: per cell its place in the release, or None for one that
+    the student added. notes: [number, what was corrected].
     """
 
     released: list
@@ -35,29 +35,29 @@ class Matched(NamedTuple):
 
 
 def places(released, cells):
-    """Per cell of a submission its place in `released`, a list of cells, or None: by grade_id, then id, then text."""
-    found, taken = [None] * len(cells), set()
+    """Match a submission to `released` by grade_id, then id, then text: per cell its place in `released`, or None."""
+    matches, taken = [None] * len(cells), set()
     for key, theirs in (
         (lambda cell: products.grading_of(cell).get("grade_id"), lambda cell: cell["grade_id"]),
         (lambda cell: cell.id, lambda cell: cell["id"]),
         (lambda cell: cell.source, lambda cell: cell["source"]),
     ):
         free = {key(cell): place for place, cell in enumerate(released) if key(cell) and place not in taken}
-        # Of copies the first that was worked on is the answer.
+        # Of several copies, the first that differs from the release is the answer.
         order = sorted(
             range(len(cells)),
             key=lambda at: cells[at]["source"].strip() in ("", _source(released, free.get(theirs(cells[at])))),
         )
         for at in order:
-            if found[at] is None and (place := free.get(theirs(cells[at]))) is not None:
-                found[at] = place
+            if matches[at] is None and (place := free.get(theirs(cells[at]))) is not None:
+                matches[at] = place
                 taken.add(place)
                 del free[theirs(cells[at])]
-    return found
+    return matches
 
 
 def match(source, submission):
-    """The Matched of a Submission and the instructor's notebook."""
+    """Match a Submission to the instructor's notebook: a Matched."""
     released = products.student(source).cells
     ours = [cell for cell in source.cells if "instructor" in cell.metadata.get("tags", [])]
     colab = {line.strip() for line in products.COLAB.split("\n")}
@@ -73,32 +73,32 @@ def match(source, submission):
 
 
 def definitions(matched, failed):
-    """{name: number of the cell}: what cells seem to define that are text, or were (then of the numbers `failed`)."""
-    known, found = _lines(cell for cell in matched.released if cell.cell_type != "code"), {}
+    """{name: number of the cell}: names that text cells seem to define, and `failed` cells that were text before."""
+    known, out = _lines(cell for cell in matched.released if cell.cell_type != "code"), {}
     for number, (before, cell) in enumerate(zip(matched.original, matched.cells, strict=True), 1):
         if before["type"] == "code" or (cell["type"] == "code" and number not in failed):
             continue
         lines = [line for line in cell["source"].split("\n") if cell["type"] == "code" or line.strip() not in known]
-        found |= dict.fromkeys(defined("\n".join(lines)), number)
-    return found
+        out |= dict.fromkeys(defined("\n".join(lines)), number)
+    return out
 
 
 def defined(text):
-    """The names that code in a text seems to define, whether or not it can run."""
+    """The names that code in a text seems to define, whether or not it is valid."""
     return [next(filter(None, names)) for names in DEFINES.findall(text)]
 
 
 def written(matched, place):
-    """Of a written answer, before anybody has read it, whether a person has to look at it, and why.
+    """Whether a person has to look at a written answer, and why: (bool, str).
 
-    place: of its cell in the release.
+    place: of the answer's cell in the release.
     """
     name = products.grading_of(matched.released[place])["grade_id"]
     at = [i for i, cell in enumerate(matched.cells) if matched.places[i] == place or cell["grade_id"] == name]
     full = [i for i in at if not _is_stub(matched.cells[i]["source"])]
-    own = [i for i in _texts(matched) if matched.places[i] is None and i not in at]
+    added = [i for i in _texts(matched) if matched.places[i] is None and i not in at]
     if full:
-        behind = [i for i in own if i - 1 in full or (i - 2 in full and i - 1 in own)]
+        behind = [i for i in added if i - 1 in full or (i - 2 in full and i - 1 in added)]
         if len(full) + len(behind) == 1:
             return True, ""
         return True, f"it stands in {listed(matched, full + behind)}; read all of them"
@@ -107,14 +107,14 @@ def written(matched, place):
     if not at:  # it may have been merged into another answer
         near += [i for i, cell in enumerate(matched.cells) if _is_written(matched, i) and i not in near]
     gone = "not answered" if at else "the cell is not there any more"
-    if not (maybe := own + near):
+    if not (maybe := added + near):
         return False, gone
     maybe = sorted(maybe, key=lambda i: abs((matched.places[i] if matched.places[i] is not None else i) - place))[:3]
     return True, f"{gone}, but perhaps the answer stands in {listed(matched, sorted(maybe))}"
 
 
 def untouched(matched):
-    """Whether every answer is as it was released, and nothing else could be one."""
+    """Whether every answer is as released, and no other text could be one."""
     answers = [place for place, cell in enumerate(matched.released) if products.grading_of(cell).get("solution")]
     theirs = {place: cell["source"].strip() for place, cell in zip(matched.places, matched.cells, strict=True)}
     same = all(theirs.get(at, "") in ("", _source(matched.released, at)) for at in answers)
@@ -126,12 +126,12 @@ def _is_stub(text):
 
 
 def listed(matched, indices):
-    """Cells in words that one can look for: "cell 3 (Because of ...)"."""
+    """Cells in words: "cell 3 (Because of ...)", joined by "and"."""
     return " and ".join(described(i + 1, matched.cells[i]["source"]) for i in indices)
 
 
 def _texts(matched):
-    """Where there is text that was not released, outside of the answers: of cells of text, and of comments alone."""
+    """Yield the indices of text cells and comment-only code cells, answers excepted, whose text was not released."""
     for i, cell in enumerate(matched.cells):
         place = matched.places[i]
         if place is not None and products.grading_of(matched.released[place]).get("solution"):

@@ -1,4 +1,4 @@
-"""The process of a sandbox: starting it, asking it, reading what it says with distrust, ending it."""
+"""The parent's side of a sandbox: start its process, ask it, read its untrusted answers, end it."""
 
 import contextlib
 import json
@@ -13,28 +13,28 @@ import time
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.course.grader.child import OUT_OF_MEMORY
+from labclip_lib.course.grader.child import OUT_OF_MEMORY, main
 from labclip_lib.course.grader.plain_data import load
 
 MB = 2**20
-ALL_ANSWERS_MB = 64  # of all that is written in place of one answer
-# A line of what faulthandler says where a student's code is: cell, line, function.
+ALL_ANSWERS_MB = 64  # of everything that is sent as one answer
+# A line of faulthandler's traceback in a student's code: cell, line, function.
 FRAME = re.compile(rb'  File "<cell (\d{1,6})>", line (\d{1,9}) in (\w{1,200}|<module>)')
 GRACE = 5  # seconds, on top of its time, for an answer that cannot be interrupted
 
 
 def is_root():
-    """Whether this process may become any user; the root of a namespace may not."""
+    """Whether this process may become any user; the root of a user namespace may not."""
     return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
 
 
 def shown():
-    """The folders that a student's code can read, beside those of the system."""
+    """The folders that a student's code can read, besides those of the system."""
     return [sys.prefix, sys.base_prefix, str(Path(labclip_lib.__file__).resolve().parent)]
 
 
 class Talk:
-    """The process of a job, and what is said to it and read from it, until `end`."""
+    """The process of a job: ask it questions and read its answers, until `end`."""
 
     def __init__(self, job, seconds, output_bytes):
         job = job | {"show": shown(), "root": is_root()}
@@ -43,22 +43,23 @@ class Talk:
             "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")},
         }  # fmt: skip
-        self._answers, told = os.pipe()
-        asked, self._questions = os.pipe()
+        self._answers, child_answers = os.pipe()
+        child_questions, self._questions = os.pipe()
+        # Named after the function itself: a rename that missed this text would look like a machine without guards.
         start = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
-            "from labclip_lib.course.grader import child; inside.main(%d, %d)"
+            f"from {main.__module__} import {main.__name__} as main; main({child_answers}, {child_questions})"
         )
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(job).encode())
             stdin.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", start % (told, asked), str(Path(job["show"][-1]).parent)], stdin=stdin,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[told, asked], env=environment, cwd="/",
-                start_new_session=True,
+                [sys.executable, "-I", "-c", start, str(Path(job["show"][-1]).parent)], stdin=stdin,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[child_answers, child_questions],
+                env=environment, cwd="/", start_new_session=True,
             )  # fmt: skip
-        os.close(told)
-        os.close(asked)
+        os.close(child_answers)
+        os.close(child_questions)
         self._printed = self._process.stdout.fileno()
         self._texts = {self._answers: bytearray(), self._printed: bytearray()}
         self._room = {self._answers: ALL_ANSWERS_MB * MB, self._printed: output_bytes}
@@ -73,7 +74,10 @@ class Talk:
         self.stopped, self.output, self.stack = None, "", []
 
     def line(self, kind=None, index=None, seconds=None):
-        """The next line that answers what was asked, a dict; None when none comes any more, or not in these seconds."""
+        """The next line with `kind: index`, a dict; None if the process ends or these seconds pass before it comes.
+
+        Without a kind, the next line whatever it holds, and {} if none comes.
+        """
         text, self.stack = self._texts[self._answers], []
         if seconds is not None:
             self._allow(seconds)
@@ -83,14 +87,14 @@ class Talk:
                 if not line and (frame := FRAME.fullmatch(text[:1000], 0, min(end, 1000))):
                     self.stack.append((int(frame[1]), int(frame[2]), frame[3].decode()))
                 del text[: end + 1]
-                # The student can write here too: what was not asked for is as if it had not come.
+                # The student can write here too: lines that were not asked for are ignored.
                 if kind is None or (type(line.get(kind)) is int and line[kind] == index):
                     return line
             if not self._listen():
                 return {} if kind is None else None
 
     def ask(self, question):
-        """The line that answers a question, or None."""
+        """Send a question; returns the line that answers it, or None."""
         index, self._asked = self._asked, self._asked + 1
         self._room[self._answers] = ALL_ANSWERS_MB * MB
         self._allow(self._step_seconds)
@@ -106,7 +110,7 @@ class Talk:
         return self.line("answer", index)
 
     def end(self):
-        """End all its processes, soon, and give back what they printed."""
+        """End all its processes within GRACE seconds, and store what they printed in `output`."""
         if self._process is None:
             return
         os.close(self._questions)
@@ -126,7 +130,7 @@ class Talk:
         self._allowed, self._until = seconds, min(self._deadline, time.monotonic() + seconds + GRACE)
 
     def _listen(self):
-        """Read what has come, or wait for it a moment; False when nothing will come any more."""
+        """Read what has arrived, or wait for it a moment; False when nothing more will come."""
         if self._process.returncode is not None:
             return False
         if (now := time.monotonic()) > self._until:
@@ -134,7 +138,7 @@ class Talk:
             self.stopped = f"took longer than {round(took, 1):g} s"
             self._kill()
             return False
-        # WNOWAIT keeps the number of the group from another's use until it is killed.
+        # WNOWAIT leaves the process unreaped, so that its group's number is not reused before _kill.
         ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         ready = self._selector.select(0 if ended else 0.05)
         for key, _ in ready:

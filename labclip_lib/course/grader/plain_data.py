@@ -1,4 +1,4 @@
-"""Plain data between two processes of which one is not trusted: strict JSON, arrays as .npy; nothing is ever unpickled.
+"""Plain data between two processes, one of them not trusted: strict JSON, arrays as .npy; nothing is ever unpickled.
 
 None, bool, int, float, str, list, tuple, dict, numpy arrays of numbers, and torch tensors. JSON's own types stand for
 themselves, `{"float": "nan"}`, `{"tuple": []}`, `{"dict": [[key, value]]}`, `{"npy": base64}` and `{"tensor": base64}`
@@ -14,17 +14,17 @@ import sys
 
 DEPTH = 50  # of nested lists and dicts
 INTEGER_BITS = 4096
-VALUES = 2_000_000  # in one answer; beyond, an array says it better
+VALUES = 2_000_000  # in one answer; more belong into an array
 
 
 class NotPlain(ValueError):
-    """Tells in words what a value is instead of plain data; a sentence whose subject is the value."""
+    """Raised for a value that is not plain data; the message completes "the value ..."."""
 
 
 def encode(value, size, depth=0):
-    """`value` as data for JSON, by its exact type; an array or a tensor becomes a .npy file of at most `size` bytes.
+    """Turn `value` into data for JSON, by its exact type; arrays and tensors become .npy files of at most `size` bytes.
 
-    Raises NotPlain.
+    Raises NotPlain for any other type.
     """
     kind = type(value)
     if depth > DEPTH:
@@ -65,7 +65,7 @@ def encode(value, size, depth=0):
 
 
 def decode(value, depth=0):
-    """What `encode` was given; what it could not have made raises NotPlain or another ValueError."""
+    """The inverse of `encode`. Raises NotPlain or another ValueError for data that `encode` does not make."""
     if depth > 2 * DEPTH:
         raise NotPlain(f"is nested deeper than {DEPTH}")
     if type(value) is float and not math.isfinite(value):
@@ -89,14 +89,14 @@ def decode(value, depth=0):
     if tag == "tuple" and type(inner) is list:
         return tuple(decode(inner, depth + 1))
     if tag == "dict" and type(inner) is list and all(type(pair) is list and len(pair) == 2 for pair in inner):
-        found = {}
+        out = {}
         for key, item in inner:
             key = decode(key, depth + 1)
-            # Larger integers can be chosen to share one hash, which makes a dict take hours.
+            # Larger integers can be chosen to have the same hash, and such a dict takes hours to build.
             if not isinstance(key, str | int | float | None) or (type(key) is int and key.bit_length() > 60):
                 raise NotPlain("is a dict whose keys are not all text and numbers below 2**60")
-            found[key] = decode(item, depth + 1)
-        return found
+            out[key] = decode(item, depth + 1)
+        return out
     if tag in ("npy", "tensor") and type(inner) is str:
         array = _array(base64.b64decode(inner, validate=True))
         if tag == "npy":
@@ -108,7 +108,7 @@ def decode(value, depth=0):
 
 
 def _array(data):
-    """The array of a .npy file; the header is checked before a byte is set aside for what it promises."""
+    """The array of a .npy file, whose header is checked before memory is allocated."""
     import numpy
 
     file = io.BytesIO(data)
@@ -124,7 +124,7 @@ def _array(data):
 
 
 def dump(record, size):
-    """A line of JSON. Raises NotPlain where it is too long or holds too many values for `load`."""
+    """A record as a line of JSON. Raises NotPlain if it is too long or holds too many values for `load`."""
     line = json.dumps(record, separators=(",", ":")) + "\n"
     if len(line) > 1.4 * size:  # base64 makes 4 of 3 bytes
         raise NotPlain(f"is larger than {size / 2**20:g} MB")
@@ -134,13 +134,13 @@ def dump(record, size):
 
 
 def load(line, size):
-    """The dict that `line`, bytes of strict JSON, stands for; an empty one for everything else."""
+    """The dict in `line`, bytes of strict JSON; {} for anything else."""
 
     def refuse(constant):
         raise ValueError(f"{constant} is not JSON")
 
     if len(line) <= 1.4 * size and line.count(b",") + line.count(b"[") <= VALUES:
         with contextlib.suppress(ValueError, RecursionError):
-            found = json.loads(line, parse_constant=refuse)
-            return found if type(found) is dict else {}
+            record = json.loads(line, parse_constant=refuse)
+            return record if type(record) is dict else {}
     return {}

@@ -1,7 +1,7 @@
-"""A student's notebook that is asked in a sandbox, and goes on without what took too long, crashed or ended everything.
+"""A student's notebook in a sandbox, which goes on without the code that took too long, crashed or ended the process.
 
-Where its process ends, the cells run again in another one: without the statement that ended it and all that follows in
-that cell, and with nothing called that had taken too long.
+If its process ends, the cells run again in a new one, without the statement that ended it and the rest of that cell,
+and without calling functions that took too long.
 """
 
 import ast
@@ -16,14 +16,14 @@ LIMITS = {"seconds": 300, "step_seconds": 60, "test_seconds": 120, "memory_mb": 
 
 
 class Notebook:
-    """The code cells of a submission, to be used in a `with` statement: it answers like a Sandbox.
+    """The code cells of a submission, for use in a `with` statement; answers questions like a Sandbox.
 
-    numbers, code: of the cells, as `Submission.code` gives them. tests: how many there are.
+    numbers, code: of the cells, as `Submission.code` gives them. tests: their number.
     limits: seconds, for all cells, however often they run; step_seconds, for each cell and each call; test_seconds,
     after which no call begins until the next `begin`; and the sandbox's.
 
-    cells: per cell None, or why it did not end well. spent: whether there was no time left to run the cells again; then
-    no answer says anything about the student's code.
+    cells: per cell None, or why it failed. spent: whether no time was left to run the cells again; then an answer says
+    nothing about the student's code.
     """
 
     def __init__(self, numbers, code, tests, **limits):
@@ -48,15 +48,15 @@ class Notebook:
         self._boxes.close()
 
     def begin(self):
-        """Give the next test its own time."""
+        """Start the time of the next test."""
         self._left_of_test = self._test_seconds
 
     def value(self, name):
-        """The Answer to what the variable `name` holds."""
+        """The Answer with the value of the variable `name`."""
         return self._ask(lambda box: box.value(name))
 
     def call(self, name, /, *args, **keywords):
-        """The Answer to what the function `name` returns. Raises NotPlain like `Sandbox.call`."""
+        """The Answer with what the function `name` returns. Raises NotPlain like `Sandbox.call`."""
         return self._ask(lambda box: box.call(name, *args, **keywords))
 
     def _ask(self, question):
@@ -75,7 +75,7 @@ class Notebook:
         return answer
 
     def _run(self):
-        """Run the cells, again until they run through or there is no time left for it."""
+        """Run the cells, again and again until all have run or no time is left."""
         while True:
             self._boxes.close()
             start = time.monotonic()
@@ -103,7 +103,7 @@ class Notebook:
 
 
 def most_seconds(tests, limits):
-    """What running a submission may take in all, with this number of tests."""
+    """The most seconds that running a submission with this number of tests may take."""
     limits = LIMITS | limits
     return limits["seconds"] + tests * (limits["test_seconds"] + limits["step_seconds"])
 

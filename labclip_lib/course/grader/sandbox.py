@@ -1,4 +1,4 @@
-"""Run a student's code in a process of its own and get plain data back, as their claim about their own answers.
+"""Run a student's code in a process of its own and get plain data back: what the student claims to have computed.
 
 The right answers are never in that process: compare in the process that asks, which imports no student code and
 unpickles nothing. On Linux 5.14 or later, as root or where users may make namespaces, the code sees the interpreter,
@@ -8,13 +8,13 @@ ends every process of it together with the first.
 
 What this does not stop:
 
-- holes in the kernel: it is a wall of namespaces, not a virtual machine; use one for code of strangers;
+- bugs in the kernel: it is made of namespaces, not a virtual machine; use one for code of strangers;
 - reading what lies in /usr, in the interpreter's folder and in labclip_lib: keep solutions and hidden tests elsewhere;
 - side channels (timing, load, names of the host in /proc), and slowing down what runs beside it, within its limits;
 - learning the arguments of the calls, which the code must see, and printing them;
 - forging its own answers, or leaving its own functions uncalled: only the answers count.
 
-Where a guard is missing, `guards()` says so, and `Sandbox` refuses.
+If this machine lacks a guard, `guards()` does not name it, and `Sandbox` raises.
 """
 
 import base64
@@ -35,14 +35,14 @@ ANSWER_MB = 16  # of one answer
 
 
 class Answer(NamedTuple):
-    """`value` where `reason` is None, else the reason why there is none, such as "is missing"."""
+    """`value` if `reason` is None, else `reason` says why there is no value, such as "is missing"."""
 
     value: Any
     reason: str | None
 
 
 class Sandbox:
-    """A student's cells, run one after the other in one namespace, which then answers questions one at a time.
+    """Runs a student's cells one after the other in one namespace, and then answers questions about it one at a time.
 
     Use it in a `with` statement: entering runs the cells `code`, a list of str; leaving ends every process.
 
@@ -53,11 +53,11 @@ class Sandbox:
     cpu_seconds: of each process; memory_mb: of all processes together; processes: threads count too;
     disk_mb: in all; output_mb: what is printed beyond is thrown away.
 
-    numbers: of the cells, for what is said of them; else they count from 1.
+    numbers: of the cells, used in messages; by default from 1.
     late, aside: {name: [number of its cell or None, why]} of functions not to be called, at all and by the cells.
-    offered: what `guards()` found, where that is known already.
+    offered: what `guards()` returned, if that is known already.
 
-    cells: per cell None, or why it did not end well. lines: {place of a cell in `code`: the line where it was
+    cells: per cell None, or why it failed. lines: {place of a cell in `code`: the line where it was
     interrupted}. late, aside: grow by what took too long. ended_in: the place of the cell in which everything ended.
     stopped: what ended everything early, or None. over: whether no answer will come any more.
     output: what was printed, whole only after leaving.
@@ -105,11 +105,11 @@ class Sandbox:
         self.stopped, self.output = self._talk.stopped, self._talk.output
 
     def value(self, name):
-        """The Answer to what the variable `name` holds."""
+        """The Answer with the value of the variable `name`."""
         return self._ask(name)
 
     def call(self, name, /, *args, **keywords):
-        """The Answer to what the function `name` returns; random, numpy and torch are seeded with 0 before.
+        """The Answer with what the function `name` returns; random, numpy and torch are seeded with 0 before.
 
         Raises NotPlain for arguments that are no plain data.
         """
@@ -128,8 +128,8 @@ class Sandbox:
                 late = self._ended("was not finished before the process ended", self.aside)
                 self.cells[index:] = [late] * (len(self.cells) - index)
                 self.over, self.ended_in = True, index
-                here = (self._job["numbers"][index], "<module>")
-                if ended := next((line for cell, line, name in self._talk.stack if (cell, name) == here), None):
+                top_level = (self._job["numbers"][index], "<module>")
+                if ended := next((line for cell, line, name in self._talk.stack if (cell, name) == top_level), None):
                     self.lines[index] = ended
                 break
             if "reason" in line:
@@ -149,7 +149,7 @@ class Sandbox:
         return _answer(line.get("value"))
 
     def _learned(self, line, other, known):
-        """The reason in a line; into `known` goes what is not called again after it."""
+        """The reason in a line; adds a function that took too long to `known`."""
         reason = _text(line["reason"], other)
         match line.get("late"):
             case [str(name), int() | None as cell]:
@@ -157,10 +157,10 @@ class Sandbox:
         return reason
 
     def _ended(self, other, known, question=None):
-        """Why no answer came, with the function that ran, as far as one is known."""
+        """Why no answer came, with the function that ran, if any; adds that to `known` if it took too long."""
         reason = self._talk.stopped or other
         ran = next(((name, cell) for cell, _, name in reversed(self._talk.stack) if name != "<module>"), None)
-        if type(question) is list:  # what was asked is known for sure
+        if type(question) is list:  # a call: its function is known for sure
             ran = question[0], next((cell for cell, _, name in self._talk.stack if name == question[0]), None)
         if not ran or not self._talk.stopped or "took" not in reason:
             return reason
@@ -172,7 +172,7 @@ class Sandbox:
 
 @functools.cache
 def guards():
-    """Which of GUARDS this machine offers, found by trying: a set of str."""
+    """Which of GUARDS this machine offers, tested in a sandbox: a frozenset of str."""
     if sys.platform != "linux":
         return frozenset()
     with tempfile.NamedTemporaryFile() as secret:
@@ -195,12 +195,12 @@ def guards():
                 return frozenset()
             talk.line("cell", 0)
             bomb = talk.line("cell", 1) or {}
-            found = {name for name in GUARDS if (talk.ask(name) or {}).get("value") is True}
+            offered = {name for name in GUARDS if (talk.ask(name) or {}).get("value") is True}
         finally:
             talk.end()
     if "reason" not in bomb:  # the fifth process should have been refused
-        found.discard("limits")
-    return frozenset(found)
+        offered.discard("limits")
+    return frozenset(offered)
 
 
 def _answer(value):
@@ -208,12 +208,12 @@ def _answer(value):
         return Answer(decode(value), None)
     except NotPlain as error:
         return Answer(None, str(error))
-    except Exception:  # numpy's reader of headers has many ways to fail
+    except Exception:  # numpy's reader of headers raises many kinds of errors
         return Answer(None, "is no plain data")
 
 
 def on_one_line(text):
-    """A reason as any file and any terminal can show it."""
+    """A reason without line ends and control characters, cut to 600 characters."""
     return "".join(c if c.isprintable() else " " for c in text[:600])
 
 

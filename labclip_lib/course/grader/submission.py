@@ -1,4 +1,4 @@
-"""A student's notebook, which nobody should trust: read it, or say in a sentence why it cannot be graded."""
+"""Read a student's notebook, which is not trusted, or say in a sentence why it cannot be graded."""
 
 import ast
 import contextlib
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from labclip_lib.base.text_files import folded
 
 LARGEST_MB = 20
-LARGEST_SOURCE_MB, MOST_CELLS = 2, 2000  # what people write is far less, and reading more takes minutes
+LARGEST_SOURCE_MB, MOST_CELLS = 2, 2000  # people write far less, and reading more takes minutes
 # %ls, !ls, ?f and f?; and files = !ls
 MAGIC, VALUE = re.compile(r"^(\s*)(?=!|\?|%+[A-Za-z]|[\w.]+\?+\s*$)"), re.compile(r"^(\s*[\w.]+\s*=\s*)(?=!|%[A-Za-z])")
 RUNNING = ("%%time", "%%capture", "%%prun")  # cell magics that run the cell as Python and keep what it defines
@@ -31,16 +31,16 @@ class Submission(NamedTuple):
     def code(self, skip=()):
         """The code cells to run, without those of the grade_ids `skip`: (numbers counted from 1, sources).
 
-        A magic or a shell command, which only a notebook server understands, gives way to `pass`.
+        Magics and shell commands, which only a notebook server understands, are replaced by `pass`.
         """
-        kept = [
+        to_run = [
             (i, c["source"]) for i, c in enumerate(self.cells, 1) if c["type"] == "code" and c["grade_id"] not in skip
         ]
-        return [number for number, _ in kept], [without_magics(source) for _, source in kept]
+        return [number for number, _ in to_run], [without_magics(source) for _, source in to_run]
 
 
 def same_name(one, other):
-    """Whether two names of files differ at most in case, in spaces around them, or in how accents are written."""
+    """Whether two file names are the same but for case, spaces, and how accents are encoded."""
     return _plain(one) == _plain(other)
 
 
@@ -114,7 +114,7 @@ def read(path, name, known):
 
 
 def described(number, source):
-    """A cell in words that one can look for: its number, counted from 1, and how it begins."""
+    """A cell in words: its number, counted from 1, and how it begins."""
     start = " ".join(source.split())
     return f"cell {number} ({start[:40]}{'...' * (len(start) > 40)})" if start else f"cell {number}"
 
@@ -137,7 +137,7 @@ def _bounded(path):
 
 
 def _unzipped(path, name):
-    """The one notebook in a zip file, read in memory: nothing is unpacked anywhere."""
+    """The bytes of the one notebook in a zip file, read in memory: nothing is unpacked to disk."""
     try:
         with zipfile.ZipFile(_bounded(path)) as archive:
             members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
@@ -147,16 +147,16 @@ def _unzipped(path, name):
                         f"{path.name} holds the path {member.filename[:80]!r}, which leads out of it; zip it again."
                     )
             names = [PurePosixPath(m.filename.replace("\\", "/")).name for m in members]
-            found = [m for m, it in zip(members, names, strict=True) if same_name(it, f"{name}.ipynb")]
-            if len(found) != 1:
-                others = f", but {', '.join(repr(it)[:80] for it in names[:5])}" if names and not found else ""
+            matches = [m for m, it in zip(members, names, strict=True) if same_name(it, f"{name}.ipynb")]
+            if len(matches) != 1:
+                others = f", but {', '.join(repr(it)[:80] for it in names[:5])}" if names and not matches else ""
                 raise Rejected(
-                    f"{path.name} holds {len(found)} files called {name}.ipynb{others}; hand in a zip file with one "
+                    f"{path.name} holds {len(matches)} files called {name}.ipynb{others}; hand in a zip file with one "
                     f"notebook of this name, or the notebook itself."
                 )
-            if found[0].flag_bits & 1:
+            if matches[0].flag_bits & 1:
                 raise Rejected(f"{path.name} has a password; hand it in without one.")
-            with archive.open(found[0]) as file:
+            with archive.open(matches[0]) as file:
                 data = file.read(LARGEST_MB * 2**20 + 1)
     except Rejected:
         raise
@@ -194,17 +194,17 @@ def _cell(cell):
     metadata = cell.get("metadata", {})
     grading = metadata.get("nbgrader")
     grade_id = grading.get("grade_id") if type(grading) is dict else None
-    own = cell.get("id", metadata.get("id"))  # Colab keeps ids in the metadata
+    cell_id = cell.get("id", metadata.get("id"))  # Colab keeps ids in the metadata
     return {
         "type": cell["cell_type"],
         "source": "".join(cell["source"]),
         "grade_id": grade_id if type(grade_id) is str else None,
-        "id": own if type(own) is str else None,
+        "id": cell_id if type(cell_id) is str else None,
     }
 
 
 def without_magics(source):
-    """The source of a code cell as Python: magics and shell commands give way to `pass`."""
+    """The source of a code cell as Python: magics and shell commands are replaced by `pass`."""
     if _parses(source):
         return source
     first, _, rest = source.lstrip().partition("\n")
@@ -220,5 +220,5 @@ def without_magics(source):
 
 def _parses(source):
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes in a student's text
+        warnings.simplefilter("ignore")  # about escapes in a student's text
         return bool(ast.parse(source))

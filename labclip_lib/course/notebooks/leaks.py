@@ -1,4 +1,4 @@
-"""Where lines of text can be read: in a notebook, in all files of a folder, in the whole history of git."""
+"""Search for lines of text: in a notebook, in all files of a folder, in the whole history of git."""
 
 import base64
 import html
@@ -9,32 +9,36 @@ from pathlib import Path
 
 
 def places(where, lines):
-    """Where these lines stand, as they are or in JSON, HTML or base64: a sorted list of (file, line), [] when nowhere.
+    """Where these lines occur, as they are or in JSON, HTML or base64: a sorted list of (file, line).
 
     where: a notebook, or the path of a file or folder: of all files in it and all objects of git repositories in it,
     also those that no branch reaches any more. Archives are not opened.
     Raises ValueError when there is nothing at that path, or a git repository that cannot be read.
     """
-    forms, found = {line: _forms(line) for line in lines}, set()
+    forms, matches = {line: _forms(line) for line in lines}, set()
     stored = [("the notebook", json.dumps(where).encode())] if isinstance(where, dict) else _contents(where)
     for name, data in stored:
-        # Tags come between the words of highlighted code, and line ends into base64.
+        # Highlighted code has tags between its words, and base64 has line ends in it.
         text = html.unescape(re.sub(rb"<[^<>]*>", b"", data).decode(errors="replace")) if b"</" in data else ""
         views, joined = (data, text.encode()), re.sub(rb'\\n|[\s",]', b"", data)
         for line, (plain, encoded) in forms.items():
             if any(form in view for form in plain for view in views) or any(form in joined for form in encoded):
-                found.add((name, line))
-    return sorted(found)
+                matches.add((name, line))
+    return sorted(matches)
 
 
 def _forms(line):
-    """The bytes as which a line can stand in a file: two sets, plain and in base64."""
+    """The bytes that a line can be in a file: two sets, plain and in base64."""
     texts, encoded = {line, html.escape(line), html.escape(line, quote=False)}, set()
     for _ in range(2):  # a notebook in a string of a notebook is escaped twice
         texts |= {json.dumps(text, ensure_ascii=ascii)[1:-1] for text in texts for ascii in (True, False)}
     plain = {text.encode(errors="surrogatepass") for text in texts}
     for form in plain:
-        for shift, unsure in ((0, 0), (1, 2), (2, 3)):  # four characters hold three bytes, so a line has three forms
+        for shift, unsure in (
+            (0, 0),
+            (1, 2),
+            (2, 3),
+        ):  # four characters hold three bytes: a line has one form per offset
             sure = base64.b64encode(bytes(shift) + form)[unsure : (shift + len(form)) * 8 // 6]
             encoded |= {sure, sure.translate(bytes.maketrans(b"+/", b"-_"))}
     return plain, encoded

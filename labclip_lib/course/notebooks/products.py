@@ -1,6 +1,6 @@
 """One instructor's notebook, three products: the student's, the solution, and the student's for Colab.
 
-The formats are nbgrader's (0.9, cell metadata of version 3), which is not needed here and lets more mistakes pass.
+The formats are nbgrader's (0.9, cell metadata of version 3). nbgrader, which finds fewer mistakes, is not needed here.
 """
 
 import ast
@@ -22,16 +22,16 @@ COLAB = """\
 **On Colab.** First choose *File, Save a copy in Drive*; otherwise your work is lost when you close the page. To hand it
 in, choose *File, Download, Download .ipynb*, and take "Copy of" out of the file's name: the grader knows the name that
 this notebook had."""
-SHORTEST = 8  # characters, spaces apart, of a line that can give something away
+SHORTEST = 8  # characters, without spaces, of a line that can give something away
 MARKER = re.compile(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS)\s*")
-# To nbgrader any line with these words in capitals is a marker, and none that spells them otherwise.
+# To nbgrader any line with these words in capitals is a marker, and no other spelling is.
 NEARLY = re.compile(r"(?i)\b(begin|end)[ _-]*(solution|hidden[ _-]*test|mark[ _-]*scheme)")
 GRADING = ("schema_version", "grade", "solution", "locked", "task", "grade_id", "points")
 NOTEBOOK = {"kernelspec": ("name", "display_name", "language"), "language_info": ("name",)}
 
 
 def read_source(path):
-    """The instructor's notebook in a file. Raises ValueError with its first mistake."""
+    """Read the instructor's notebook from a file. Raises ValueError with its first mistake."""
     path = Path(path)
     try:
         content = json.loads(path.read_bytes())
@@ -41,7 +41,7 @@ def read_source(path):
 
 
 def check_source(notebook):
-    """What is wrong with an instructor's notebook, one sentence a mistake; [] when nothing is. Cells count from 1."""
+    """The mistakes in an instructor's notebook, one sentence per mistake. Cells count from 1."""
     if error := next(nbformat.validator.iter_validate(notebook or {}, version=4, version_minor=5), None):
         path = list(error.absolute_path)
         place = f"Cell {path[1] + 1}" if path[1:] and path[0] == "cells" else "The notebook"
@@ -65,7 +65,7 @@ def points(notebook):
 def student(notebook):
     """The notebook that students get. Raises ValueError with the source's first mistake.
 
-    It is built from what may stay, so that nothing else can: lines without solutions and hidden tests, cell ids, tags,
+    It is built from what students may see, and nothing else: lines without solutions and hidden tests, cell ids, tags,
     nbgrader's metadata, attachments of cells that are not answered, the kernel's name. As in nbgrader a solution cell
     without a marked region is a solution as a whole, cells are locked, and their checksums stored.
     """
@@ -82,21 +82,21 @@ def solution(notebook):
     notebook, cells = _sound(notebook), []
     for cell in notebook.cells:
         lines = cell.source.split("\n")
-        kept = [line for line in lines if not (MARKER.fullmatch(line) and line.strip().endswith("SOLUTION"))]
-        cells.append(_cell(cell, "\n".join(kept), attachments=True))
+        unmarked = [line for line in lines if not (MARKER.fullmatch(line) and line.strip().endswith("SOLUTION"))]
+        cells.append(_cell(cell, "\n".join(unmarked), attachments=True))
     return _notebook(notebook, cells)
 
 
 def colab(notebook, address):
-    """The student's notebook for Colab: it says how to keep and hand in one's work there, and installs the library.
+    """The student's notebook for Colab: it says how to save and hand in work there, and installs the library.
 
-    address: https://..., to install the library from; a set-up cell of the source gives way to this one.
+    address: https://..., to install the library from; it replaces a set-up cell of the source.
     Raises ValueError for another kind of address, and like `student`.
     """
     opening, product = set_up_cell(address), student(notebook)
-    own = [cell for cell in product.cells if is_set_up_cell(cell)]
-    name = own[0].id if own else min({"set-up", "set-up-cell"} - {cell.id for cell in product.cells})
-    cells = product.cells = [cell for cell in product.cells if cell not in own]
+    replaced = [cell for cell in product.cells if is_set_up_cell(cell)]
+    name = replaced[0].id if replaced else min({"set-up", "set-up-cell"} - {cell.id for cell in product.cells})
+    cells = product.cells = [cell for cell in product.cells if cell not in replaced]
     first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
     cells[first:first] = [nbformat.v4.new_markdown_cell(COLAB, id="colab"), nbformat.v4.new_code_cell(opening, id=name)]
     return product
@@ -105,8 +105,8 @@ def colab(notebook, address):
 def write_products(source, out, address):
     """Write student/NAME, solution/NAME and colab/NAME into the folder out; returns the three paths.
 
-    The same source file gives the same bytes, and each is replaced as a whole. Raises ValueError like `colab`, or for
-    a secret in what students keep, before anything is written.
+    The same source file gives the same bytes, and each file is written whole. Raises ValueError like `colab`, or for
+    a secret in what students get, before anything is written.
     """
     products = _products(source, out, address)
     for path, content in products.items():
@@ -116,13 +116,13 @@ def write_products(source, out, address):
 
 
 def out_of_date(source, out, address):
-    """Those of the three files in the folder out that are missing or not what the source would give now."""
+    """The files, of the three in the folder out, that are missing or differ from what the source gives now."""
     products = _products(source, out, address)
     return [path for path, content in products.items() if not path.is_file() or path.read_bytes() != content]
 
 
 def leaks(where, *sources):
-    """Where lines that no student may see can be read all the same: a sorted list of (file, line), [] when nowhere.
+    """Where lines that students must not see can be read: a sorted list of (file, line).
 
     where: a notebook, or the path of a file or folder: of all files in it and all objects of git repositories in it,
     also those that no branch reaches any more. sources: instructors' notebooks, or their paths.
@@ -139,12 +139,12 @@ def leaks(where, *sources):
 
 
 def as_bytes(notebook):
-    """A product as the bytes of its file, the same each time."""
+    """A product as the bytes of its file, always the same."""
     return (nbformat.v4.writes(notebook) + "\n").encode()
 
 
 def _sound(notebook, before=""):
-    """A copy of a notebook without mistakes."""
+    """A copy of a notebook; ValueError, `before` and the first mistake, if it has any."""
     if mistakes := check_source(notebook):
         raise ValueError(before + mistakes[0])
     return nbformat.v4.reads(json.dumps(notebook))
@@ -155,10 +155,10 @@ def grading_of(cell):
 
 
 def _parts(cell):
-    """Lines that students get, lines that they do not, the kinds of regions, and what is wrong with their markers."""
+    """(lines that students get, lines that they do not, the kinds of regions, mistakes in the markers) of a cell."""
     public, secret, regions, wrong, inside = [], [], set(), [], None
     for line in cell.source.split("\n"):
-        verb, kind = found.groups() if (found := MARKER.fullmatch(line)) else (None, None)
+        verb, kind = marker.groups() if (marker := MARKER.fullmatch(line)) else (None, None)
         if verb is None:
             if NEARLY.search(line):
                 wrong.append(
@@ -183,14 +183,14 @@ def _parts(cell):
 
 
 def _mistakes(cell):
-    """What is wrong with one cell, each the rest of a sentence that begins with its number."""
+    """The mistakes in one cell, each the rest of a sentence that begins with the cell's number."""
     kind, grading = cell.cell_type, grading_of(cell)
     code, grade, solved = kind == "code", grading.get("grade"), grading.get("solution")
     flags, name, value = (grade, solved, grading.get("locked")), grading.get("grade_id"), grading.get("points", 0)
     public, _, regions, wrong = _parts(cell)
     named = isinstance(name, str) and re.fullmatch(r"[a-zA-Z0-9_-]+", name)
     proper = (grading.get("schema_version"), {*map(type, flags)}, grading.get("task", False)) == (3, {bool}, False)
-    hidden, own = "HIDDEN TESTS" in regions, "instructor" in cell.metadata.get("tags", [])
+    hidden, instructors = "HIDDEN TESTS" in regions, "instructor" in cell.metadata.get("tags", [])
     broken = code and not wrong and _parses(cell.source) and not _parses("\n".join(public))
     rules = [
         ("nbgrader" in cell.metadata and not proper, "has nbgrader metadata of a task or not of version 3; redo them"),
@@ -198,7 +198,7 @@ def _mistakes(cell):
         (grade and "points" not in grading, "is graded but has no points; add points to its nbgrader metadata"),
         (not (type(value) in (int, float) and 0 <= value < math.inf), f"has {value!r:.60} for points; give 0 or more"),
         (not code and bool(grade) != bool(solved), f"is {kind}, and only one of graded and a solution; make it both"),
-        ((grade or solved) and own, "is graded or answered, but tagged instructor; drop one of the two"),
+        ((grade or solved) and instructors, "is graded or answered, but tagged instructor; drop one of the two"),
         (regions and not code, f"is {kind} with markers; take them out, for such an answer is always the whole cell"),
         ("SOLUTION" in regions and not solved, "has a solution region but is no solution cell; set solution"),
         (hidden and solved, "is a solution cell with hidden tests, which students edit; move them to a test cell"),
@@ -209,7 +209,7 @@ def _mistakes(cell):
 
 
 def _parses(source):
-    """Whether a cell is Python, its magics apart."""
+    """Whether a cell without its magics is valid Python."""
     with contextlib.suppress(SyntaxError, ValueError):
         return bool(ast.parse(re.sub(r"(?m)^[ \t]*[%!].*$", "", source)))
 
@@ -221,8 +221,8 @@ def _student_cell(cell):
     if locked or solved:
         made.metadata.update({"deletable": False} | ({"editable": False} if locked else {}))
         worth = float(grading["points"]) if grading["grade"] else ""
-        told = f"{public}{cell.cell_type}{grading['grade']}{solved}{locked}{grading['grade_id']}{worth}"
-        digest = hashlib.md5(told.encode(), usedforsecurity=False).hexdigest()
+        checked = f"{public}{cell.cell_type}{grading['grade']}{solved}{locked}{grading['grade_id']}{worth}"
+        digest = hashlib.md5(checked.encode(), usedforsecurity=False).hexdigest()
         made.metadata.nbgrader.update(checksum=digest, cell_type=cell.cell_type)
     return made
 
@@ -239,8 +239,8 @@ def _cell(cell, source, attachments):
 
 def _notebook(notebook, cells):
     old, parts = notebook.metadata, [part for part in NOTEBOOK if part in notebook.metadata]
-    kept = {part: {key: old[part][key] for key in NOTEBOOK[part] if key in old[part]} for part in parts}
-    return nbformat.from_dict({"cells": cells, "metadata": kept, "nbformat": 4, "nbformat_minor": 5})
+    metadata = {part: {key: old[part][key] for key in NOTEBOOK[part] if key in old[part]} for part in parts}
+    return nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def _products(source, out, address):

@@ -1,6 +1,6 @@
 """The cell that opens every chapter: it installs the library where it is missing, and nothing else.
 
-It is a text and no function of the library, since it runs where there is no library yet.
+It is text, not a function of the library, because it runs where the library is not installed yet.
 """
 
 import re
@@ -55,7 +55,7 @@ def set_up(
 
 
 set_up()"""
-# Its first words, and how it ends or once ended.
+# How it begins, and how it ends or ended in older versions.
 OPENS, CLOSES = "# Set-up: the same cell opens every chapter.", re.compile(r'\nset_up\(\)$|git\+\S+"$')
 
 

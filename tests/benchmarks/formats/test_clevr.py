@@ -58,7 +58,7 @@ def test_more_objects(write):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("CLEVR_000002.png,cube,red", ("Line 3", "3 fields", "5 are wanted")),
+        ("CLEVR_000002.png,cube,red", ("Line 3", "3 fields", "needs 5")),
         ("CLEVR_000002.png,cube,red,sphere,blue,cube,gray", ("Line 3", "7 fields")),
         ("CLEVR_000002.png,cube, ,sphere,blue", ("Line 3", "blank", "number 3")),
         ("../CLEVR_000002.png,cube,red,sphere,blue", ("Line 3", "outside its folder")),

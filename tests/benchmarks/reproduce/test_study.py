@@ -59,7 +59,7 @@ def test_a_matrix_that_was_chosen_by_other_pairs_is_fitted_anew(study, monkeypat
     images = tables.embeddings["images"].clone()
     images[rows] = images[rows].flip(0)
     other = dataclasses.replace(tables, embeddings=tables.embeddings | {"images": images})
-    monkeypatch.setitem(study._kept, "CLEVR", (scenes, other))
+    monkeypatch.setitem(study._cache, "CLEVR", (scenes, other))
     monkeypatch.setattr(room, "fit_pairs", lambda *args, **how: pytest.fail("fitted again"))
     with pytest.raises(BaseException, match="fitted again"):
         study.scene_labclip("CLEVR", "LABCLIP")
@@ -76,7 +76,7 @@ def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "fit_pairs", fit)
     fresh = Study(study.backbone, study.root, tmp_path, progress=False, workers=0)
     (scenes, tables), pairs = study.scenes("CLEVR"), study._coco_pairs()
-    fresh._kept = {"CLEVR": (scenes, tables), "PUG:SPAR": (scenes, tables), "COCO": pairs}
+    fresh._cache = {"CLEVR": (scenes, tables), "PUG:SPAR": (scenes, tables), "COCO": pairs}
     for name, method in (("CLEVR", list(METHODS)[1]), ("CLEVR", "LABCLIP"), ("PUG:SPAR", list(METHODS)[2])):
         fresh.scene_labclip(name, method)
     fresh.coco_labclip("LABCLIP, paper's recipe")
@@ -96,7 +96,7 @@ def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
     assert fitted[0][2]["batch_size"] == min(512, int(train.sum()) // 4)
     times = 2048 // len(pairs) + 1
     tables = (part.repeat(times, *[1] * (part.ndim - 1)) for part in (pairs.texts, pairs.negatives, pairs.image))
-    fresh._kept["COCO"] = Pairs(pairs.images, *tables)  # other data, so nothing kept will do
+    fresh._cache["COCO"] = Pairs(pairs.images, *tables)  # other data, so nothing kept will do
     fresh.coco_labclip("LABCLIP, paper's recipe")
     fresh.coco_labclip("LABCLIP")
     assert [how.get("batch_size") for *_, how in fitted[5:]] == [None, 512]  # the recipe's own, where there is enough
@@ -104,7 +104,7 @@ def test_what_each_method_is_fitted_to_and_how(study, tmp_path, monkeypatch):
 
 def test_captions_of_coco_keep_their_own_image_and_negative(study, tiny):
     study.coco_labclip("LABCLIP")
-    pairs = study._kept["COCO"]
+    pairs = study._cache["COCO"]
     records, _ = room.coco.training_pairs(study.root)
     said = [(record, i) for record in records for i in range(len(record.captions))]
     assert len(pairs) == len(said)
@@ -119,7 +119,7 @@ def test_captions_of_coco_keep_their_own_image_and_negative(study, tiny):
 
 def test_answers_are_kept_item_by_item(study, root, out):
     records = sugarcrepe.load(root)
-    found = study.asked("SugarCrepe", records)
+    found = study.results("SugarCrepe", records)
     assert list(found) == list(METHODS)
     kept = Results.load(out / "answers" / "sugarcrepe-labclip-sb-papers-recipe.csv")
     assert kept.model.endswith("LABCLIP-SB, paper's recipe")
@@ -133,7 +133,7 @@ def test_a_labclip_of_ones_own_takes_the_place_of_all(study, root, out, tmp_path
     own.set_matrix(-torch.eye(study.backbone.dim))
     own.save(tmp_path / "own.safetensors")
     mine = Study(study.backbone, root, out, tmp_path / "own.safetensors", progress=False, workers=0)
-    found = mine.asked("SugarCrepe", sugarcrepe.load(root))
+    found = mine.results("SugarCrepe", sugarcrepe.load(root))
     assert list(found) == ["CLIP", "LABCLIP"]
     plain, turned = (found[name].answers[CHOICE].outcomes for name in found)
     assert np.array_equal(turned, 1 - plain)

@@ -146,7 +146,7 @@ def test_aro_by_both_conventions(monkeypatch):
     study = type("Study", (), {
         "root": "", "jobs": 1, "progress": False, "toy": False, "without": "",
         "backbone": type("Backbone", (), {"name": "x"}),
-        "asked": lambda task, records: {"CLIP": Results(task, "m", answers(*tasks[task]))},
+        "results": lambda task, records: {"CLIP": Results(task, "m", answers(*tasks[task]))},
     })  # fmt: skip
     table = room.aro_table(study)
     assert {row.what: (row.ours.mean, row.items) for row in table.rows if row.ours} == {
