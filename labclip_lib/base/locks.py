@@ -23,7 +23,7 @@ def one_at_a_time(folder, work, name=".lock"):
     folder: made if it is missing. work: the name of the work in messages, such as "embed". name: of the lock file,
     where several things in one folder have a lock each. The system releases a lock when its process ends, however that
     happens. Under torchrun rank 0 holds the lock, and the other ranks wait until it does. Raises OSError, in one
-    sentence, when the folder is not writable. On a disk without locks the block runs unlocked, with a warning on stderr.
+    sentence, when the folder is not writable. On a disk without locks the block runs unlocked, after a warning.
     """
     folder = Path(folder)
     with disk_errors(folder):

@@ -12,7 +12,7 @@ def pair_clusters(attribute, object):
 def number_scenes(attribute, object):
     """Number the different scenes among N, and find each scene's twin, its first two attributes exchanged.
 
-    attribute, object: (N, K) labels; the order of the objects does not matter. Returns (first, scene, twin): the (M,)
+    attribute, object: (N, K) labels; the order of the objects does not matter. Returns (first, number, twin): the (M,)
     rows where each different scene occurs first; (N,) the number of each row's scene; and (N,) the number of its twin,
     -1 where the twin is not among the scenes.
     """
@@ -22,8 +22,10 @@ def number_scenes(attribute, object):
         if scene not in number:
             number[scene] = len(first)
             first.append(row)
-    same, twin = ([number.get(scene, -1) for scene in _unordered(labels, object)] for labels in (attribute, swapped))
-    return tuple(torch.tensor(rows, device=attribute.device) for rows in (first, same, twin))
+    numbers, twins = (
+        [number.get(scene, -1) for scene in _unordered(labels, object)] for labels in (attribute, swapped)
+    )
+    return tuple(torch.tensor(rows, device=attribute.device) for rows in (first, numbers, twins))
 
 
 def _unordered(attribute, object):
