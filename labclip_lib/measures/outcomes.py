@@ -123,7 +123,7 @@ def guessed_first_choice(right, wrong, both=0):
     """Chance of `first_choice`: all right texts come first in a random order.
 
     right, wrong, both: (N,) numbers of texts. both: texts counted among the right *and* the wrong, by a mistake in the
-        data. One such text has to come between the others, and then ties with itself; with two, the outcome is always 0.
+        data. One such text has to come between the others, and then ties with itself; two such texts always fail.
     """
     right, wrong, both = np.broadcast_arrays(*(np.asarray(number) for number in (right, wrong, both)))
     once = 1 / comb(right + wrong, right)
