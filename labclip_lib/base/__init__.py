@@ -4,14 +4,14 @@ doors: names that load when they are first used
 threads: how many threads the numerical libraries start, and that an idle one sleeps
 files: files that are never half written; checksums; a full disk in one sentence
 locks: one job at a time in a folder
-messages: what an error says, in one sentence
+messages: short error messages, and suggestions for an unknown name
 devices: CPU or graphics card; several processes under torchrun
-internet: whether there is a network, found out in a second
+internet: whether a server can be reached, answered within seconds
 published_files: the published texts and embeddings: where they lie, their addresses and checksums
-progress: how far long work has come: a bar for who watches, a line now and then for a file
-text_files: text that people write: its encoding, and what in it shows nothing
-csv_tables: tables that people write, read so that no value slips into another's place
-folders: what lies in a folder, without what nobody put there to be read
+progress: progress of long work: a bar in a terminal or notebook, a line now and then in a log file
+text_files: text that people write: its encoding, and characters that show nothing
+csv_tables: CSV and TSV tables that people write, read strictly, so that no value ends up in the wrong place
+folders: the files of a folder and its subfolders, without hidden and system files
 old_paths: the import paths of earlier versions, and what to write instead
 """
 

@@ -1,4 +1,4 @@
-"""Tables that people write, CSV and TSV: read so that no value slips into another's place or row unseen."""
+"""Read CSV and TSV tables that people write, strictly: no value silently ends up in the wrong column or row."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ BREAK = re.compile(r"\r\n?|\n")
 
 
 class Table(NamedTuple):
-    """columns: their names in order. rows: [(number of its first line, {column: str})], values as they are."""
+    """A table with a header. columns: names in order. rows: [(number of the row's first line, {column: str})]."""
 
     columns: list
     rows: list
@@ -21,27 +21,28 @@ class Table(NamedTuple):
 def read_table(path, needed=()):
     """Read a CSV file with a header, or a TSV file if it is called so: a Table.
 
-    needed: columns that must be there. Blank lines, and what is blank beyond the header, count for nothing.
-    Raises ValueError, in one sentence, for a column that is lacking or there twice (in another case, too), a line with
-    more or fewer fields than the header, and like `read_lines`.
+    needed: columns that must be present. Blank lines, and blank fields beyond the header, are ignored.
+    Raises ValueError, in one sentence, for a column that is missing or occurs twice (in whatever case), for a line
+    with more or fewer fields than the header, and as `read_lines` does.
     """
     return as_table(read_lines(path), path, needed)
 
 
 def read_lines(path):
-    """[(number of its first line, fields)] of a CSV or TSV file without a header, of all lines that are not blank.
+    """Read a CSV or TSV file without a header, blank lines left out: [(number of the row's first line, fields)].
 
     A field in quotes may hold line breaks. Raises ValueError, in one sentence, for a quote that opens in one row and
-    closes rows later, as `lines_of` tells it, and for what is not UTF-8.
+    closes rows later, as `lines_of` detects it, and for a file that is not UTF-8.
     """
     path = Path(path)
     return lines_of(read_text(path), path, "\t" if path.suffix.lower() == ".tsv" else ",")
 
 
 def lines_of(text, name, delimiter):
-    """`read_lines` of a text; name: of what holds it, for errors.
+    """As `read_lines`, for a text. name: what to call its file in errors.
 
-    A quote is astray if the line in which it opens and a line that it takes in each have separators enough for a row.
+    A quote counts as misplaced if the line in which it opens and another line that it spans each have enough
+    separators for a whole row.
     """
     raw = list(io.StringIO(text, newline=""))
     reader = csv.reader(raw, delimiter=delimiter, strict=True)
@@ -75,7 +76,7 @@ def lines_of(text, name, delimiter):
 
 
 def as_table(lines, name, needed=()):
-    """The Table of `lines_of` whose first are the header; arguments and errors as of `read_table`."""
+    """Turn the result of `lines_of` into a Table; its first row is the header. Arguments and errors as `read_table`."""
     columns = [trimmed(column) for column in lines[0][1]] if lines else []
     while columns and not columns[-1]:
         columns.pop()
@@ -84,12 +85,12 @@ def as_table(lines, name, needed=()):
         if column.casefold() in seen:
             other = seen[column.casefold()]
             also = "" if other == column else f", as {other!r} and"
-            raise ValueError(f"{name} has the column {column!r} twice{also}; take one out, or call it otherwise.")
+            raise ValueError(f"{name} has the column {column!r} twice{also}; remove or rename one.")
         seen[column.casefold()] = column
     lacking = [column for column in needed if column not in columns]
     if lacking:
-        there = ", ".join(filter(None, columns)) or "none"
-        raise ValueError(f"{name} has no column {lacking[0]!r}; its first line names {there}.")
+        names = ", ".join(filter(None, columns)) or "none"
+        raise ValueError(f"{name} has no column {lacking[0]!r}; its first line names {names}.")
     rows = []
     for line, fields in lines[1:]:
         while len(fields) > len(columns) and is_blank(fields[-1]):

@@ -9,7 +9,7 @@ import torch.distributed as dist
 
 
 class Ranks(NamedTuple):
-    """This process among all: its number, how many there are, and its number on this machine."""
+    """This process's rank, the number of processes, and its rank on this machine."""
 
     rank: int = 0
     world: int = 1
@@ -20,9 +20,9 @@ ALONE = Ranks()
 
 
 def ranks():
-    """What torchrun says of this process; ALONE where it runs alone.
+    """The Ranks that torchrun set in the environment; ALONE where this process was started without torchrun.
 
-    Raises ValueError when the environment holds a part of it only, or numbers that do not fit.
+    Raises ValueError when the environment holds only some of the variables, or numbers that contradict each other.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     given = {name: os.environ[name] for name in names if name in os.environ}
@@ -40,7 +40,7 @@ def ranks():
 
 
 def device_of_rank(device="auto"):
-    """The torch device of this process: as `pick_device`, and with several graphics cards each rank its own."""
+    """The torch device of this process: as `pick_device`, but with several graphics cards each rank gets its own."""
     device = pick_device(device)
     if device.type == "cuda" and device.index is None and ranks().world > 1:
         return pick_device(f"cuda:{ranks().local % torch.cuda.device_count()}")
@@ -49,23 +49,23 @@ def device_of_rank(device="auto"):
 
 @contextlib.contextmanager
 def process_group(device):
-    """Join the other processes, if there are any, for as long as the block runs; gives this one's Ranks.
+    """Open the process group, if torchrun started several processes, while the block runs; yields this one's Ranks.
 
     nccl between graphics cards, gloo otherwise.
     """
-    here = ranks()
-    if here.world == 1 or dist.is_initialized():
-        yield here
+    process = ranks()
+    if process.world == 1 or dist.is_initialized():
+        yield process
         return
     device = torch.device(device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # otherwise "cuda" means the first card to every rank
-    # By its own prefix, a restart of torchrun's does not read the addresses of the processes that ended.
+    # A prefix per restart, so that restarted processes do not read the addresses of those that ended.
     store, rank, world = next(dist.rendezvous("env://"))
     store = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
     try:
-        yield here
+        yield process
     finally:
         dist.destroy_process_group()
 
@@ -81,11 +81,11 @@ def world_size():
 
 
 def _joined():
-    return dist.is_available() and dist.is_initialized()  # some builds of torch have no processes
+    return dist.is_available() and dist.is_initialized()  # some builds of torch lack torch.distributed
 
 
 def part(n):
-    """The half-open range of n rows that this process handles: (first, end). Shares differ by one row at most."""
+    """The half-open range of n rows that this process handles, (first, end). Ranges differ by one row at most."""
     return rank() * n // world_size(), (rank() + 1) * n // world_size()
 
 
@@ -100,7 +100,7 @@ def all_sum(x):
 
 
 def gather_rows(rows, n):
-    """All n rows of a batch, of which this process holds `part(n)`: (n, ...). Gradients flow back to their owner.
+    """All n rows of a batch, of which this process holds `part(n)`: (n, ...). Gradients flow back to a row's owner.
 
     The gradient of a row is the sum over the losses of all processes.
     """
@@ -108,7 +108,7 @@ def gather_rows(rows, n):
 
 
 class _Gather(torch.autograd.Function):
-    """Everyone's rows. A sum of tables that are zero but for one's own rows: shares need not be equal."""
+    """Rows of all processes, as a sum of tables that are zero outside the process's own rows; shares may be unequal."""
 
     @staticmethod
     def forward(ctx, rows, first, n):
@@ -119,14 +119,14 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        gradient = gradient.clone(memory_format=torch.contiguous_format)  # another may hold it too
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # autograd may use it elsewhere too
         all_sum(gradient)  # every process's loss reads these rows
         first, end = ctx.share
         return gradient[first:end], None, None
 
 
 def pick_device(device="auto"):
-    """The torch device for a name; "auto" takes cuda, else mps, else cpu. ValueError if it is not there."""
+    """The torch device for a name; "auto" takes cuda, else mps, else cpu. ValueError if it is missing."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 
 def write_atomically(path, write):
-    """Call write(temporary path) and move the result to path, so that path is never half written."""
+    """Call write(temporary path), then move that file to path, so that path is never half written."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
         write(part)
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(part, 0o666 & ~umask)  # mkstemp's files are for their owner alone
+        os.chmod(part, 0o666 & ~umask)  # mkstemp makes files that only their owner can read
         os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
@@ -56,11 +56,11 @@ def digest(*pieces):
 
 @contextlib.contextmanager
 def disk_errors(folder):
-    """What the disk says while the block runs, full or not writable, in one sentence with the folder: OSError."""
+    """Turn disk errors in the block (full, not writable) into an OSError of one sentence that names the folder."""
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # one of our sentences
+        if error.errno is None:  # already one of our own messages
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(

@@ -1,9 +1,9 @@
-"""What lies in a folder and in those below it, without what nobody put there to be read; and what was left out."""
+"""List the files of a folder and its subfolders, without hidden and system files, and count what was left out."""
 
 import os
 from pathlib import Path, PurePosixPath
 
-# Of macOS, Synology, QNAP, Windows and Linux. What begins with a dot is hidden too: .ipynb_checkpoints, ._a.jpg.
+# Made by macOS, Synology, QNAP, Windows and Linux. Names that begin with a dot are hidden too, such as ._a.jpg.
 OF_SYSTEMS = {
     "__macosx", "@eadir", "@recycle", "#recycle", "$recycle.bin", "system volume information", "lost+found",
     "thumbs.db", "ehthumbs.db", "desktop.ini",
@@ -11,7 +11,7 @@ OF_SYSTEMS = {
 
 
 class LeftOut(dict):
-    """{reason: [how many, the first of them]}; as a str, all in one line."""
+    """Files left out, by reason: {reason: [how many, name of the first]}. Its str is one line."""
 
     def add(self, reason, name):
         self.setdefault(reason, [0, name])[0] += 1
@@ -21,18 +21,18 @@ class LeftOut(dict):
 
 
 def is_hidden(name):
-    """Whether a relative path leads to, or through, what is hidden or made by a system for itself."""
+    """Whether a relative path, or a folder on it, is hidden or one of an operating system's own files."""
     parts = PurePosixPath(name).parts
     return any(part.lower() in OF_SYSTEMS or (part.startswith(".") and part != "..") for part in parts)
 
 
 def files_below(folder, left_out):
-    """{path relative to the folder, with forward slashes: Path} of the files in it, sorted.
+    """The files in a folder and its subfolders, sorted: {relative path with forward slashes: Path}.
 
-    Links are followed; a folder is searched once, and none that holds this one. What is hidden, cannot be followed or
-    is no plain file is added to left_out. Raises OSError for a folder that cannot be read.
+    Links are followed, but each folder is searched once, and never one that contains this folder. Hidden files, broken
+    links and what is no plain file are added to left_out. Raises OSError for a folder that cannot be read.
     """
-    found, searched, top = {}, set(), os.path.realpath(folder)
+    paths, searched, top = {}, set(), os.path.realpath(folder)
 
     def search(path, prefix):
         real = os.path.realpath(path)
@@ -47,14 +47,14 @@ def files_below(folder, left_out):
             elif entry.is_dir():
                 search(entry.path, f"{name}/")
             elif entry.is_file():
-                found[name] = Path(entry.path)
+                paths[name] = Path(entry.path)
             else:
                 left_out.add("broken links or no files", name)
 
     search(folder, "")
-    return {name: found[name] for name in sorted(found)}
+    return {name: paths[name] for name in sorted(paths)}
 
 
 def ending(name):
-    """What to call a file's kind by: its ending in lower case."""
+    """A file's suffix in lower case, for messages; "without an ending" if it has none."""
     return PurePosixPath(name).suffix.lower() or "without an ending"

@@ -1,4 +1,4 @@
-"""Whether there is a network, found out in a second."""
+"""Whether a server can be reached, answered within seconds."""
 
 import contextlib
 import http.client
@@ -8,16 +8,16 @@ import urllib.request
 
 
 def online(url, seconds=2.0):
-    """Whether a server answers at all within so many seconds. True also for an error page."""
+    """Whether a server answers at all within this many seconds; an error page is an answer too."""
     answered = []
 
     def ask():
-        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):  # the last, of a proxy misspelt
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):  # the last from a misspelt proxy
             with contextlib.suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
             answered.append(True)
 
-    # A thread, because a name look-up heeds no time-out.
+    # A thread, because a name look-up ignores the timeout.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)

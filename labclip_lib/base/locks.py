@@ -12,18 +12,18 @@ from filelock import FileLock, Timeout
 from labclip_lib.base.files import disk_errors, write_text
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-# What tells a job of several processes, and a restart of it, from any other.
+# Variables whose values together identify one job of several processes, and one restart of it.
 JOB = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
 
 
 @contextlib.contextmanager
 def one_at_a_time(folder, work, name=".lock"):
-    """Keep a folder to oneself for as long as the block runs; whoever comes second says so on stderr, and waits.
+    """Lock a folder while the block runs; a second job says on stderr that it waits, and waits.
 
-    folder: made, if it is not there. work: what both call themselves, such as "embed". name: of the lock's file, where
-    several things in one folder have a lock each. The system takes a lock back when its process ends, in whatever way.
-    Under torchrun rank 0 holds the lock, and the other ranks wait until it does. Raises OSError, in one sentence, where
-    the folder cannot be written to. On a disk that knows no locks the block runs unguarded, after a sentence on stderr.
+    folder: made if it is missing. work: the name of the work in messages, such as "embed". name: of the lock file,
+    where several things in one folder have a lock each. The system releases a lock when its process ends, however that
+    happens. Under torchrun rank 0 holds the lock, and the other ranks wait until it does. Raises OSError, in one
+    sentence, when the folder is not writable. On a disk without locks the block runs unlocked, after a warning.
     """
     folder = Path(folder)
     with disk_errors(folder):
@@ -35,12 +35,12 @@ def one_at_a_time(folder, work, name=".lock"):
             time.sleep(0.1)
         yield
         return
-    lock = FileLock(folder / name, is_singleton=True)  # one who has it may ask for it again
+    lock = FileLock(folder / name, is_singleton=True)  # the holder may acquire it again
     try:
         with disk_errors(folder):
             _take(lock, folder, work)
             if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-                write_text(holder, job)  # it stays: a rank may come when rank 0 has finished
+                write_text(holder, job)  # not deleted: a rank may arrive when rank 0 has finished
             else:
                 holder.unlink(missing_ok=True)
         yield
@@ -59,6 +59,6 @@ def _take(lock, folder, work):
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
         print(
-            f"The disk of {folder} knows no locks; start no other `{work}` there before this one has ended.",
+            f"The disk of {folder} does not support locks; start no other `{work}` there before this one has ended.",
             file=sys.stderr,
         )

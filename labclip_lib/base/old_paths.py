@@ -3,7 +3,7 @@
 import importlib.abc
 import sys
 
-# Wing -> the modules of old whose names it gives now, and single names of a module that was split.
+# Wing -> the old modules whose names it now holds, and single names of a module that was split.
 WINGS = {
     "alignment": ("binding_task closed_form pairs reports training"),
     "base": ("csv_tables distributed listing pinned progress text_files threads"),
@@ -37,17 +37,17 @@ WINGS = {
 MOVED = {f"labclip_lib.{old}": f"labclip_lib.{wing}" for wing, modules in WINGS.items() for old in modules.split()}
 
 
-class _Teller(importlib.abc.MetaPathFinder):
-    """Asked last, for what nobody else has found."""
+class _OldPathFinder(importlib.abc.MetaPathFinder):
+    """An import finder that comes last, for modules that no other finder knows."""
 
     def find_spec(self, name, path=None, target=None):
         if name in MOVED:
-            # Without the error's name: `from package import module` would pass over it.
+            # The error's `name` stays unset, or `from package import module` would hide this message.
             raise ModuleNotFoundError(f"{name} moved in version 0.2.0: write `from {MOVED[name]} import ...`.")
         return None
 
 
 def tell():
-    """From now on an import of a path of old says where its names are; installed once, when labclip_lib is imported."""
-    if not any(isinstance(finder, _Teller) for finder in sys.meta_path):
-        sys.meta_path.append(_Teller())
+    """Let imports of old paths fail with a message that names the new path; called when labclip_lib is imported."""
+    if not any(isinstance(finder, _OldPathFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_OldPathFinder())

@@ -1,6 +1,6 @@
-"""The published files that the book reads and does not ship: where they lie, their addresses, their checksums.
+"""The published files that the book reads but does not ship: their places on disk, addresses and checksums.
 
-Nothing is downloaded here: `python -m labclip_lib get texts` does that, when a person asks for it.
+Nothing is downloaded here; `python -m labclip_lib get texts` does that on request.
 """
 
 import os
@@ -76,7 +76,7 @@ _PUBLISHED = (
         "524_316.jpg": "12a4701d1c6fc59e7f6ba9ff024116c287e9cb4485a5b4146ac4ac850d4407f8",
     }),
 )  # fmt: skip
-# Below real_clip_vitb32: what the publisher calls a file of another name here.
+# Below real_clip_vitb32: our file name -> the publisher's, where they differ.
 _UPSTREAM = {
     "lvis_text_embeddings.npy": "lvis_v1_clip_a+cname.npy",
     "names.json": "lvis_v1_train_cat_info.json",
@@ -90,8 +90,8 @@ ADDRESSES = {
     for folder, place, files in _PUBLISHED
     for name in files
 }
-# The same -> its SHA-256. The embeddings of the photos are published as pickles, which nobody should open: whoever has
-# them as a table may put it there. Without it the book shows what it keeps of them.
+# The same -> its SHA-256. The embeddings of the photos are published as pickles, which are unsafe to open; a reader who
+# has them as a table may put it there. Without it the book shows the numbers it keeps.
 PINNED = {f"{folder}/{name}": digest for folder, _, files in _PUBLISHED for name, digest in files.items()} | {
     "real_clip_vitb32/photo_embeddings.npy": "4729e3e8a61d5f350127cbf68f0ad9a71461805e368d0ff760d357ab7f3d280e",
 }
@@ -104,17 +104,17 @@ def data_folder():
 
 
 def at_hand(*names):
-    """Whether each of these files is there, below `data_folder()` and as it was published.
+    """Whether all of these files are present below `data_folder()`, as they were published.
 
-    names: keys of PINNED. Raises ValueError for another name, and for a file that is there with other bytes.
+    names: keys of PINNED. Raises ValueError for any other name, and for a file whose checksum differs.
     """
-    return all([_find(name) is not None for name in names])  # each is looked at, so that a damaged one is told
+    return all([_find(name) is not None for name in names])  # a list: every file is checked, so a damaged one raises
 
 
 def pinned_file(name):
-    """The path of a file, a key of PINNED, below `data_folder()`, after a look at its checksum.
+    """The path of a published file below `data_folder()`, its checksum verified. name: a key of PINNED.
 
-    Raises ValueError when it is missing, has other bytes, or is no key of PINNED.
+    Raises ValueError when the file is missing or its checksum differs, and for any other name.
     """
     path = _find(name)
     if path is None:

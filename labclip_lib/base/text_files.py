@@ -1,15 +1,15 @@
-"""Text in files that people write: its encoding, and what in it shows nothing."""
+"""Text files that people write: their encoding, and characters that show nothing."""
 
 import codecs
 import unicodedata
 from pathlib import Path
 
-# Letters and signs by their category, and blank by their looks: fillers of Hangul, an empty Braille cell.
+# Letters and symbols by their Unicode category, but they look blank: Hangul fillers, the empty Braille cell.
 FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def is_blank(text):
-    """Whether a text shows nothing: no character, or white space, marks of order and width, control characters."""
+    """Whether a text shows nothing: it is empty, or all white space, control and other invisible characters."""
     return all(
         char in FILLERS or "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char)[0] == "Z"
         or unicodedata.category(char) in ("Cc", "Cf")
@@ -18,7 +18,7 @@ def is_blank(text):
 
 
 def trimmed(text):
-    """A text in Unicode's composed form (NFC), without what shows nothing at either end."""
+    """A text in Unicode's composed form (NFC), without invisible characters at either end."""
     text = unicodedata.normalize("NFC", text)
     first, end = 0, len(text)
     while first < end and is_blank(text[first]):
@@ -29,7 +29,7 @@ def trimmed(text):
 
 
 def folded(text):
-    """The one form of all that a reader takes for the same name: trimmed, in lower case, one space for several."""
+    """One form for all spellings of a name that look alike: trimmed, lower case, single spaces, nothing invisible."""
     shown = "".join(char for char in trimmed(text) if unicodedata.category(char) != "Cf")
     return unicodedata.normalize("NFC", " ".join(shown.split()).casefold())
 
@@ -40,12 +40,12 @@ def read_text(path):
 
 
 def decoded(data, name):
-    """Bytes in UTF-8, with or without a byte-order mark, as text. ValueError, in one sentence, for any other.
+    """Decode bytes in UTF-8, with or without a byte-order mark. ValueError, in one sentence, for any other encoding.
 
-    name: of what holds them, for the sentence.
+    name: what to call their file in the error.
     """
     marks = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
-    # Without a mark: most letters have a zero as their one byte, and few as their other.
+    # UTF-16 without a mark: of the two bytes of most letters, always the same one is zero.
     if data.startswith(marks) or abs(data[::2].count(0) - data[1::2].count(0)) > max(4, len(data) // 4):
         raise ValueError(f"Cannot read {name}: it is UTF-16; save it as UTF-8.")
     try:

@@ -1,7 +1,7 @@
-"""How many threads the numerical libraries start, and that one with nothing to do sleeps.
+"""How many threads the numerical libraries start, and that idle threads sleep.
 
-They read it from the environment while they are loaded, so the package says it before it imports any of them. A program
-that imports torch before this library has to set OMP_WAIT_POLICY=PASSIVE itself.
+They read this from the environment while they are loaded, so the package sets it before it imports any of them. A
+program that imports torch before this library has to set OMP_WAIT_POLICY=PASSIVE itself.
 """
 
 import math
@@ -12,11 +12,11 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def settle(environ=os.environ):
-    """Say in `environ` what it does not say yet: OMP_WAIT_POLICY, and in a container OMP_NUM_THREADS.
+    """Set OMP_WAIT_POLICY and, in a container, OMP_NUM_THREADS, unless `environ` has them.
 
-    An idle OpenMP thread otherwise spins for some milliseconds, on processors that others wait for: beside two busy
-    processes a fit takes ten times as long. The libraries count the processors that a process may use, but not what
-    share of them its container is given; without that, a share of 2 of 64 processors has 64 threads.
+    An idle OpenMP thread otherwise spins for some milliseconds on a processor that others wait for: beside two busy
+    processes a fit takes ten times as long. The libraries count the processors that a process may use, but not the
+    share of them that its container gets; without this, a container with 2 of 64 processors would start 64 threads.
     """
     environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if quota() <= processors() - 1:
@@ -29,7 +29,7 @@ def processors():
 
 
 def quota():
-    """The processors' worth of time that the container has, a float, or infinity where nothing bounds it."""
+    """The container's limit in processors, a float; infinity where there is none."""
     for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
         try:
             most, period = map(float, " ".join((CGROUPS / name).read_text() for name in names).split())

@@ -48,8 +48,8 @@ def run(args):
         tables = " and ".join(f"{rows[name]} {name}" for name in ("images", "captions") if name in rows)
         speed = last["embedded"] / max(last["seconds"], 0.001)
         print(f"{tables} in {out}; {last['embedded']} embedded now, in {last['seconds']:.1f} s ({speed:.0f} a second).")
-        if source.told:
-            print(source.told)
+        if source.summary:
+            print(source.summary)
         if manifest["truncated"]:
             print(f"Captions longer than the model reads, of which it saw the beginning: {manifest['truncated']}.")
     return 0

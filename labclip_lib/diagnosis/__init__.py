@@ -1,6 +1,6 @@
 """Is what an embedding holds used when image and caption are compared?
 
-cross_modal: images against captions: swap, replace, retrieval, twin errors, of a backbone or of a reader's tables
+cross_modal: images against captions: swap, replace, retrieval, twin errors, for a backbone or a reader's tables
 within_modality: images with images, captions with captions
 """
 

@@ -1,4 +1,4 @@
-"""Does CLIP use what it knows? How well images and captions are matched, and how sure we can be of it."""
+"""How well images and captions are matched, with intervals: does CLIP use what it knows?"""
 
 import math
 
@@ -16,34 +16,34 @@ from labclip_lib.world.scenes import World
 from labclip_lib.world.twins import number_scenes, pair_clusters
 
 
-def twin_errors(similarity, own, twin):
-    """Of the rows whose first choice is wrong: is it exactly the twin? (E,) float64, and the (E,) rows.
+def twin_errors(similarity, target, twin):
+    """For the rows whose first choice is wrong, whether it is exactly the twin: (E,) float64, and the (E,) rows.
 
-    similarity: (N, M). own, twin: (N,) columns of each row's caption and of its twin with the colours exchanged.
-    Where several captions tie for the first place, a row is wrong if its own is not among them.
+    similarity: (N, M). target, twin: (N,) columns of each row's caption and of its twin with the colours exchanged.
+    Where several captions tie for the first place, a row is wrong if its target is not among them.
     """
     similarity = torch.as_tensor(similarity)
-    own, twin = (torch.as_tensor(column)[:, None].to(similarity.device) for column in (own, twin))
+    target, twin = (torch.as_tensor(column)[:, None].to(similarity.device) for column in (target, twin))
     best = similarity.amax(1, keepdim=True)
     first = similarity >= best - tie_width(best)
-    wrong = torch.where(~first.gather(1, own)[:, 0])[0]
+    wrong = torch.where(~first.gather(1, target)[:, 0])[0]
     errors = first.gather(1, twin)[wrong, 0].cpu().double() / first[wrong].sum(1).cpu()
     return errors.numpy(), wrong.cpu().numpy()
 
 
 def twins(scenes):
-    """(N,) for each scene the number of the scene with its colours exchanged, among `World.compositions`."""
+    """The position of each scene's twin, its colours exchanged, among these scenes: (N,), for `World.compositions`."""
     return number_scenes(scenes.color, scenes.shape)[2]
 
 
 def diagnose(backbone, world=World(), layouts=3):
-    """Everything chapter 3 asks of a backbone, over all two-object scenes of a world: {name: Measure}.
+    """All tests of chapter 3 for a backbone, over all two-object scenes of a world: {name: Measure}.
 
-    Intervals are clustered by twin pair: all that is asked about a scene, its twin and their layouts.
+    Intervals are clustered by twin pair: all questions about a scene, its twin and their layouts.
 
     >>> world = World(colors=("red", "blue", "pink"), shapes=("circle", "square", "star"))
-    >>> found = diagnose(load_backbone("pocket", "cpu"), world, layouts=1)
-    >>> found["swap accuracy, fixed order"].bag_of_words
+    >>> measures = diagnose(load_backbone("pocket", "cpu"), world, layouts=1)
+    >>> measures["swap accuracy, fixed order"].bag_of_words
     0.5
     """
     every = Layouts.draw(world, layouts)
@@ -56,32 +56,32 @@ def diagnose(backbone, world=World(), layouts=3):
     }
     out, captions = {}, {}
     for order in ("fixed", "random"):
-        said = every.captions(order)
-        captions[order] = embed_texts(backbone, said)
+        texts = every.captions(order)
+        captions[order] = embed_texts(backbone, texts)
         for name, foil in changed.items():
             foils = foil.captions(order)
-            same = same_words(said, foils)
-            found = diagnose_embeddings(images, captions[order], embed_texts(backbone, foils), cluster, same)
-            out[f"{name} accuracy, {order} order"] = found["accuracy"]
+            same = same_words(texts, foils)
+            measures = diagnose_embeddings(images, captions[order], embed_texts(backbone, foils), cluster, same)
+            out[f"{name} accuracy, {order} order"] = measures["accuracy"]
             if order == "random":
-                out[f"{name}, margin of the cosine"] = found["margin"]
+                out[f"{name}, margin of the cosine"] = measures["margin"]
     out |= _retrieval(images, captions["fixed"], every.color, every.shape)
     return out | diagnose_within(backbone, world)
 
 
 def diagnose_embeddings(images, captions, foils, clusters, same=True):
-    """Which of two captions is closer to each image? {"accuracy": Measure, "margin": Measure}.
+    """Test whether each image is closer to its caption than to a foil: {"accuracy": Measure, "margin": Measure}.
 
     images, captions, foils: (N, D) embeddings of unit length, row i of each about one image. clusters: (N,).
-    same: whether a foil holds the words of its caption, which a bag of words cannot tell apart; (N,), or one for all.
-    Raises ValueError for rows without a direction.
+    same: whether a foil holds the words of its caption, so that a bag of words cannot tell them apart; (N,), or one
+    bool for all. Raises ValueError for rows without a direction.
     """
     for name, table in (("images", images), ("captions", captions), ("foils", foils)):
         look_over(table, name)
     true, foil = (images * captions).sum(1), (images * foils).sum(1)
     clusters = torch.as_tensor(clusters).cpu().numpy()
     margin = (true - foil).cpu().double().numpy()
-    still = 0.0 if np.all(same) else math.nan  # how far another word moves it is its own affair
+    still = 0.0 if np.all(same) else math.nan  # with other words, the margin has no bag-of-words level
     return {
         "accuracy": Measure(pairwise_outcomes(true, foil), clusters, 0.5, pairwise_ceiling(same)),
         "margin": Measure(margin, clusters, 0.0, still),
@@ -89,30 +89,30 @@ def diagnose_embeddings(images, captions, foils, clusters, same=True):
 
 
 def diagnose_tables(tables):
-    """{name: Measure} of a reader's `tables.Tables`: the swap test, and retrieval among its different captions."""
+    """Diagnose a reader's `tables.Tables`: {name: Measure} of the swap test and of retrieval among its captions."""
     images, captions, swapped = (tables.unit(name) for name in ("images", "captions", "swapped"))
     cluster = pair_clusters(tables.attribute, tables.object)
-    found = diagnose_embeddings(images, captions, swapped, cluster)
-    out = {"swap accuracy": found["accuracy"], "swap, margin of the cosine": found["margin"]}
+    measures = diagnose_embeddings(images, captions, swapped, cluster)
+    out = {"swap accuracy": measures["accuracy"], "swap, margin of the cosine": measures["margin"]}
     return out | _retrieval(images, captions, tables.attribute, tables.object)
 
 
 def _retrieval(images, captions, attribute, object):
-    """From (N, D) images to the captions of all different scenes, each of which stands in the dictionary once."""
-    first, own, twin = number_scenes(attribute, object)
+    """Retrieval from (N, D) images to the captions of the different scenes, each of which is a candidate once."""
+    first, target, twin = number_scenes(attribute, object)
     cluster = pair_clusters(attribute, object).cpu().numpy()
-    alike = np.bincount(cluster[first.cpu()])[cluster]  # captions with the words of a row's own
+    alike = np.bincount(cluster[first.cpu()])[cluster]  # captions with the words of a row's target
     similarity, n = similarities(images, captions[first.to(captions.device)]), len(first)
     out = {}
     for k in (1, 5, 10):
         if k < n:
-            values = recall_outcomes(similarity, k, own)
+            values = recall_outcomes(similarity, k, target)
             out[f"recall@{k} among {n:,} captions"] = Measure(values, cluster, k / n, recall_ceiling(alike, k))
-    rows = torch.where((twin >= 0) & (twin != own))[0]
-    errors, wrong = twin_errors(similarity[rows.to(similarity.device)], own[rows], twin[rows])
+    rows = torch.where((twin >= 0) & (twin != target))[0]
+    errors, wrong = twin_errors(similarity[rows.to(similarity.device)], target[rows], twin[rows])
     if len(errors):
         rows = rows.cpu().numpy()[wrong]
-        # A bag of words errs among the captions with its own words, and one of these is the twin.
+        # A bag of words errs only among captions with the target's words, one of which is the twin.
         only_those = float((1 / (alike[rows] - 1)).mean())
         out["wrong first choices that are the twin"] = Measure(errors, cluster[rows], 1 / (n - 1), only_those)
     return out

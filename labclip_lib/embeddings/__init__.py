@@ -1,10 +1,10 @@
 """From pictures and captions to tables of numbers.
 
 embed: embedding in batches
-sources: what there is to embed: folders, captions, pairs, WebDataset tars
-feed: the embeddings of a source, shard by shard, its images read by several processes
+sources: sources to embed: folders, captions, pairs, WebDataset tars
+feed: embedding a source shard by shard, its images read by several processes
 shards: embeddings on disk, in shards that survive an interruption
-tables: embeddings and labels that a reader brings
+tables: a reader's own embeddings and labels
 real_clip: the photos and real embeddings that chapter 1 shows
 """
 

@@ -1,4 +1,4 @@
-"""Embeddings of a source, a shard at a time: worker processes read the images, the model embeds."""
+"""Embed a source shard by shard: worker processes read the images, this process runs the model."""
 
 import contextlib
 import hashlib
@@ -13,11 +13,11 @@ from labclip_lib.measures.lengths import unit
 class Feed:
     """Embeds a source with a backbone, one shard at a time.
 
-    Each different text of a shard is embedded once; text_ids and negative_ids say which texts are the same.
+    Each different text of a shard is embedded once; text_ids and negative_ids show which texts are the same.
 
-    captions, images: generators over the shards of that table whose numbers are asked for. Each yields (number,
-    tensors by name, how many captions were cut), and raises ValueError, in one sentence, for an image or a caption
-    that cannot be embedded.
+    captions, images: generators over the shards of that table with the numbers `todo`. Each yields (number, tensors by
+    name, number of captions that were cut), and raises ValueError, in one sentence, for an image or a caption that
+    cannot be embedded.
     """
 
     def __init__(self, backbone, source, batch_size, workers, precision, progress):
@@ -47,10 +47,10 @@ class Feed:
         planned = {}
 
         def batches():
-            """Asked by the loader ahead of time, so that the workers never wait between two shards."""
+            """The loader reads ahead from this, so that the workers never wait between two shards."""
             for k in todo:
                 planned[k] = self.source.shard(k).images
-                for i in range(0, max(1, len(planned[k])), self.batch_size):  # one also for an empty tar
+                for i in range(0, max(1, len(planned[k])), self.batch_size):  # an empty tar gives one batch too
                     yield planned[k][i : i + self.batch_size]
 
         loader = DataLoader(
@@ -70,7 +70,7 @@ class Feed:
                         bar.update(len(batch))
                     yield k, {"images": _storable(torch.cat(rows), planned.pop(k))}, 0
         finally:
-            del ready  # its workers end now, and not when an error's traceback is forgotten
+            del ready  # ends the workers now; an error's traceback would keep them alive
 
     @torch.no_grad()
     def _images(self, batch):
@@ -79,8 +79,8 @@ class Feed:
         return unit(rows).cpu()
 
     def _texts(self, captions, names, bar):
-        """Embeddings (N, D) of the captions, and how many of them were cut. names: what to call each in an error."""
-        # Each text once: embedded again among others it would get a row that differs in the last bits.
+        """Embeddings (N, D) of the captions, and how many of them were cut. names: what to call each in errors."""
+        # Each text once: embedded again in another batch, its row would differ in the last bits.
         number = {text: i for i, text in enumerate(dict.fromkeys(captions))}
         different, rows, cut = list(number), [torch.zeros(0, self.backbone.dim)], []
         for i in range(0, len(different), self.batch_size):
@@ -106,13 +106,13 @@ class Feed:
 
 
 def text_ids(texts):
-    """(N,) int64, the first 63 bits of each text's SHA-256: equal where texts are, anywhere and for good."""
+    """Number texts by the first 63 bits of their SHA-256: (N,) int64, equal for equal texts, in every run."""
     known = {text: int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1 for text in set(texts)}
     return torch.tensor([known[text] for text in texts], dtype=torch.int64)
 
 
 class Pictures(torch.utils.data.Dataset):
-    """What a worker does: a Picture in, what the image tower sees out, or the sentence why not."""
+    """Runs in a worker: turns a Picture into the image tower's input, or into an error message."""
 
     def __init__(self, preprocess):
         self.preprocess = preprocess
@@ -120,7 +120,7 @@ class Pictures(torch.utils.data.Dataset):
     def __getitem__(self, picture):
         try:
             return self.preprocess(picture.read())
-        except ValueError as error:  # not raised, for a worker's errors arrive with its traceback
+        except ValueError as error:  # not raised, because a worker's errors arrive with its traceback
             return str(error)
 
 
@@ -130,7 +130,7 @@ def _stack(items):
 
 
 def _storable(rows, names):
-    """The rows, if all can be stored."""
+    """Return the rows; ValueError if one is not finite or zero. names: what to call each row."""
     bad = (~torch.isfinite(rows).all(1) | (rows == 0).all(1)).nonzero().flatten().tolist()
     if bad:
         raise ValueError(
@@ -142,7 +142,7 @@ def _storable(rows, names):
 
 @contextlib.contextmanager
 def memory_errors(batch_size):
-    """Say in one sentence what torch says in many when memory runs out."""
+    """Turn torch's long errors about memory into an OSError of one sentence."""
     less = f"the finished shards are kept, run the same command again with a batch size below {batch_size}"
     try:
         yield

@@ -21,10 +21,10 @@ class RealCLIP:
 
     class_names: 1,203 LVIS categories. class_embeddings: (1203, 512), of the prompts "a {name}" (the
         prompt is inferred from the published file's name).
-    photos: 7 image paths. photo_embeddings: (7, 512), or None where photo_embeddings.npy is not at hand: they are
+    photos: 7 image paths. photo_embeddings: (7, 512), or None where photo_embeddings.npy is missing: they are
         published as pickles only, which this book does not open.
-    golden_prompts: 3 str. golden_text: (3, 512). golden_image: (1, 512). golden_path: that image, of which
-        OpenAI saw `Image.open(golden_path).convert("RGB")`. Their softmax at scale 100 is published: .9928, .0042,
+    golden_prompts: 3 str. golden_text: (3, 512). golden_image: (1, 512). golden_path: that image, which OpenAI
+        embedded as `Image.open(golden_path).convert("RGB")`. Their published softmax at scale 100: .9928, .0042,
         .0030.
     """
 
@@ -41,7 +41,7 @@ class RealCLIP:
 def load_real_clip():
     """Read the real embeddings from `data_folder()`; nothing is downloaded.
 
-    Raises ValueError when a file is missing, but for photo_embeddings.npy, or is not the published one.
+    Raises ValueError when a file other than photo_embeddings.npy is missing, and when one is not the published file.
     """
     names = json.loads(pinned_file(f"{_FOLDER}/names.json").read_text(encoding="utf-8"))
     photos = [pinned_file(f"{_FOLDER}/photos/{name}") for name in names["photos"]]

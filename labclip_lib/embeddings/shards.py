@@ -1,12 +1,12 @@
-"""Embedding tables on disk: made from files in shards, restarted where they stopped, refused when another model's.
+"""Embedding tables on disk, made shard by shard: interrupted work resumes, and another model's tables are refused.
 
     manifest.json               which model, which source, how many rows
     images-00000.safetensors    images (n, D)
-    captions-00000.safetensors  captions (n, D), text_ids (n,); of pairs also image (n,) and, if there are any,
+    captions-00000.safetensors  captions (n, D), text_ids (n,); for pairs also image (n,) and, if there are any,
                                 negatives (n, K, D) and negative_ids (n, K)
 
-Which texts are the same is kept as numbers (`feed.text_ids`), and never told from embeddings. A shard's
-metadata say what it was made from, and the SHA-256 of its tensors.
+Which texts are the same is stored as numbers (`feed.text_ids`), never inferred from embeddings. A shard's metadata hold
+what it was made from, and the SHA-256 of its tensors.
 """
 
 import dataclasses
@@ -34,11 +34,11 @@ SETTINGS = ("precision", "shard_size")
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddedTables:
-    """What `load_shards` read: float32 tables of unit rows, None where the source had no such thing.
+    """The result of `load_shards`: float32 tables of unit-length rows, each None where the source had no such data.
 
     images: (M, D). captions: (N, D). negatives: (N, K, D), of each caption. image: (N,) int64, the row in
     `images` of each caption's image; None too when row i goes with row i. manifest: the dict of manifest.json.
-    text_ids (N,), negative_ids (N, K): int64, equal where the texts are; equal texts have equal rows. None if unknown.
+    text_ids (N,), negative_ids (N, K): int64, equal for equal texts, which have equal rows; None if unknown.
     """
 
     images: torch.Tensor | None
@@ -53,18 +53,18 @@ class EmbeddedTables:
 def embed_source(
     backbone, source, out, *, batch_size=256, shard_size=8192, workers=2, precision="float32", progress=True
 ):
-    """Embed what `source` holds into the folder `out`, and return its path; finished shards are kept.
+    """Embed a source into the folder `out`, and return its path; finished shards are not made again.
 
-    source: a folder of images (in the order of their relative paths); a .txt file, one caption a line; a .csv or
-        .tsv file with the columns image, caption and perhaps negative, or negative1 to negativeK; WebDataset
+    source: a folder of images (in the order of their relative paths); a .txt file, one caption per line; a .csv or
+        .tsv file with the columns image, caption and optionally negative, or negative1 to negativeK; WebDataset
         tars, each sample an image and a caption: one, a folder of them, or a pattern "data/{00000..00003}.tar". Or
-        what `open_source` gave, which has its own shard_size.
-    shard_size: rows a shard; of tars, each makes one. workers: processes that read images; 0: this one does.
-    precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are float32 in any case.
-    Under torchrun every process makes its share of the shards, and the first waits for the others. Another job in the
-    same folder is waited for.
-    Raises ValueError, in one sentence, for what cannot be read or embedded and for a folder made otherwise; OSError
-    when the disk is full.
+        the result of `open_source`, which has its own shard_size.
+    shard_size: rows per shard; each tar is one shard. workers: processes that read images; 0: this one does.
+    precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are always float32.
+    Under torchrun every process makes its share of the shards, and rank 0 waits for the others. Waits for another job
+    in the same folder.
+    Raises ValueError, in one sentence, for what cannot be read or embedded, and for a folder made with another model,
+    source or settings; OSError when the disk is full.
     """
     for name, value, least in (("batch_size", batch_size, 1), ("shard_size", shard_size, 1), ("workers", workers, 0)):
         if value < least:
@@ -76,39 +76,39 @@ def embed_source(
 
 
 def _embed(backbone, source, out, batch_size, shard_size, workers, precision, progress):
-    here, started = ranks(), time.perf_counter()
+    process, started = ranks(), time.perf_counter()
     source = open_source(source, shard_size) if isinstance(source, (str, Path)) else source
     manifest = {
         "format": FORMAT, "model": backbone.name, "fingerprint": backbone.fingerprint, "dim": backbone.dim,
         "precision": precision, "shard_size": source.shard_size,
         "source": {"kind": source.kind, "path": source.path, "sha256": source.sha256}, "shards": source.shards(),
     }  # fmt: skip
-    _prepare(out, manifest, here)
+    _prepare(out, manifest, process)
     paths = _paths(out, manifest)
     todo = {
-        table: [k for k in range(here.rank, len(files), here.world) if _read(files[k], manifest) is None]
+        table: [k for k in range(process.rank, len(files), process.world) if _read(files[k], manifest) is None]
         for table, files in paths.items()
     }
-    there = {path for files in paths.values() for path in files if path.exists()}
-    kept = there - {paths[table][k] for table in paths for k in todo[table]}
-    feed = Feed(backbone, source, batch_size, workers, precision, progress and here.rank == 0)
+    existing = {path for files in paths.values() for path in files if path.exists()}
+    finished = existing - {paths[table][k] for table in paths for k in todo[table]}
+    feed = Feed(backbone, source, batch_size, workers, precision, progress and process.rank == 0)
     with memory_errors(batch_size):
-        # Captions first: they are quick, and a mistake in one of them shows before hours of images.
+        # Captions first: they are quick, and a mistake in one of them surfaces before hours of images.
         for table in sorted(paths):
             for k, tensors, truncated in getattr(feed, table)(todo[table]):
                 _write(paths[table][k], tensors, truncated, manifest)
-    if here.rank == 0:
-        counted = _count(paths, kept, manifest, here)
+    if process.rank == 0:
+        counted = _count(paths, finished, manifest, process)
         counted["last_run"]["seconds"] = round(time.perf_counter() - started, 3)
         _save(out / "manifest.json", _json(manifest | counted))
     return out
 
 
 def load_shards(folder, backbone=None, device="cpu"):
-    """Read the tables that `embed_source` wrote: EmbeddedTables on the device, every shard checked.
+    """Read the tables that `embed_source` wrote, checking every shard: EmbeddedTables on the device.
 
-    Raises ValueError, in one sentence, for a folder that is unfinished, damaged or, where a backbone is given,
-    made by another model.
+    Raises ValueError, in one sentence, for a folder that is unfinished, damaged or, if a backbone is given, made by
+    another model.
     """
     folder, device = Path(folder), pick_device(device)
     manifest = _read_manifest(folder)
@@ -122,7 +122,7 @@ def load_shards(folder, backbone=None, device="cpu"):
     if missing or "rows" not in manifest:
         n = sum(manifest["shards"].values())
         raise ValueError(f"{folder} is not finished, {len(missing)} of {n} shards are missing; run `{command}`.")
-    found = {}
+    tables = {}
     for files in paths.values():
         shards = []
         for path in files:
@@ -131,36 +131,37 @@ def load_shards(folder, backbone=None, device="cpu"):
                 raise ValueError(f"The shard {path} is damaged; `{command}` makes it anew.")
             shards.append(shard[0])
         for name in shards[0]:
-            found[name] = torch.cat([tensors[name] for tensors in shards])
-    rows = {name: len(table) for name, table in found.items() if name not in IDS}
+            tables[name] = torch.cat([tensors[name] for tensors in shards])
+    rows = {name: len(table) for name, table in tables.items() if name not in IDS}
     if rows != manifest["rows"]:
         raise ValueError(f"{folder} holds {rows} rows, its manifest says {manifest['rows']}; embed into a new folder.")
-    _one_row_a_text(found)
-    tables = {name: table.to(device) for name, table in found.items()}
+    _one_row_per_text(tables)
+    tables = {name: table.to(device) for name, table in tables.items()}
     return EmbeddedTables(
         *map(tables.get, ("images", "captions", "negatives", "image")), manifest, *map(tables.get, IDS)
     )
 
 
-def _one_row_a_text(found):
-    """Give a text that was embedded in several shards the row that it has in the first."""
-    if "text_ids" not in found:
+def _one_row_per_text(tables):
+    """In place, give a text that was embedded in several shards the row that it has in the first of them."""
+    if "text_ids" not in tables:
         return
-    tables = [found[name].flatten(0, -2) for name in ("captions", "negatives") if name in found]  # views
-    ids = torch.cat([found[name].flatten() for name in IDS if name in found])
-    here, n = torch.arange(len(ids)), len(tables[0])
+    texts = [tables[name].flatten(0, -2) for name in ("captions", "negatives") if name in tables]  # views
+    ids = torch.cat([tables[name].flatten() for name in IDS if name in tables])
+    # Positions number the rows of both tables, one table after the other.
+    positions, n = torch.arange(len(ids)), len(texts[0])
     different, number = ids.unique(return_inverse=True)
-    first = torch.full((len(different),), len(ids)).scatter_reduce_(0, number, here, "amin")[number]
-    for table, start in zip(tables, (0, n), strict=False):
-        for source, begin in zip(tables, (0, n), strict=False):
-            rows = here[start : start + len(table)]
+    first = torch.full((len(different),), len(ids)).scatter_reduce_(0, number, positions, "amin")[number]
+    for table, start in zip(texts, (0, n), strict=False):
+        for source, begin in zip(texts, (0, n), strict=False):
+            rows = positions[start : start + len(table)]
             comes = first[rows]
             rows = rows[(comes != rows) & (comes >= begin) & (comes < begin + len(source))]
             table[rows - start] = source[first[rows] - begin]
 
 
 def _command(folder, manifest):
-    """What to type to make the rest of a folder."""
+    """The command line that finishes a folder."""
     words = ["python", "-m", "labclip_lib", "embed", manifest["source"]["path"], "--out", str(folder)]
     words += ["--backbone", manifest["model"], "--precision", manifest["precision"]]
     words += ["--shard-size", str(manifest["shard_size"])] if manifest["shard_size"] else []
@@ -171,43 +172,43 @@ def _command(folder, manifest):
 
 
 def _paths(folder, manifest):
-    """The shards' paths, by table."""
+    """The paths of the shards, by table."""
     return {
         table: [folder / f"{table}-{k:05d}.safetensors" for k in range(n)] for table, n in manifest["shards"].items()
     }
 
 
-def _prepare(out, manifest, here):
-    """See that the folder is this model's and source's; clear up after writes that were killed."""
-    kept, other = _read_manifest(out), "choose another folder for this one"
-    if kept is not None and not any(path.exists() for files in _paths(out, kept).values() for path in files):
-        kept = None  # what was begun ended before its first shard, and the source may have been mended since
-    if kept is not None:
-        if kept["fingerprint"] != manifest["fingerprint"]:
-            raise ValueError(f"{_made_by(out, kept, manifest['model'], manifest['fingerprint'])}; {other}.")
-        if _run(kept | {name: manifest[name] for name in SETTINGS}) != _run(manifest):
+def _prepare(out, manifest, process):
+    """Check that the folder belongs to this model, source and settings; delete the remains of interrupted writes."""
+    old, other = _read_manifest(out), "choose another folder for this one"
+    if old is not None and not any(path.exists() for files in _paths(out, old).values() for path in files):
+        old = None  # that run ended before its first shard, and the source may have been corrected since
+    if old is not None:
+        if old["fingerprint"] != manifest["fingerprint"]:
+            raise ValueError(f"{_made_by(out, old, manifest['model'], manifest['fingerprint'])}; {other}.")
+        if _run(old | {name: manifest[name] for name in SETTINGS}) != _run(manifest):
             raise ValueError(
                 f"{out} was embedded from another source than {manifest['source']['path']!r} is now "
-                f"(from {kept['source']['path']!r} as it was then); {other}."
+                f"(from {old['source']['path']!r} as it was then); {other}."
             )
         for name in SETTINGS:
-            if kept[name] != manifest[name]:
-                raise ValueError(f"{out} was embedded with {name} {kept[name]}, not {manifest[name]}; {other}.")
-    # Each process clears up what it is going to write itself; the others may be writing already.
-    own = {path.name for paths in _paths(out, manifest).values() for path in paths[here.rank :: here.world]}
-    own |= {"manifest.json"} if here.rank == 0 else set()
+            if old[name] != manifest[name]:
+                raise ValueError(f"{out} was embedded with {name} {old[name]}, not {manifest[name]}; {other}.")
+    # Each process deletes only the remains of files that it writes itself; others may be writing already.
+    written = {path.name for paths in _paths(out, manifest).values() for path in paths[process.rank :: process.world]}
+    written |= {"manifest.json"} if process.rank == 0 else set()
     for left in out.glob(".*"):
-        if left.name[1:].rpartition(".")[0] in own:
+        if left.name[1:].rpartition(".")[0] in written:
             left.unlink(missing_ok=True)
-    if here.rank == 0 and kept is None:
+    if process.rank == 0 and old is None:
         _save(out / "manifest.json", _json(manifest))
 
 
 def _run(manifest):
-    """What a shard must have been made from to belong to this manifest."""
+    """SHA-256 of the model, source and settings that a shard must have been made with to belong to this manifest."""
     source = {name: manifest["source"][name] for name in ("kind", "sha256")}
-    kept = {name: manifest[name] for name in ("format", "fingerprint", *SETTINGS)}
-    return hashlib.sha256(_json(kept | source)).hexdigest()
+    settings = {name: manifest[name] for name in ("format", "fingerprint", *SETTINGS)}
+    return hashlib.sha256(_json(settings | source)).hexdigest()
 
 
 def _read_manifest(folder):
@@ -233,7 +234,7 @@ def _made_by(folder, manifest, name, fingerprint):
 
 
 def _read(path, manifest):
-    """A shard of this manifest: (tensors, captions cut), or None if it is missing, damaged or of other making."""
+    """A shard of this manifest: (tensors, number of captions cut), or None if it is missing, damaged or another's."""
     try:
         with safe_open(path, "pt") as file:
             note = json.loads(file.metadata()["shard"])
@@ -252,13 +253,13 @@ def _read(path, manifest):
 
 
 def _write(path, tensors, truncated, manifest):
-    # One entry: safetensors writes several in random order. Not by save_file, whose errors hide that the disk is full.
+    # One entry, because safetensors writes several in random order; not save_file, whose errors hide a full disk.
     note = {"shard": json.dumps(_note(path, tensors, truncated, manifest))}
     _save(path, safetensors.torch.save(tensors, note))
 
 
 def _note(path, tensors, truncated, manifest):
-    """A shard's metadata. Its name too, for a shard in another's place is as wrong as a damaged one."""
+    """A shard's metadata, with its file name, because a renamed shard is as wrong as a damaged one."""
     return {"name": path.name, "run": _run(manifest), "sha256": _sha256(tensors), "truncated": truncated}
 
 
@@ -270,20 +271,23 @@ def _sha256(tensors):
     return digest.hexdigest()
 
 
-def _count(paths, kept, manifest, here):
-    """What the manifest says at the end. The other processes' shards are waited for."""
+def _count(paths, finished, manifest, process):
+    """The manifest's final counts, once all shards are there; waits for those of other processes.
+
+    finished: paths of shards that existed before this run.
+    """
     rows, truncated, items = {}, 0, 0
     for table in paths.values():
         for k, path in enumerate(table):
             while (shard := _read(path, manifest)) is None:
-                if k % here.world == here.rank:
+                if k % process.world == process.rank:
                     raise OSError(f"{path} was written and reads otherwise; check the disk and run the command again.")
                 time.sleep(0.2)
             for name, tensor in shard[0].items():
                 if name in IDS:
                     continue
                 rows[name] = rows.get(name, 0) + len(tensor)
-                items += 0 if path in kept or name == "image" else tensor.shape[:-1].numel()
+                items += 0 if path in finished or name == "image" else tensor.shape[:-1].numel()
             truncated += shard[1]
     return {"rows": rows, "truncated": truncated, "last_run": {"embedded": items}}
 

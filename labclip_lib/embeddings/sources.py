@@ -1,4 +1,4 @@
-"""What there is to embed: a folder of images, a file of captions, pairs of the two, or WebDataset tars."""
+"""Sources to embed: a folder of images, a file of captions, a table of pairs, or WebDataset tars."""
 
 import dataclasses
 import glob
@@ -26,7 +26,7 @@ WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file 
 
 
 class Texts(NamedTuple):
-    """Rows of captions; negatives: a list of K a row, or None; image: the row of its image, or None."""
+    """N captions. negatives: for each a list of K, or None. image: for each the row of its image, or None."""
 
     captions: list
     negatives: list | None = None
@@ -37,7 +37,7 @@ NO_TEXTS = Texts([])
 
 
 class Shard(NamedTuple):
-    """A part of a source: its Pictures, its Texts, what it is of, for errors, and the number of its first row there."""
+    """A part of a source: its Pictures, its Texts, the source's path, for errors, and the number of its first row."""
 
     images: list
     texts: Texts
@@ -47,10 +47,10 @@ class Shard(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """A source whose items are known in advance, in shards of so many rows.
+    """A source whose items are listed in advance, in shards of shard_size rows.
 
-    kind: "folder", "captions" or "pairs". sha256: of the contents of all that is embedded, and of nothing else: to
-    touch or copy a file changes no source. told: a line on what was taken of a folder or table, and what was left out.
+    kind: "folder", "captions" or "pairs". sha256: of the embedded contents only, so touching or copying a file does not
+    change it. summary: one line about what was taken from a folder or table and what was left out.
     """
 
     kind: str
@@ -59,10 +59,10 @@ class Listed:
     shard_size: int
     images: tuple = ()
     texts: Texts = NO_TEXTS
-    told: str = ""
+    summary: str = ""
 
     def shards(self):
-        """How many there are of each table."""
+        """The number of shards of each table."""
         rows = {"images": len(self.images), "captions": len(self.texts.captions)}
         return {name: -(-n // self.shard_size) for name, n in rows.items() if n}
 
@@ -72,7 +72,7 @@ class Listed:
         return Shard(list(self.images[rows]), texts, self.path, rows.start)
 
     def total(self, table, shards):
-        """How many embeddings those shards of a table hold; None where only reading would tell."""
+        """The number of embeddings in these shards of a table; None where it is unknown before reading."""
         each = 1 + len(self.texts.negatives[0]) if table == "captions" and self.texts.negatives else 1
         rows = self.images if table == "images" else self.texts.captions
         return each * sum(len(rows[self._rows(shard)]) for shard in shards)
@@ -83,7 +83,7 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True)
 class Tars:
-    """WebDataset tars, one a shard: samples of an image and a caption under one key."""
+    """WebDataset tars, each one shard: samples of an image and a caption under one key."""
 
     path: str
     sha256: str
@@ -93,20 +93,20 @@ class Tars:
     shard_size: None = None
 
     @property
-    def told(self):
-        """As of `Listed`; the tars are gone through for it."""
+    def summary(self):
+        """As in `Listed`; it reads through the tars."""
         left_out = LeftOut({reason: list(seen) for reason, seen in self.left_out.items()})
         for path in self.tars:
             with tarfile.open(path, "r:") as tar:
                 for _ in _members(tar, path, left_out):
                     pass
-        return _told(f"{len(self.tars):,} .tar", left_out)
+        return _summary(f"{len(self.tars):,} .tar", left_out)
 
     def shards(self):
         return {"images": len(self.tars), "captions": len(self.tars)}
 
     def shard(self, k):
-        """The tar is walked for it."""
+        """The shard of one tar; this reads through the tar."""
         samples = _samples(self.tars[k])
         texts = Texts([caption for _, caption in samples])
         return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
@@ -116,7 +116,7 @@ class Tars:
 
 
 def open_source(source, shard_size):
-    """Find out what a source is, and what is in it as far as that is quick: Listed or Tars.
+    """Find out what kind of source a path is, and list its items unless they lie in tars: Listed or Tars.
 
     source: a path, or a pattern of .tar files such as "data/{00000..00003}.tar". Raises ValueError, in one
     sentence, for what is missing or cannot be read.
@@ -127,20 +127,20 @@ def open_source(source, shard_size):
     if path.is_file() and path.suffix.lower() in READERS:
         return READERS[path.suffix.lower()](path, shard_size)
     if path.is_file():
-        raise ValueError(f"Cannot tell what {str(source)!r} is from its ending; {WANTED}.")
+        raise ValueError(f"Unknown file type {str(source)!r}; {WANTED}.")
     if not re.search(r"[{*?[]", str(source)):
         raise ValueError(f"There is no {str(source)!r}; {WANTED}.")
     try:
         named = expand_urls(str(source))
     except (ValueError, AssertionError) as error:
         raise ValueError(f"Cannot read the pattern {str(source)!r}: {first_line(error)}; {WANTED}.") from None
-    found = [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
-    if not found:
+    matches = [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+    if not matches:
         raise ValueError(f"No file fits the pattern {str(source)!r}; {WANTED}.")
-    other = [name for name in found if not name.lower().endswith(".tar")]
+    other = [name for name in matches if not name.lower().endswith(".tar")]
     if other:
-        raise ValueError(f"The pattern {str(source)!r} means {other[0]!r} too; a pattern is for .tar files alone.")
-    return _tars(source, [Path(name) for name in found], LeftOut())
+        raise ValueError(f"The pattern {str(source)!r} matches {other[0]!r} too; a pattern is for .tar files only.")
+    return _tars(source, [Path(name) for name in matches], LeftOut())
 
 
 def _folder(path, shard_size):
@@ -164,19 +164,20 @@ def _folder(path, shard_size):
     if tars:
         return _tars(path, list(tars.values()), left_out)
     paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
-    told = _told(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
-    return Listed("folder", str(path), _digest(contents(paths)), shard_size, tuple(map(Picture, paths)), told=told)
+    summary = _summary(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
+    pictures = tuple(map(Picture, paths))
+    return Listed("folder", str(path), _digest(contents(paths)), shard_size, pictures, summary=summary)
 
 
-def _told(taken, left_out):
+def _summary(taken, left_out):
     return f"Taken: {taken}; left out: {left_out or 'nothing'}."
 
 
 def contents(paths):
-    """The SHA-256 of each file's content, as hex, in their order: what tells an input from another.
+    """The SHA-256 of each file's content, as hex, in order: identifies an input.
 
-    Not size or time: a tar is padded to full blocks, and times are restored, or change by a copy. It costs about a
-    twentieth of decoding a photo. Raises ValueError, in one sentence, for a file that cannot be read.
+    Size and time would not do: a tar is padded to full blocks, and times are restored, or change in a copy. Hashing
+    costs about a twentieth of decoding a photo. Raises ValueError, in one sentence, for a file that cannot be read.
     """
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -191,19 +192,19 @@ def _captions(path, shard_size):
     lines = lines if lines[-1] else lines[:-1]
     for number, line in enumerate(lines, 1):
         if is_blank(line):
-            raise ValueError(f"Line {number} of {path} is blank; write one caption a line.")
+            raise ValueError(f"Line {number} of {path} is blank; write one caption per line.")
     if not lines:
-        raise ValueError(f"{path} holds no caption; write one a line.")
+        raise ValueError(f"{path} holds no caption; write one per line.")
     return Listed("captions", str(path), _digest(lines), shard_size, texts=Texts(lines))
 
 
 def _pairs(path, shard_size):
     rows, columns = _rows(path)
-    found = [name for name in columns if name.startswith("negative")]
-    negatives = found if found == ["negative"] else [f"negative{k}" for k in range(1, len(found) + 1)]
-    if sorted(found) != sorted(negatives):
+    given = [name for name in columns if name.startswith("negative")]
+    negatives = given if given == ["negative"] else [f"negative{k}" for k in range(1, len(given) + 1)]
+    if sorted(given) != sorted(negatives):
         raise ValueError(
-            f"{path} has the columns {', '.join(found)}; call it negative, or number them negative1, negative2."
+            f"{path} has the columns {', '.join(given)}; call it negative, or number them negative1, negative2."
         )
     images = {}
     for _, row in rows:
@@ -221,15 +222,15 @@ def _pairs(path, shard_size):
     )
     digest = _digest([repr(texts), *contents(list(images))])
     taken = ["image", "caption", *negatives]
-    told = _told(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
-    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts, told)
+    summary = _summary(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
+    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts, summary)
 
 
 def _rows(path):
     """The rows of a table of pairs, each with its line number, and the names of its columns in order."""
     columns, rows = read_table(path, ("image", "caption"))
     if not rows:
-        raise ValueError(f"{path} holds no pair; give one line a pair below the header.")
+        raise ValueError(f"{path} holds no pair; give one line per pair below the header.")
     wanted = [name for name in columns if name in ("image", "caption") or name.startswith("negative")]
     for number, row in rows:
         blank = [name for name in wanted if is_blank(row[name])]
@@ -249,7 +250,7 @@ def _tars(source, tars, left_out):
 
 
 def _samples(path):
-    """Every sample of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled."""
+    """The samples of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled."""
     out, after = [], ""
     try:
         with tarfile.open(path, "r:") as tar:
@@ -277,15 +278,15 @@ def _samples(path):
         raise ValueError(f"{path} holds {name!r} twice{after}; {FETCH}.") from None
     with open(path, "rb") as file:
         file.seek(-512, os.SEEK_END)
-        if any(file.read()):  # tarfile takes an archive cut between two members, or within a header, for a whole one
+        if any(file.read()):  # tarfile accepts an archive cut between two members or within a header
             raise ValueError(f"{path} is cut short{after}; {FETCH}.")
     return out
 
 
 def _members(tar, path, left_out):
-    """The files of a tar's samples, as WebDataset groups them; what else there is is added to left_out."""
+    """The files of a tar's samples, as WebDataset groups them; all other members are added to left_out."""
     for member in tar:
-        # By WebDataset's convention what lies in a folder such as __notes__ is no sample.
+        # By WebDataset's convention files in a folder such as __notes__ are not samples.
         if is_hidden(member.name) or re.match(r"__[^/]*__($|/)", member.name):
             left_out.add("hidden", member.name)
         elif member.isdir():

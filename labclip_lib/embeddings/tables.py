@@ -1,6 +1,6 @@
-"""Embeddings that a reader brings: a folder with tables of numbers and a CSV of labels.
+"""A reader's own embeddings: a folder with tables of numbers and a CSV of labels.
 
-    labels.csv       one line a scene: object1, attribute1, object2, attribute2, ... (words)
+    labels.csv       one line per scene: object1, attribute1, object2, attribute2, ... (words)
     images.npy       (N, D) image embeddings, row i for line i; or images.safetensors, one tensor of any name
     captions.npy     (N, D) embeddings of the true captions, the same way
     swapped.npy      (N, D) embeddings of the captions with the first two attributes exchanged; for `diagnose`
@@ -27,11 +27,12 @@ TABLES = ("images", "captions", "swapped")
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """What a folder held. attribute, object: (N, K) label numbers into `attributes` and `objects` (names).
+    """A folder's embeddings and labels.
 
-    embeddings: {"images" | "captions" | "swapped": (N, D) float32}, as they are in the files; but a table beyond the
-    range of float32 is divided by its largest number, and a row a million times as long or as short as the median row
-    gets its length.
+    attribute, object: (N, K) label numbers into `attributes` and `objects` (names).
+    embeddings: {"images" | "captions" | "swapped": (N, D) float32}, as in the files, with two exceptions. A table
+    beyond the range of float32 is divided by its largest number, and a row a million times longer or shorter than the
+    median row gets its length.
     """
 
     attributes: tuple
@@ -48,8 +49,8 @@ class Tables:
 def load_tables(folder, needed=(), attributes=None, device="cpu"):
     """Read a folder of embeddings and labels, as this file's first lines lay it out.
 
-    needed: names out of TABLES that must be there. attributes: the attribute names there may be; left out, all
-    that occur. Raises ValueError, in one sentence, for whatever is missing, damaged or does not fit.
+    needed: names out of TABLES that must be present. attributes: the allowed attribute names; by default all that
+    occur. Raises ValueError, in one sentence, for whatever is missing, damaged or inconsistent.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -74,16 +75,16 @@ def load_tables(folder, needed=(), attributes=None, device="cpu"):
 
 
 def _read_labels(path):
-    """(N, 2K) words: object1, attribute1, object2, attribute2, ..."""
+    """Read labels.csv as (N, 2K) words: object1, attribute1, object2, attribute2, ..."""
     if not path.is_file():
         raise ValueError(f"There is no {path}; write one with the columns object1, attribute1, object2, attribute2.")
     lines = read_lines(path)
     columns = as_table(lines[:1], path).columns
-    numbers = [int(found[1]) for name in columns if (found := re.fullmatch(r"(?:object|attribute)(\d+)", name))]
+    numbers = [int(match[1]) for name in columns if (match := re.fullmatch(r"(?:object|attribute)(\d+)", name))]
     wanted = [f"{what}{k}" for k in range(1, max([2, *numbers]) + 1) for what in ("object", "attribute")]
     rows = as_table(lines, path, wanted).rows
     if not rows:
-        raise ValueError(f"{path} holds no scene; give one line a scene below the header.")
+        raise ValueError(f"{path} holds no scene; give one line per scene below the header.")
     words = []
     for number, line in rows:
         row = [trimmed(line[name]) for name in wanted]
@@ -97,14 +98,14 @@ def _read_table(folder, name):
     array, tensors = folder / f"{name}.npy", folder / f"{name}.safetensors"
     try:
         if array.is_file():
-            # np.load would open other kinds of file too, and advises to unpickle them.
+            # np.load would open other types of file too, and its errors advise to unpickle them.
             with open(array, "rb") as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
         if tensors.is_file():
-            found = load_file(tensors)
-            if len(found) != 1:
-                raise ValueError(f"it holds {len(found)} tensors, one is wanted")
-            table = next(iter(found.values()))
+            named_tensors = load_file(tensors)
+            if len(named_tensors) != 1:
+                raise ValueError(f"it holds {len(named_tensors)} tensors, one is wanted")
+            table = next(iter(named_tensors.values()))
             return (table.float() if table.is_floating_point() else table).numpy()
     except (ValueError, OSError, EOFError, MemoryError, SafetensorError) as error:
         path = array if array.is_file() else tensors
@@ -114,13 +115,13 @@ def _read_table(folder, name):
 
 
 def _look_over(table, name, lines):
-    """The (N, D) float32 tensor of an array, if each row has a direction and there is one a line."""
+    """Check that an array has a row per line of labels, each with a direction, and return an (N, D) float32 tensor."""
     if table.ndim != 2 or not table.shape[1] or not np.issubdtype(table.dtype, np.floating):
         raise ValueError(f"{name} holds {table.dtype} of shape {table.shape}; (N, D) floats are wanted.")
     if len(table) != lines:
-        raise ValueError(f"{name} has {len(table)} rows, but labels.csv has {lines} lines; one row a line is wanted.")
-    kept = {2: np.float16, 4: np.float32}.get(table.dtype.itemsize, np.float64)
-    rows = torch.from_numpy(table.astype(kept))
+        raise ValueError(f"{name} has {len(table)} rows, but labels.csv has {lines} lines; one row per line is wanted.")
+    dtype = {2: np.float16, 4: np.float32}.get(table.dtype.itemsize, np.float64)
+    rows = torch.from_numpy(table.astype(dtype))
     look_over(rows, name)
     rows = even_lengths(rows)
     largest = float(rows.abs().max())
@@ -128,7 +129,7 @@ def _look_over(table, name, lines):
 
 
 def _number(words, what, known):
-    """Label numbers of words, and the names they number; ValueError for a word that is not among the known."""
+    """Turn words into label numbers, and return the names too; ValueError for a word that is not in `known`."""
     names = sorted(set(words.flatten().tolist())) if known is None else list(known)
     unknown = sorted(set(words.flatten().tolist()) - set(names))
     if unknown:

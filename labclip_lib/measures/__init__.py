@@ -1,11 +1,11 @@
 """Counting right answers, and how sure one can be.
 
-outcomes: who wins a comparison, what a tie is worth, what guessing gets
-bags: what a bag of words would get
-intervals: means with bootstrap intervals that resample what belongs together
-measure: outcomes beside chance and the bag-of-words ceiling
-markdown: Markdown tables, and Measures as such or as data for JSON
-lengths: which embeddings have a direction, however long or short
+outcomes: outcomes of comparisons and retrieval, what a tie is worth, and the chance level
+bags: what a bag of words can score
+intervals: means with bootstrap intervals, which resample dependent items together
+measure: outcomes with chance and the bag-of-words ceiling
+markdown: Markdown tables, of Measures too; Measures as plain data for JSON
+lengths: checking and normalising rows of embeddings, however long or short
 """
 
 from labclip_lib.base.doors import door

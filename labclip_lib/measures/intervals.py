@@ -1,4 +1,4 @@
-"""How sure one can be of a mean: bootstrap intervals that resample what belongs together."""
+"""Means with bootstrap intervals, which resample dependent items together."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(values, clusters=None, seed=0):
-    """Mean and 95 % bootstrap interval of (N,) per-item values; items of one cluster are drawn together.
+    """Mean and 95 % bootstrap interval of (N,) per-item values; items of one cluster are resampled together.
 
     clusters: (N,) labels, such as the number of each item's scene. Returns an Estimate.
 
@@ -41,9 +41,9 @@ def estimate(values, clusters=None, seed=0):
 
 
 def paired_difference(first, second, clusters=None, seed=0):
-    """Estimate of mean(first - second) for two sets of (N,) values of the *same* items, item by item.
+    """Estimate of mean(first - second) for two sets of (N,) values of the *same* items, paired item by item.
 
-    Narrower than comparing two intervals, because what makes an item hard for both cancels out.
+    Narrower than comparing two intervals, because the difficulty that an item has for both cancels out.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape:
@@ -55,7 +55,7 @@ def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
     """Percentile bootstrap interval of a mean.
 
     values: (N,) per-item values, or a sequence of (n_g,) arrays, one per cluster: clusters are then drawn
-    whole, so that items which belong together (two captions of one scene) do not count as independent.
+    whole, so that dependent items (two captions of one scene) do not count as independent.
     Returns (low, high) floats. Raises ValueError for no values or non-finite ones.
 
     >>> bootstrap_ci([1, 0, 1, 1, 0, 1], seed=0)
@@ -68,7 +68,7 @@ def bootstrap_ci(values, seed=0, level=0.95, draws=2000):
     count = np.array([len(group) for group in groups])
     rng = np.random.default_rng(seed)
     means = []
-    for _ in range(draws):  # one draw at a time: N x draws indices need not fit in memory
+    for _ in range(draws):  # one draw at a time, because N x draws indices may not fit in memory
         pick = rng.integers(0, len(groups), len(groups))
         means.append(total[pick].sum() / count[pick].sum())
     tail = 50 * (1 - level)

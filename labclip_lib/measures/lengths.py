@@ -1,19 +1,19 @@
-"""Which rows of a table of embeddings have a direction, and what it is, however long or short the rows are.
+"""Check and normalise rows of embeddings, however long or short the rows are.
 
-A direction is all that a cosine knows. The squares in a row's length leave float32 where its numbers are beyond 1e19 or
-below 1e-19, and a length of infinity or zero would turn such a row into zeros; so lengths are taken in float64.
+A cosine depends on directions only. The squares in a row's length overflow float32 beyond 1e19 and underflow below
+1e-19, and a length of infinity or zero would turn such a row into zeros; so lengths are computed in float64.
 """
 
 import torch
 from torch.nn.functional import normalize
 
-MOST = 1e6  # times as long as the typical row, or as short: such a length can only be a mistake
+MOST = 1e6  # a row this many times longer, or shorter, than the median row can only be a mistake
 
 
 def look_over(table, name):
     """Raise ValueError, in one sentence, unless all rows of a table (..., D) are floats, finite and have a direction.
 
-    Rows of zeros have none, nor have rows whose largest number is too small to be stored with all its digits.
+    Rows of zeros have no direction, nor have rows whose largest number is subnormal.
     """
     if not table.is_floating_point():
         raise ValueError(f"{name} holds {table.dtype}; embeddings are floats.")
@@ -30,16 +30,16 @@ def look_over(table, name):
 
 
 def unit(table):
-    """(..., D) rows, of whatever length, to float32 rows of unit length; what has no direction becomes zeros."""
+    """Normalise (..., D) rows to float32 rows of unit length; a row without a direction becomes zeros."""
     size, rows = table.abs().amax(-1, keepdim=True), _exact(table)
     rows = torch.where(size >= torch.finfo(table.dtype).tiny, rows / rows.abs().amax(-1, keepdim=True), 0)
     return normalize(rows, dim=-1).float()
 
 
 def even_lengths(table):
-    """(N, D) rows as they are, but those a million times as long or as short as the median row get its length.
+    """Give (N, D) rows a million times longer or shorter than the median row its length; leave the others unchanged.
 
-    For what uses lengths too, as a probe does. Their direction is kept.
+    For uses in which lengths matter too, such as probes. Directions do not change.
     """
     rows = _exact(table)
     size = rows.abs().amax(-1, keepdim=True)
@@ -50,4 +50,4 @@ def even_lengths(table):
 
 
 def _exact(table):
-    return table.float() if table.device.type == "mps" else table.double()  # which knows no float64
+    return table.float() if table.device.type == "mps" else table.double()  # MPS has no float64

@@ -1,10 +1,10 @@
-"""Markdown tables, of any cells and of Measures; and Measures as plain data for JSON."""
+"""Markdown tables, of any cells or of Measures; and Measures as plain data for JSON."""
 
 import math
 
 
 def markdown_table(head, rows):
-    """A Markdown table: names of its columns, and rows of as many cells, all str."""
+    """A Markdown table. head: the column names. rows: lists of as many cells. All are str."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
@@ -18,7 +18,7 @@ def as_table(measures):
 
 
 def as_columns(tables):
-    """Several {name: Measure} of the same names as one Markdown table, one column each, beside chance and ceiling."""
+    """Several {name: Measure} with the same names as one Markdown table: one column each, then chance and ceiling."""
     first = next(iter(tables.values()))
     rows = [
         [name, *(str(measures[name].estimate()) for measures in tables.values()), *_levels(measure)]

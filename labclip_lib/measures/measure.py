@@ -1,4 +1,4 @@
-"""Outcomes item by item, beside chance and the ceiling of a bag of words."""
+"""Per-item outcomes with their chance level and bag-of-words ceiling."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from labclip_lib.measures.intervals import estimate
 
 
 class Measure(NamedTuple):
-    """One line of a table: per-item values with their clusters, and what chance and a bag of words would get.
+    """One line of a table: per-item values with their clusters, the chance level and the bag-of-words ceiling.
 
     >>> tied = Measure(np.array([1.0, 0.0, 0.5, 0.5]), np.array([0, 0, 1, 1]), chance=0.5)
     >>> tied.estimate().mean

@@ -1,39 +1,40 @@
-"""Who wins a comparison of similarities, what a tie is worth, and what guessing would get.
+"""Outcomes of comparing similarities (pairs and retrieval), what a tie is worth, and the chance level.
 
-One rule serves every measure of the library. Ties are broken at random, and an outcome is the expected value: the share
-of the random orders in which all goes well. So an encoder that cannot tell two texts apart gets what guessing gets.
+Every measure of the library follows one rule: an outcome is the expected value under random tie-breaking. So an encoder
+that cannot tell two texts apart scores at chance.
 
-Two similarities tie when rounding alone may have parted them. Equal embeddings give equal similarities in theory, but
-in the last bits their sum depends on the shape of the computation that it was part of; and a matrix, or a text tower,
-may make two texts equal but for the last bits.
+Two similarities tie when their difference may be due to rounding alone. Equal embeddings give equal similarities in
+theory, but the last bits of a sum depend on the shape of the computation; and a matrix, or a text tower, may make two
+texts equal except for the last bits.
 """
 
 import numpy as np
 import torch
 from scipy.special import comb
 
-# Of rows of unit length, made equal by a matrix or added up in two orders, and multiplied by `similarities` or `(a * b)
-# .sum(-1)`: the largest gap seen, at 16 to 1,024 numbers a row, was 3 units.
+# Tie width for rows of unit length. Measured on rows made equal by a matrix, or added up in two orders, and multiplied
+# by `similarities` or `(a * b).sum(-1)`: the largest gap, at 16 to 1,024 numbers per row, was 3 units.
 UNIT_ROWS = 3 * torch.finfo(torch.float32).eps
-# Of rows of any length, multiplied in seven ways, in units in the last place of a typical similarity: where rows have
-# something in common, as CLIP's have, no gap was larger.
+# Tie width for rows of any length, in units in the last place of a typical similarity. No larger gap was measured over
+# seven ways to multiply rows that have a common component, as CLIP's have.
 LAST_PLACES = 16
 
 
 def similarities(first, second):
-    """(N, D) and (M, D) rows to their (N, M) dot products, each summed in float64 where the device has it, and rounded.
+    """(N, M) dot products of (N, D) and (M, D) rows, summed in float64 where the device has it, then rounded.
 
-    So the same two rows give the same, or its neighbour, in a matrix of any shape.
+    So the same two rows give the same value, or a neighbouring float, in a matrix of any shape.
     """
     exact = first.dtype if first.device.type == "mps" else torch.float64
     return (first.to(exact) @ second.to(exact).T).to(first.dtype)
 
 
 def tie_width(level):
-    """How far from each of (N, 1) similarities another may lie and still tie with it, where rows may have any length.
+    """How far another similarity may lie from each of (N, 1) and still tie with it, for rows of any length.
 
-    In units of the similarity or, where that is larger, of the median: a similarity near zero is a sum of numbers that
-    are no smaller. Integers tie when equal. bfloat16 and float16 are taken to be summed in float32 and rounded once.
+    Proportional to the similarity or, where that is larger, to the median: a similarity near zero is a sum of numbers
+    that are no smaller. Integers tie when equal. bfloat16 and float16 are assumed to be summed in float32 and rounded
+    once.
     """
     if not level.is_floating_point():
         return torch.zeros_like(level)
@@ -44,9 +45,9 @@ def tie_width(level):
 
 
 def standing(values, level, width):
-    """How many of (N, M) values are above a level (N, 1), and how many within its width, which tie: (N,) int64.
+    """Count the (N, M) values above a level (N, 1), and those within `width` of it, which tie: two (N,) int64.
 
-    Raises ValueError for a NaN, which would be above nothing and so lose against everything.
+    Raises ValueError for a NaN, which would compare as false and so always lose.
     """
     if bad := int(values.isnan().sum() + level.isnan().sum()):
         raise ValueError(f"{bad} similarities are NaN; look for the embeddings, or the matrix, that are not finite.")
@@ -55,11 +56,11 @@ def standing(values, level, width):
 
 
 def first_choice(right, wrong, width=None):
-    """Is everything right above everything wrong? (N, C) and (N, K) to (N,) float64, ties broken at random.
+    """Whether all right captions rank above all wrong ones: (N, C) and (N, K) similarities to (N,) float64.
 
-    Rows are padded with inf among the right and -inf among the wrong. width: of a tie, UNIT_ROWS where rows are known
-    to be of unit length. Where a right ones tie with b wrong ones at the level of the lowest right one, all a come
-    first in one of C(a + b, a) orders.
+    An outcome is the expected value under random tie-breaking. Pad missing entries with inf in `right` and -inf in
+    `wrong`. width: of a tie; UNIT_ROWS for rows known to be of unit length. Where a right ones tie with b wrong ones at
+    the level of the lowest right one, all a come first in one of C(a + b, a) orders.
     """
     lowest = right.amin(1, keepdim=True)
     width = tie_width(lowest) if width is None else width
@@ -69,33 +70,38 @@ def first_choice(right, wrong, width=None):
     return np.where(above > 0, 0.0, 1 / comb(a + b, a))
 
 
-def among_first(above, tied, ours, k):
-    """Is one of ours among the first k, when `above` others are ahead, and ours are some of the tied ones? float64.
+def among_first(above, tied, targets, k):
+    """Probability that at least one target is among the first k under random tie-breaking: (N,) float64.
 
-    above, tied, ours: (N,) int64. Of the tied ones k - above are drawn, and all draws may miss ours.
+    above: (N,) int64, columns ahead of the best target. tied: columns that tie with it, itself included. targets: how
+    many of the tied ones are targets. k - above of the tied ones are drawn, and all draws may miss the targets.
     """
-    above, tied, ours = (value.cpu().numpy() for value in (above, tied, ours))
+    above, tied, targets = (value.cpu().numpy() for value in (above, tied, targets))
     room = np.clip(k - above, 0, None)
-    missed = comb(tied - ours, room) / np.maximum(comb(tied, room), 1)
+    missed = comb(tied - targets, room) / np.maximum(comb(tied, room), 1)
     return np.where(room == 0, 0.0, np.where(room >= tied, 1.0, 1 - missed))
 
 
 def recall(similarity, right, ks, width=None):
-    """Is one of a row's right columns among the k most similar? {k: (N,) float64}, ties broken at random.
+    """Whether one of a row's right columns is among the k most similar: {k: (N,) float64}.
 
-    similarity: (N, M). right: (N, C) columns, none twice in a row, -1 for none. width: as in `first_choice`.
+    An outcome is the expected value under random tie-breaking. similarity: (N, M). right: (N, C) different columns per
+    row, padded with -1. width: as in `first_choice`.
     """
     right = right.to(similarity.device)
-    own = similarity.gather(1, right.clamp(min=0)).masked_fill(right < 0, -torch.inf)
-    best = own.amax(1, keepdim=True)
+    target = similarity.gather(1, right.clamp(min=0)).masked_fill(right < 0, -torch.inf)
+    best = target.amax(1, keepdim=True)
     width = tie_width(best) if width is None else width
     above, tied = standing(similarity, best, width)
-    ours = (own >= best - width).sum(1)
-    return {k: among_first(above, tied, ours, k) for k in ks}
+    targets = (target >= best - width).sum(1)
+    return {k: among_first(above, tied, targets, k) for k in ks}
 
 
 def columns_of(rows, columns, n):
-    """Which columns belong to each of n rows: (n, C), none twice, -1 for none. rows, columns: (P,), what belongs."""
+    """List the columns that belong to each of n rows: (n, C), without repeats, padded with -1.
+
+    rows, columns: (P,) pairs of a row and a column that belong together.
+    """
     wide = int(columns.max()) + 1
     both = (rows * wide + columns).unique()
     rows, columns = both // wide, both % wide
@@ -105,19 +111,19 @@ def columns_of(rows, columns, n):
     return out
 
 
-# What guessing gets
+# The chance level
 
 
 def guessed_recall(right, n, k):
-    """Of n columns in random order, is one of the right ones among the first k? right: (N,) how many there are."""
+    """Chance of recall@k: one of the right columns is among the first k of n in random order. right: (N,) numbers."""
     return 1 - comb(n - np.asarray(right), k) / comb(n, k)
 
 
 def guessed_first_choice(right, wrong, both=0):
-    """Of texts in random order, do all the right ones come first? Numbers (N,) of the right, the wrong, and `both`.
+    """Chance of `first_choice`: all right texts come first in a random order.
 
-    both: how many are counted among the right *and* the wrong, by a mistake in the data. One such text has to come
-    between the others, and then ties with itself; two can never.
+    right, wrong, both: (N,) numbers of texts. both: texts counted among the right *and* the wrong, by a mistake in the
+        data. One such text has to come between the others, and then ties with itself; two such texts always fail.
     """
     right, wrong, both = np.broadcast_arrays(*(np.asarray(number) for number in (right, wrong, both)))
     once = 1 / comb(right + wrong, right)
@@ -142,7 +148,7 @@ def pairwise_accuracy(positive, negative):
 def pairwise_outcomes(positive, negative):
     """Per-item outcomes behind `pairwise_accuracy`: (N,) float64, 1 won, 0.5 tied, 0 lost.
 
-    What differs by rounding alone ties (`outcomes.tie_width`).
+    Similarities that differ by rounding alone tie (`outcomes.tie_width`).
     """
     positive, negative = (torch.as_tensor(x).detach().cpu() for x in (positive, negative))
     if positive.shape != negative.shape or positive.ndim != 1 or not len(positive):
@@ -161,28 +167,28 @@ def _eps(dtype):
     return torch.finfo(dtype).eps
 
 
-def recall_at_k(similarity, k, own=None):
-    """Share of rows whose own column is among the k most similar: the mean of `recall_outcomes`.
+def recall_at_k(similarity, k, target=None):
+    """Share of rows whose target column is among the k most similar: the mean of `recall_outcomes`.
 
     >>> recall_at_k(torch.eye(4), 1)
     1.0
     """
-    return float(recall_outcomes(similarity, k, own).mean())
+    return float(recall_outcomes(similarity, k, target).mean())
 
 
-def recall_outcomes(similarity, k, own=None):
-    """Is a row's own column among the k most similar? (N,) float64 in [0, 1].
+def recall_outcomes(similarity, k, target=None):
+    """Whether a row's target column is among the k most similar: (N,) float64 in [0, 1].
 
-    similarity: (N, M). own: (N,) each row's column; left out, row i belongs with column i. Ties are
-    broken at random: among t tied columns with room for r, the own one is in with probability r / t.
+    similarity: (N, M). target: (N,) each row's column; by default column i for row i. An outcome is the expected value
+    under random tie-breaking: among t tied columns with room for r, the target is in with probability r / t.
     Raises ValueError for other shapes, k outside 1..M or non-finite values.
     """
     similarity = torch.as_tensor(similarity)
-    if similarity.ndim != 2 or not len(similarity) or (own is None and len(similarity) > similarity.shape[1]):
+    if similarity.ndim != 2 or not len(similarity) or (target is None and len(similarity) > similarity.shape[1]):
         raise ValueError(f"recall_at_k needs an (N, M) matrix with M >= N >= 1, got {tuple(similarity.shape)}.")
     if not 1 <= k <= similarity.shape[1]:
         raise ValueError(f"k must be between 1 and {similarity.shape[1]}, got {k}.")
     if not bool(torch.isfinite(similarity).all()):
         raise ValueError("recall_at_k got similarities that are NaN or infinite; check the embeddings.")
-    own = torch.arange(len(similarity)) if own is None else torch.as_tensor(own)
-    return recall(similarity, own[:, None], (k,))[k]
+    target = torch.arange(len(similarity)) if target is None else torch.as_tensor(target)
+    return recall(similarity, target[:, None], (k,))[k]

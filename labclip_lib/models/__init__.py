@@ -1,12 +1,12 @@
 """Every CLIP behind one face, and how PocketCLIP was made.
 
-image_files: one way from any picture to RGB
+image_files: reading any image as RGB
 tokenizer: PocketCLIP's words and their ids
 pocket: PocketCLIP's weights, their checksum, its config and checkpoints
-pretrained: open_clip's models with their weights: found, checked, downloaded
-backbones: `load_backbone`: PocketCLIP and any open_clip model behind one face
-losses: InfoNCE, and with hard negatives
-chunked: the same in less memory and over several processes
+pretrained: finding, checking and downloading open_clip's pretrained models
+backbones: `load_backbone`: PocketCLIP and any open_clip model behind one interface
+losses: InfoNCE, and InfoNCE with hard negatives
+chunked: the same losses in less memory and over several processes
 pretraining: the recipe and the loop that made PocketCLIP
 """
 

@@ -1,7 +1,7 @@
-"""One face for every CLIP: `load_backbone` gives a `Backbone` that embeds images and captions.
+"""One interface for every CLIP: `load_backbone` returns a `Backbone` that embeds images and captions.
 
 PocketCLIP, the book's own small model, is an ordinary open_clip model with a registered config. So it
-is loaded by the same call as OpenAI's ViT-B/32 or a checkpoint of yours.
+is loaded by the same call as OpenAI's ViT-B/32 or your own checkpoint.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ from labclip_lib.world.scenes import Scenes
 class Backbone:
     """A CLIP with frozen towers. Make one with `load_backbone`.
 
-    name: how it was asked for. dim: length D of an embedding. logit_scale: the factor, a float, that
-    turns cosines into logits. image_size: side in pixels of what the image tower sees.
-    model, tokenizer, preprocess: the open_clip pieces underneath.
+    name: as given to `load_backbone`. dim: length D of an embedding. logit_scale: the factor, a float, that
+    turns cosines into logits. image_size: side, in pixels, of the image tower's input.
+    model, tokenizer, preprocess: the underlying open_clip objects.
 
     >>> clip, scenes = load_backbone("pocket", device="cpu"), World().sample(2, seed=0)
     >>> (clip.encode_images(scenes) @ clip.encode_texts(["a red circle"]).T).shape
@@ -63,7 +63,7 @@ class Backbone:
         how = v2.InterpolationMode(config["interpolation"])
         self._resize = v2.Compose([v2.Resize(size, how, antialias=True), v2.CenterCrop(self.image_size)])
         self._normalize = v2.Normalize(config["mean"], config["std"])
-        # open_clip's tokenizers mend a text first, and of some, such as "&nbsp;", nothing is left.
+        # open_clip's tokenizers clean a text first, and of some texts, such as "&nbsp;", nothing is left.
         self._nothing = None if isinstance(tokenizer, WordTokenizer) else tokenizer([""])
         self._encode_text = unpadded(model) if isinstance(tokenizer, WordTokenizer) else model.encode_text
         self.dim = self.encode_tokens(tokenizer(["a"])).shape[1]
@@ -74,15 +74,15 @@ class Backbone:
 
     @property
     def fingerprint(self):
-        """SHA-256 of all that decides an embedding, to tell caches of two models apart.
+        """SHA-256 of everything that determines an embedding, to tell the caches of two models apart.
 
-        That is the weights, the preparation of images, the words of PocketCLIP, and what the layers are: the same
-        weights under another activation are another model.
+        It covers the weights, the preprocessing of images, PocketCLIP's words, and the kinds and settings of the
+        layers: the same weights with another activation are another model.
         """
         if not hasattr(self, "_fingerprint"):
             words = getattr(self.tokenizer, "words", None)
-            made = (self.image_size, self._resize, self._normalize, words, _settings(self.model))
-            digest = hashlib.sha256(repr(made).encode())
+            settings = (self.image_size, self._resize, self._normalize, words, _settings(self.model))
+            digest = hashlib.sha256(repr(settings).encode())
             for key, value in sorted(self.model.state_dict().items()):
                 digest.update(key.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
             self._fingerprint = digest.hexdigest()
@@ -92,9 +92,9 @@ class Backbone:
         """Embed images: (N, D) float32 on the backbone's device, unit length if normalize.
 
         images: Scenes, which are rendered at `image_size`; a float tensor (N, 3, H, W) in [0, 1]; or a list of PIL
-        images or paths, which become RGB by `pictures.to_rgb`. Any size is resized, and cropped at the centre if it
-        is not square, as open_clip does for this model.
-        Raises ValueError for another shape, values outside [0, 1] or not finite, an unreadable file.
+        images or paths, which `image_files.to_rgb` makes RGB. Images of any size are resized, and cropped at the centre
+        if not square, as open_clip does for this model.
+        Raises ValueError for other shapes, values outside [0, 1] or not finite, and unreadable files.
         """
         if isinstance(images, Scenes):
             images = images.render(self.image_size, self.device)
@@ -123,15 +123,13 @@ class Backbone:
         return self.encode_tokens(tokens, normalize)
 
     def tokenize(self, captions, name="Caption {}".format):
-        """What the text tower reads of captions, a list of str: tokens (N, L) int64, and whether each was cut.
+        """Tokenise captions, a list of str: tokens (N, L) int64, and whether each caption was cut, a list of N bool.
 
-        A caption that is too long for the tower is cut, which then never sees its end: N values, a list of bool.
-        PocketCLIP refuses such a caption instead. For open_clip's own tokenizer the tokens are counted. For others
-        (Hugging Face's) it rests on this: given room for one token more, a caption that fits gains padding, one that
-        is cut gains a token of its own.
-        name: a function of a row, what to call its caption in an error.
-        Raises ValueError for a caption in which there is nothing to read and, with PocketCLIP, for a word it has never
-        seen.
+        A caption that is too long for the text tower loses its end; PocketCLIP refuses it instead. With open_clip's
+        own tokenizer the tokens are counted. With others (Hugging Face's) a cut is detected by allowing one token more:
+        a caption that fits then gains padding, a cut one gains one of its own tokens.
+        name: a function from a row to what its caption is called in errors.
+        Raises ValueError for a caption with nothing to read and, with PocketCLIP, for an unknown word.
         """
         captions = _listed(captions, "captions")
         for row, caption in enumerate(captions):
@@ -149,18 +147,18 @@ class Backbone:
         return tokens, self._cut(captions, tokens)
 
     def encode_tokens(self, tokens, normalize=True):
-        """Embed the tokens (N, L) that `tokenize` gave: (N, D) float32 on the backbone's device."""
+        """Embed the tokens (N, L) that `tokenize` returned: (N, D) float32 on the backbone's device."""
         return self._forward(self._encode_text, tokens, normalize)
 
     def _cut(self, captions, tokens):
-        """Which captions, with their tokens (N, L), were cut; only full rows are tokenised again."""
+        """Which captions were cut, a list of N bool, by their tokens (N, L); only full rows are tokenised again."""
         cut, length, tokenizer = [False] * len(captions), tokens.shape[1], self.tokenizer
         if isinstance(tokenizer, open_clip.SimpleTokenizer):
             for row in tokens[:, -1].nonzero().flatten().tolist():
-                cut[row] = len(tokenizer.encode(captions[row])) + 2 > length  # with a start and an end of text
+                cut[row] = len(tokenizer.encode(captions[row])) + 2 > length  # two for the start and the end of text
             return cut
         padding = int(tokenizer(["a"], context_length=length + 1).sum() - tokenizer(["a"]).sum())
-        full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one may be the end of text
+        full = ((tokens == padding).sum(1) < 2).nonzero().flatten().tolist()  # one padding id may be the end of text
         if full:
             longer = tokenizer([captions[row] for row in full], context_length=length + 1)
             for row, gained in zip(full, (longer.sum(1) - tokens[full].sum(1)).tolist(), strict=True):
@@ -186,10 +184,10 @@ def load_backbone(name="pocket", device="auto"):
 
     name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
         "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
-        checkpoint that `python -m labclip_lib pretrain` wrote. A file says nothing of its activation or
-        its images: MODEL decides the first (GELU, or QuickGELU in "-quickgelu"; GELU with a UserWarning
-        where there are both), and images are prepared as for OpenAI's models. Of a file only weights
-        are read, nothing in it is run.
+        checkpoint that `python -m labclip_lib pretrain` wrote. A file does not state its activation or
+        preprocessing: MODEL decides the activation (GELU, or QuickGELU in "-quickgelu"; GELU with a
+        UserWarning where both exist), and images are prepared as for OpenAI's models. Only weights are
+        read from a file; no code in it is run.
     device: "auto" (cuda, else mps, else cpu) or a torch device.
     Raises ValueError for an unknown name or a damaged file, ConnectionError when weights must be
     downloaded and there is no network.
@@ -201,14 +199,14 @@ def load_backbone(name="pocket", device="auto"):
     if name == "pocket":
         verify_weights()
         return Backbone(*read_pocket(WEIGHTS / "pocket.safetensors"), name, device)
-    named = name.partition("/")[0] in open_clip.list_models()  # so is a folder called "pocket", once one was loaded
+    named = name.partition("/")[0] in open_clip.list_models()  # true of "pocket" too, once loaded
     if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
         return Backbone(*read_pocket(name), name, device)
     return Backbone(*read_open_clip(name), name, device)
 
 
 def random_init_encoder(name="pocket", seed=0, device="auto"):
-    """The same towers before any training, a control: what their architecture alone lets a probe read.
+    """The same towers before any training, as a control: what a probe can read thanks to the architecture alone.
 
     name: "pocket", an open_clip architecture, or a pair "MODEL/PRETRAINED", whose weights are not loaded.
         Raises ValueError for an unknown name.
@@ -229,12 +227,12 @@ def random_init_encoder(name="pocket", seed=0, device="auto"):
 
 
 def _settings(model):
-    """What a model's layers are beside their weights: kinds, and numbers and words such as heads and eps."""
-    kept = []
+    """The kinds and settings of a model's layers, such as the number of heads and eps, without the weights."""
+    layers = []
     for name, module in model.named_modules():
         plain = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float, str)) and k != "training"}
-        kept.append((name, type(module).__name__, sorted(plain.items())))
-    return kept
+        layers.append((name, type(module).__name__, sorted(plain.items())))
+    return layers
 
 
 def _listed(items, what):

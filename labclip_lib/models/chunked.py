@@ -1,4 +1,4 @@
-"""InfoNCE as in `losses`, in less memory and time, and over several processes: for fits with large batches."""
+"""The InfoNCE losses of `losses` in less memory and time, and over several processes, for large batches."""
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -8,13 +8,13 @@ from labclip_lib.base.devices import gather_rows, part, world_size
 
 
 def chunked_info_nce(images, texts, negatives, logit_scale, batch, chunk=None):
-    """The value and, up to rounding, the gradients of `losses.info_nce`, or `hard_negative_info_nce`.
+    """InfoNCE with the value and, up to rounding, the gradients of `losses.info_nce` or `hard_negative_info_nce`.
 
     images, texts: (B, D) unit-norm. negatives: (B, D), (B, K, D), or None. logit_scale: as in `losses`.
-    batch: B. With several processes, the rows given are this one's share of the batch, `devices.part(batch)`, and the
-        value is its part of the loss: the parts, and the gradients that they leave, add up to the whole.
-    chunk: rows of the similarity matrix that are held at a time, each similarity then being computed twice; left out,
-        all B.
+    batch: B. With several processes, the given rows are this process's share of the batch, `devices.part(batch)`, and
+        the value is its share of the loss; over all processes, values and gradients add up to those of the batch.
+    chunk: rows of the similarity matrix in memory at a time, at the cost of computing each similarity twice; by
+        default all B.
     Raises ValueError for a chunk below one.
     """
     if chunk is not None and chunk < 1:
@@ -23,7 +23,7 @@ def chunked_info_nce(images, texts, negatives, logit_scale, batch, chunk=None):
     if negatives is not None:
         captions = torch.cat([captions, gather_rows(negatives, batch).flatten(0, -2)])
     first, chunk = part(batch)[0], chunk or batch
-    if world_size() == 1 and chunk >= batch:  # both choices read the same products
+    if world_size() == 1 and chunk >= batch:  # both directions use the same similarities
         total = _Choices.apply(images, captions, logit_scale, 0, chunk, True)
     else:
         total = _Choices.apply(images, captions, logit_scale, first, chunk, False)
@@ -32,11 +32,12 @@ def chunked_info_nce(images, texts, negatives, logit_scale, batch, chunk=None):
 
 
 class _Choices(torch.autograd.Function):
-    """Cross-entropy of (N, D) queries that must choose their target among (M, D) keys: a scalar, the sum.
+    """Summed cross-entropy of (N, D) queries that must choose their target among (M, D) keys: a scalar.
 
-    Query i's target is key first + i. mutual: the first N keys choose among the queries as well.
+    Query i's target is key first + i. mutual: the first N keys must also choose their query.
 
-    The gradient is taken at once, while a chunk's similarities are there, so the backward pass needs none of them.
+    The forward pass computes the gradient too, chunk by chunk, so that no similarities are stored for the backward
+    pass.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""One way from any picture to RGB: every mode, depth, orientation and transparency, from a file, a tar or an image."""
+"""Read any image as RGB: every mode, depth, orientation and transparency, from a file, a tar or a PIL image."""
 
 import io
 import os
@@ -10,7 +10,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from labclip_lib.base.messages import first_line
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
-# Named, because Pillow would try all it knows: one of them starts Ghostscript. Many a .jpg of the web is a GIF.
+# Listed, because Pillow would try every format it knows, and one of them starts Ghostscript. A file is read by its
+# content, not its name: many a .jpg of the web is a GIF.
 Image.init()
 FORMATS = tuple(name for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF") if name in Image.OPEN)
 ORIENTATION = 0x0112  # EXIF's tag, and what undoes its values from 2 to 8
@@ -18,9 +19,9 @@ TURNS = dict(enumerate(map(Image.Transpose, (0, 3, 1, 5, 4, 6, 2)), 2))
 
 
 class Picture(NamedTuple):
-    """Where the bytes of an image are: a file, or so many bytes of a tar, of the sample with this key.
+    """A reference to an image: a file, or the bytes from `first` on, `size` of them, in a tar, of the sample `key`.
 
-    box: (left, upper, right, lower) in pixels as they are stored, the part that is meant; left out, all of it.
+    box: (left, upper, right, lower), the part to crop, in pixels as stored; by default the whole image.
     """
 
     path: str
@@ -33,7 +34,7 @@ class Picture(NamedTuple):
         return f"{self.path!r}" + (f", key {self.key!r}" if self.key else "")
 
     def read(self):
-        """The image as `to_rgb` has it. ValueError, in one sentence, when it cannot be read."""
+        """The image in RGB, as `to_rgb` returns it. ValueError, in one sentence, when it cannot be read."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(self.first)
@@ -44,13 +45,13 @@ class Picture(NamedTuple):
             raise ValueError(f"There is no image at {self} ({error.strerror}); check the path.") from None
         except UnidentifiedImageError:
             why = f"it is none of {', '.join(FORMATS)}"
-        except Exception as error:  # for damaged files Pillow raises a dozen kinds
+        except Exception as error:  # Pillow raises a dozen types for damaged files
             why = first_line(error)
         raise ValueError(f"Cannot read an image from {self}: {why}; mend it or leave it out.")
 
 
 def as_rgb(image):
-    """A PIL image or the path of one, as `to_rgb` has it. ValueError, in one sentence, for any other."""
+    """A PIL image, or the image at a path, as `to_rgb` returns it. ValueError, in one sentence, for other types."""
     if isinstance(image, (str, os.PathLike)):
         return Picture(os.fspath(image)).read()
     if not isinstance(image, Image.Image):
@@ -58,39 +59,39 @@ def as_rgb(image):
         raise ValueError(f"An image is a {kind}; give one tensor (N, 3, H, W), or a list of PIL images or paths.")
     try:
         return to_rgb(image)
-    except Exception as error:  # as many kinds as there are ways of damage
+    except Exception as error:  # Pillow raises a dozen types for damaged images
         name = f"a PIL image of mode {image.mode}, {image.width} x {image.height}"
         raise ValueError(f"Cannot read {name}: {first_line(error)}; mend it or leave it out.") from None
 
 
 def to_rgb(image, box=()):
-    """A PIL image of any mode as people see it: RGB of 8 bits, turned upright, what is transparent on white.
+    """Convert a PIL image of any mode to how people see it: 8-bit RGB, upright, on white where it is transparent.
 
-    Its EXIF orientation is followed. Of 16 bits the upper eight count. Mode I is taken for 8 bits where no value is
-    above 255, else for 16; mode F likewise, or for shares of 1 where none is above 1. Of an animation the frame counts
-    at which the image stands, in a file the first. box: as of a `Picture`. Raises ValueError for other values.
+    The EXIF orientation is applied. Of 16 bits the upper eight are used. Mode I is taken as 8 bits if no value is above
+    255, else as 16; mode F likewise, or as fractions of 1 if none is above 1. Of an animation the current frame is
+    used, in a file the first. box: as in a `Picture`. Raises ValueError for values outside these ranges.
 
-    The CLIP projects take `image.convert("RGB")`. Where a picture has one frame, 8 bits, no transparency and no turn,
-    as nearly all photos of the benchmarks, the pixels are the same. To repeat a number of theirs for a transparent one
-    give that RGB image: their CLIP.png, say, has a black background, which is clear in the file.
+    The CLIP projects use `image.convert("RGB")`. The pixels are the same for an image with one frame, 8 bits, no
+    transparency and no EXIF rotation, as nearly all photos of the benchmarks. To reproduce one of their numbers for a
+    transparent image, pass that RGB image: their CLIP.png, for example, is transparent, and black once converted.
     """
-    image.load()  # some formats turn themselves upright here
+    image.load()  # some formats apply the orientation here
     try:
         turn = TURNS.get(image.getexif().get(ORIENTATION))
-    except Exception:  # damaged notes beside sound pixels
+    except Exception:  # the EXIF data may be damaged while the pixels are fine
         turn = None
     rgb = _opaque(image.crop(box) if box else image)
     rgb = rgb if turn is None else rgb.transpose(turn)
-    rgb.info = {}  # else who is given this image would turn it again
+    rgb.info = {}  # otherwise the next reader would apply the orientation again
     return rgb
 
 
 def looks_like_a_picture(path):
-    """Whether a file begins as one of FORMATS does, whatever it is called."""
+    """Whether a file's content begins like one of FORMATS, whatever its name."""
     try:
         with Image.open(path, formats=FORMATS):
             return True
-    except Exception:  # whatever a format's reader finds wrong with a file of another kind
+    except Exception:  # a format's reader may raise anything for a file of another kind
         return False
 
 
@@ -112,7 +113,7 @@ def _opaque(image):
 
 
 def _eight_bits(values, mode):
-    """(H, W) uint8 of the values of a grey image in more than 8 bits."""
+    """Reduce the values of a grey image of more than 8 bits to (H, W) uint8."""
     if mode.startswith("I;16") and not mode.endswith("S"):
         return (values >> 8).astype(np.uint8)
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)

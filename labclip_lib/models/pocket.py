@@ -1,7 +1,7 @@
-"""What is PocketCLIP's own: the weights in the package and their checksum, its config, its words, its checkpoints.
+"""PocketCLIP's weights in the package and their checksum, its config, its words and its checkpoints.
 
-PocketCLIP is an ordinary open_clip model of a registered config. This room makes one, new or from a file;
-`backbones.py` gives it the face of every other CLIP.
+PocketCLIP is an ordinary open_clip model with a registered config. This module makes one, new or from a file;
+`backbones.py` gives it the same interface as every other CLIP.
 """
 
 import contextlib
@@ -40,9 +40,9 @@ def verify_weights(folder=WEIGHTS):
 
 
 def new_pocket(config, device="cpu", position_std=None):
-    """An untrained open_clip model after a config file (a path); its seed is torch's global one.
+    """An untrained open_clip model from a config file (a path), initialised from torch's global random state.
 
-    position_std: spread of the text tower's positions at the start, instead of open_clip's 0.01.
+    position_std: initial standard deviation of the text tower's positional embeddings, instead of open_clip's 0.01.
     """
     open_clip.add_model_config(config)
     with quiet():
@@ -53,10 +53,10 @@ def new_pocket(config, device="cpu", position_std=None):
 
 
 def unpadded(model):
-    """A PocketCLIP's encode_text, spared the padding behind its longest caption.
+    """A PocketCLIP's encode_text without the padding after the longest caption of a batch.
 
-    Attention is causal, so what stands behind the end of text changes nothing, and captions of six words would
-    otherwise cost as much as captions of twenty. open_clip wants the mask cut to match.
+    Attention is causal, so padding after the end of text changes nothing, and captions of six words would otherwise
+    cost as much as captions of twenty. open_clip needs an attention mask of the same length.
     """
     mask = model.text.attn_mask
 
@@ -79,7 +79,7 @@ def pocket_tokenizer(words, config):
 def read_words(path):
     """The words that a PocketCLIP checkpoint (a path) was trained on, in the order of their ids.
 
-    Raises ValueError for a file that has none and SafetensorError or OSError for one that cannot be read.
+    Raises ValueError for a file without a word list, and SafetensorError or OSError for one that cannot be read.
     """
     with safe_open(path, "pt") as file:
         words = json.loads((file.metadata() or {}).get("words", "null"))
@@ -89,7 +89,7 @@ def read_words(path):
 
 
 def read_pocket(path):
-    """The open_clip model and the word tokenizer of a PocketCLIP checkpoint (a path), whose config lies beside it.
+    """Load a PocketCLIP checkpoint (a path), with its config next to it: (open_clip model, word tokenizer).
 
     Raises ValueError for a missing or damaged file, and for a checkpoint of something else.
     """
@@ -109,7 +109,7 @@ def read_pocket(path):
 
 @contextlib.contextmanager
 def quiet():
-    """Without open_clip's log, which says "no pretrained weights loaded" of a model we are about to train or fill."""
+    """Silence open_clip's log: it warns "no pretrained weights loaded" of models we are about to train or fill."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

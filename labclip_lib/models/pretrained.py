@@ -1,4 +1,4 @@
-"""open_clip's models with their weights: found, checked before anything is read, downloaded where that can be."""
+"""Find, check and download open_clip's pretrained models, before any weights are read."""
 
 import difflib
 import os
@@ -39,7 +39,7 @@ def read_open_clip(name):
             model = open_clip.create_model(
                 architecture, pretrained=pretrained, force_quick_gelu=config.get("quick_gelu", False)
             )
-    except Exception as error:  # a damaged file alone raises five kinds
+    except Exception as error:  # damaged files alone raise five types
         raise ValueError(f"Cannot load {name!r}: {first_line(error)}.") from None
     if not config and f"{architecture}-quickgelu" in known:
         warnings.warn(
@@ -53,13 +53,13 @@ def read_open_clip(name):
 
 
 def _check_weights_only(name, path):
-    """Read a pickled checkpoint once before open_clip does, which would unpickle anything after a TypeError."""
+    """Load a checkpoint weights-only before open_clip does, which would unpickle anything after a TypeError."""
     if Path(path).suffix in (".safetensors", ".npz", ".npy"):
         return
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's remark about TorchScript; ours says what to do
             torch.load(path, "cpu", weights_only=True)
-    except Exception:  # torch.load raises five kinds for a damaged file
+    except Exception:  # torch.load raises five types for damaged files
         raise ValueError(
             f"Cannot load {name!r}: the file is damaged, or holds more than weights (a whole model, a TorchScript "
             "program), and only weights are read; save the model's state_dict()."
@@ -75,13 +75,13 @@ def _is_cached(config):
 
 
 def _on_the_hub(config):
-    """The repository of a pretrained config on the hub, and the file there if it names one; "" where it has none."""
+    """The hub repository of a pretrained config and the file in it, each "" where the config names none."""
     parts = config.get("hf_hub", "").split("/")  # OWNER/REPO/ or OWNER/REPO/FILE
     return "/".join(parts[:2]), "/".join(parts[2:])
 
 
 def _need_download(name, config):
-    """Say within seconds that a download is needed and cannot be had; open_clip retries for half a minute."""
+    """Raise ConnectionError within seconds if a needed download is impossible; open_clip retries for half a minute."""
     if _is_cached(config):
         return
     source = huggingface_hub.constants.ENDPOINT if _on_the_hub(config)[0] else config.get("url", "")

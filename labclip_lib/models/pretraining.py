@@ -1,7 +1,7 @@
 """How PocketCLIP is made: contrastive pretraining from nothing on rendered scenes.
 
-Every step draws fresh scenes and captions from a seed made of the run's seed and the step's number, so a
-run that was interrupted and resumed ends with the same weights as one that was not.
+Every step draws fresh scenes and captions from the run's seed and the step's number, so a run that was
+interrupted and resumed ends with the same weights as one that was not.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ MAX_LOGIT_SCALE = 100  # as in Radford et al. (2021)
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that decides how a PocketCLIP comes out, but for the machine.
+    """Everything that determines a trained PocketCLIP, except the machine.
 
-    image_lr, text_lr: peak learning rates (AdamW, linear warm-up, then cosine to 0). text_lr is that of the
-        text tower's embeddings and transformer. It is far lower, because at the image tower's rate they
-        forget word order. The text tower's last norm and projection learn at the image tower's rate.
-    position_std: spread of the text tower's positions at the start; words start at 0.02 and open_clip's
-        positions at 0.01. A tower this small needs louder positions to carry word order at all.
-    world, policy: what is drawn and what captions say of it. config: path of the open_clip model config.
+    image_lr, text_lr: peak learning rates (AdamW, linear warm-up, then cosine to 0). text_lr is for the text
+        tower's embeddings and transformer. It is far lower, because at the image tower's rate they forget
+        word order. The text tower's last norm and projection learn at the image tower's rate.
+    position_std: initial standard deviation of the text tower's positional embeddings; words start at 0.02 and
+        open_clip's positions at 0.01. A tower this small needs larger positions to carry word order at all.
+    world, policy: what scenes show and what captions say about them. config: path of the open_clip model config.
     """
 
     seed: int = 0
@@ -57,7 +57,7 @@ class Recipe:
             raise ValueError(f"Recipe needs one or more steps, got {self.steps}.")
 
     def as_dict(self):
-        """Plain data for the card and for telling two recipes apart; the config by its contents."""
+        """The recipe as plain data, for the card and to compare recipes; the config file by its contents."""
         return json.loads(json.dumps(dataclasses.asdict(self) | {"config": json.loads(Path(self.config).read_text())}))
 
     def vocabulary(self):
@@ -78,7 +78,9 @@ class Trainer:
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            model = new_pocket(recipe.config, position_std=recipe.position_std)  # on the CPU: every device starts alike
+            model = new_pocket(
+                recipe.config, position_std=recipe.position_std
+            )  # on the CPU, so that all devices start alike
         self.model = model.to(device, memory_format=torch.channels_last).train()  # a third faster on a CPU
         self.backbone = None
         self.done = 0
@@ -124,7 +126,7 @@ class Trainer:
         return loss.detach()
 
     def snapshot(self):
-        """A frozen copy of the model so far, as a Backbone."""
+        """A frozen copy of the model so far, as a Backbone; its matrices are rounded to half precision (`stored`)."""
         model = new_pocket(self.recipe.config)
         model.load_state_dict(stored(self.model.state_dict()))
         return Backbone(model, self.tokenizer, f"pocket at step {self.done}", self.device)
@@ -146,7 +148,7 @@ def schedule(step, steps, warmup):
 
 
 def stored(state):
-    """Weights as they are shipped: matrices in half precision, everything else untouched."""
+    """Weights as they are shipped: matrices in half precision, everything else unchanged."""
     return {
         key: value.detach().cpu().half().contiguous() if value.ndim > 1 else value.detach().cpu().contiguous()
         for key, value in state.items()
@@ -157,8 +159,8 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
     """Train a PocketCLIP and write it to a folder; returns the path of its checkpoint.
 
     Writes pocket.safetensors, pocket.json (open_clip config), pocket-card.json (recipe, checksum, time)
-    and pocket-log.csv (loss and logit scale, a row a step). If the folder holds an unfinished run of the
-    same recipe, goes on from there; if it holds a finished one, does nothing.
+    and pocket-log.csv (loss and logit scale, one row per step). Resumes an unfinished run of the same recipe in
+    the folder; does nothing if that run is finished.
     Raises ValueError when the folder holds another recipe's run.
     """
     out, device = Path(out), pick_device(device)
@@ -170,14 +172,14 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
     out.mkdir(parents=True, exist_ok=True)
     trainer, log, seconds = Trainer(recipe, device), [], 0.0
     if resume_path.exists():
-        kept = torch.load(resume_path, map_location=device, weights_only=True)
-        if kept["recipe"] != recipe.as_dict():
+        saved = torch.load(resume_path, map_location=device, weights_only=True)
+        if saved["recipe"] != recipe.as_dict():
             raise ValueError(f"{out} holds an unfinished run of another recipe; choose another --out folder.")
-        trainer.load(kept["state"])
-        log, seconds = kept["log"], kept["seconds"]
+        trainer.load(saved["state"])
+        log, seconds = saved["log"], saved["seconds"]
     started = time.perf_counter() - seconds
 
-    def keep():
+    def save():
         state = {
             "recipe": recipe.as_dict(), "state": trainer.state(), "log": log,
             "seconds": time.perf_counter() - started,
@@ -192,7 +194,7 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
             bar.update()
             bar.set_postfix(loss=f"{loss:.2f}")
             if trainer.done % save_every == 0:
-                keep()
+                save()
     finally:
         bar.close()
     seconds = time.perf_counter() - started

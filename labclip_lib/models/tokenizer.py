@@ -1,4 +1,4 @@
-"""PocketCLIP's tokenizer: one token a word."""
+"""PocketCLIP's tokenizer: one token per word."""
 
 import re
 
@@ -6,11 +6,11 @@ import torch
 
 
 class WordTokenizer:
-    """One token a word. Ids: 0 padding, 1 start of text, then the words, last the end of text.
+    """One token per word. Ids: 0 padding, 1 start of text, then the words, last the end of text.
 
-    open_clip reads a caption's embedding off at the largest id, so the end of text must be last.
+    open_clip reads a caption's embedding at the largest id, so the end of text must have the last id.
 
-    words: the vocabulary, a sequence of str. context_length: tokens a row, start and end included.
+    words: the vocabulary, a sequence of str. context_length: tokens per row, start and end included.
     """
 
     def __init__(self, words, context_length):
@@ -21,9 +21,9 @@ class WordTokenizer:
         self.vocab_size = self.end + 1
 
     def __call__(self, captions, name="Caption {}".format):
-        """(N, context_length) int64 ids. Case, commas and full stops are ignored.
+        """Tokenise captions: (N, context_length) int64 ids. Case, commas and full stops are ignored.
 
-        name: a function of a row, what to call its caption in an error.
+        name: a function from a row to what its caption is called in errors.
         Raises ValueError for a caption with an unknown word, with no word or with too many.
         """
         captions = [captions] if isinstance(captions, str) else list(captions)

@@ -1,6 +1,6 @@
 """What a frozen embedding holds.
 
-protocols: what a probe's score is held against: splits, controls, chance, ceiling
+protocols: splits, control labels, chance and ceiling, to judge a probe's score
 linear_probe: the linear probe, a scikit-learn estimator on any device
 scene_probes: probes of scenes: which colour does this shape have?
 reports: what the verb `probe` reports

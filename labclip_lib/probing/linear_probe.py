@@ -19,10 +19,10 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
 
     solver: "lbfgs", full-batch L-BFGS on standardised features, or "sgd", the LABCLIP authors' recipe: plain
         SGD, learning rate 0.1, batches of 32, 100 epochs, no weight decay, features as they are.
-    decays: weight decays to try, each a factor of half the squared weights of standardised features, beside
-        the mean log loss. The one with the smallest log loss on validation data is kept ("lbfgs" alone).
-    max_iter: L-BFGS iterations, or epochs of SGD. tol: L-BFGS stops when no entry of the gradient, along axes on
-        which the loss bends at most by one, exceeds it; smaller values gained nothing on held-out data.
+    decays: weight decays to try ("lbfgs" only). The loss is mean log loss + decay / 2 * |w|^2, w the weights of
+        the standardised features. The decay with the smallest log loss on validation data is chosen.
+    max_iter: L-BFGS iterations, or epochs of SGD. tol: L-BFGS stops when max|gradient| < tol, in coordinates
+        whose curvature is at most 1; smaller values gained nothing on held-out data.
     device: as in `load_backbone`. random_state: an int.
     Sets classes_, coef_ (C, D), intercept_ (C,), decay_ and n_iter_.
 
@@ -41,9 +41,9 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, validation=None):
-        """X: (N, D) array or tensor; y: (N,) labels. validation: (X, y) held out to choose the decay.
+        """Fit the probe. X: (N, D) array or tensor; y: (N,) labels. validation: (X, y) held out to choose the decay.
 
-        Left out, a random tenth of the rows is held out, and all rows are used once the decay is known.
+        Without validation, a random tenth of the rows is held out to choose the decay; the probe is then fitted to all.
         """
         if self.solver not in ("lbfgs", "sgd"):
             raise ValueError(f"LinearProbe knows the solvers 'lbfgs' and 'sgd', got {self.solver!r}.")
@@ -60,8 +60,8 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         else:
             if validation is None:
                 order = np.random.default_rng(self.random_state).permutation(len(x))
-                held, kept = order[: max(1, len(x) // 10)], order[max(1, len(x) // 10) :]
-                _, _, best, _ = self._solve(x[kept], target[kept], x[held], target[held], self.decays)
+                held, train = order[: max(1, len(x) // 10)], order[max(1, len(x) // 10) :]
+                _, _, best, _ = self._solve(x[train], target[train], x[held], target[held], self.decays)
                 weight, bias, best, self.n_iter_ = self._solve(x, target, x, target, (best,))
             else:
                 xv = validate_data(self, _host(validation[0]), reset=False, dtype=X.dtype)
@@ -87,13 +87,13 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         return fit.weight[0], fit.bias[0], fit.decay[0], fit.n_iter
 
     def decision_function(self, X):
-        """(N, C) logits; with two classes (N,), the second's minus the first's, as scikit-learn has it."""
+        """(N, C) logits; with two classes (N,), the second's minus the first's, as in scikit-learn."""
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def predict(self, X):
-        """(N,) the most probable class of each row."""
-        logits = self._logits(X)  # first of all: it says so when there has been no fit
+        """The most probable class of each row, (N,)."""
+        logits = self._logits(X)  # before classes_ is read, because it raises when the probe is not fitted
         return self.classes_[logits.argmax(1)]
 
     def predict_proba(self, X):
@@ -106,7 +106,7 @@ class LinearProbe(ClassifierMixin, BaseEstimator):
         return X @ self.coef_.T + self.intercept_
 
 
-# How they are fitted
+# Fitting
 
 
 @dataclasses.dataclass
@@ -124,7 +124,7 @@ class Rows:
 
     @property
     def weight(self):
-        """(P, M): each probe's real rows count alike and sum to one."""
+        """(P, M) weights: equal over each probe's real rows, zero on padding, and summing to one."""
         return self.real / self.real.sum(1, keepdim=True).clamp(min=1)
 
 
@@ -140,20 +140,23 @@ class Fit:
 
 
 def fit_lbfgs(train, held, decays, kind, max_iter=100, tol=1e-2):
-    """P probes at K decays in one convex problem; each probe keeps the decay with the least validation loss.
+    """Fit P probes at K decays in one convex problem; each probe keeps the decay with the least validation loss.
 
-    Plain L-BFGS crawls where features are correlated, as embeddings are. So we turn them to their principal
-    axes and stretch each axis by Boehning's bound: the Hessian of the log loss is at most half the covariance
-    of the features (Boehning, 1992). No direction is then steeper than one, and few iterations suffice.
+    Plain L-BFGS converges slowly on correlated features, such as embeddings. So we rotate the features to their
+    principal axes, and write the weights on axis d as w_d = v_d / sqrt(curvature_d / 2 + decay), curvature_d the
+    variance along it. By Boehning's bound (1992) the Hessian of the log loss is at most half the covariance of the
+    features, so the loss has a curvature of at most 1 in every direction of v, and few iterations suffice.
     """
-    # Squares of very large or small features leave float32.
+    # Squares of very large or small features overflow or underflow float32.
     size = float(train.x.abs().max())
     shrink = 1.0 if 1e-12 < size < 1e12 or not size else 1 / size
     train, held = (dataclasses.replace(part, x=part.x * shrink) for part in (train, held))
     weight = train.weight[..., None]
     mean = (train.x * weight).sum(1, keepdim=True)
     spread = ((train.x - mean).square() * weight).sum(1, keepdim=True).sqrt()
-    spread = torch.where(spread > 1e-6 * spread.amax().clamp(min=1e-30), spread, torch.inf)  # a constant says nothing
+    spread = torch.where(
+        spread > 1e-6 * spread.amax().clamp(min=1e-30), spread, torch.inf
+    )  # constant features are ignored
     x = (train.x - mean) / spread
     axes_device = "cpu" if x.device.type == "mps" else x.device  # MPS has no eigh
     curvature, axes = torch.linalg.eigh((x.mT @ (x * weight)).to(axes_device))

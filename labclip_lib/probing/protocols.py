@@ -1,4 +1,4 @@
-"""What a probe's score must be held against: fair splits, a control task, chance and the bag-of-words ceiling."""
+"""How to judge a probe's score: fair splits, a control task, chance and the bag-of-words ceiling."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from labclip_lib.world.twins import pair_clusters
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Which scenes train, choose and test a probe, each an (N,) mask, and what belongs together.
+    """Training, validation and test scenes of a probe, each an (N,) mask.
 
     cluster: (N,) number of each scene's twin pair, the unit that intervals resample.
     asked: (N, K) mask of the objects that the test asks about.
@@ -27,7 +27,7 @@ class Split:
     asked: torch.Tensor
 
     def repeated(self, times):
-        """The split of the same scenes laid out so many times, one after another."""
+        """The split for the same scenes in `times` layouts, one layout after another."""
         return Split(*(torch.cat([value] * times) for value in vars(self).values()))
 
     def to(self, device):
@@ -51,15 +51,15 @@ def split_by_combination(attribute, object, seed=42):
 
 
 def split_by_object(attribute, object, seed=42):
-    """Held-out objects: for each object one attribute that it never wears in training; the test asks for it.
+    """Held-out objects: each object has one attribute that it never has in training, and the test asks for it.
 
-    Scenes without any held-out object train (90 %) and choose (10 %), again by twin pair; scenes with one
-    are the test, and only the held-out object is asked about. Raises ValueError when a part is empty.
+    Scenes without such a held-out combination are for training (90 %) and validation (10 %), again by twin pair; scenes
+    with one are the test, which asks only about that object. Raises ValueError when a part is empty.
     """
     parts = split_by_combination(attribute, object, seed)
     n_attributes, n_objects = int(attribute.max()) + 1, int(object.max()) + 1
     order = np.random.default_rng(seed).permutation(max(n_attributes, n_objects))
-    hidden = torch.from_numpy(order % n_attributes).to(attribute.device)  # object -> the attribute kept from it
+    hidden = torch.from_numpy(order % n_attributes).to(attribute.device)  # object -> its held-out attribute
     asked = attribute == hidden[object]
     test = asked.any(1)
     validation = ~test & parts.validation
@@ -73,9 +73,9 @@ def split_by_object(attribute, object, seed=42):
 def control_labels(attribute, object, cluster):
     """Labels for a control task (Hewitt and Liang, 2019): (N, K), a random attribute for each pair and object.
 
-    They are the same for a scene, its twin and all their layouts. So they can be memorised where they were seen,
-    and elsewhere there is nothing to learn: above chance on a clean split, they betray a leak. Where a test repeats
-    what was trained on, task accuracy minus control accuracy is a probe's selectivity.
+    They are the same for a scene, its twin and all their layouts, so a probe can only memorise them: an accuracy above
+    chance on a clean split reveals a leak. Where the test repeats training scenes, task accuracy minus control accuracy
+    is a probe's selectivity.
     """
     rng = np.random.default_rng(0)
     table = rng.integers(0, int(attribute.max()) + 1, (int(cluster.max()) + 1, int(object.max()) + 1))
@@ -86,20 +86,20 @@ def control_labels(attribute, object, cluster):
 
 
 def chance(attribute, object, attributes, size_known=True):
-    """Accuracy of a uniform guess at an object's attributes, one of them or a set, out of so many.
+    """Accuracy of a uniform guess at the set of an object's attributes, out of `attributes` possible ones.
 
-    With size_known it guesses among sets of the right size, otherwise among all sets.
+    With size_known the guess is among sets of the right size, otherwise among all sets.
     """
     sizes = [len(set(colors)) for _, colors in _per_object(attribute, object)]
     return float(np.mean([1 / (math.comb(attributes, k) if size_known else 2**attributes) for k in sizes]))
 
 
 def bag_of_words_ceiling(attribute, object, size_known=True):
-    """Best accuracy that can be had from knowing which attributes and which objects there are, not who has which.
+    """Best accuracy when a scene's attributes and objects are known, but not which object has which attribute.
 
-    attribute, object: (N, K) labels. Every way to hand out a scene's attributes among its objects is listed, all
-    equally likely, and the most frequent answer is given. Answers are sets where an object repeats; with
-    size_known the size of the set is given away. Returns a float; two objects unlike in both: 0.5.
+    attribute, object: (N, K) labels. Every assignment of a scene's attributes to its objects is equally likely, and the
+    most frequent answer is given. Answers are sets where an object repeats; with size_known the size of the set is
+    known. Returns a float; 0.5 for two objects that differ in both.
     """
     best = []
     for scene, shapes in zip(attribute.tolist(), object.tolist(), strict=True):
@@ -110,7 +110,10 @@ def bag_of_words_ceiling(attribute, object, size_known=True):
 
 @functools.lru_cache
 def _best_answer(pattern, instances, size_known):
-    """Chance that the best guess at the attributes of so many instances is right, given how often each occurs."""
+    """Probability that the best guess is right about the attribute set of `instances` of a scene's objects.
+
+    pattern: how often each attribute occurs in the scene.
+    """
     owned = [kind for kind, times in enumerate(pattern) for _ in range(times)]
     answers = Counter(frozenset(pick) for pick in itertools.combinations(owned, instances))
     if not size_known:

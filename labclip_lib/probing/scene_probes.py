@@ -1,8 +1,8 @@
-"""Linear probes: what a frozen embedding holds. What their scores are worth, `protocols.py` says.
+"""Linear probes of scenes: what a frozen embedding holds. `protocols.py` has what to compare their scores with.
 
-A probe asks one question of an embedding, "which attribute (colour) does this object (shape) have?", and
-may answer with a linear function of it and nothing else. As in the LABCLIP paper (Koishigarina et al.,
-2025) there is one probe per object, trained on the scenes that hold that object.
+A probe answers one question, "which attribute (colour) does this object (shape) have?", with a linear function of the
+embedding. As in the LABCLIP paper (Koishigarina et al., 2025) there is one probe per object, trained on the scenes that
+hold that object.
 """
 
 import dataclasses
@@ -19,11 +19,12 @@ from labclip_lib.probing.protocols import bag_of_words_ceiling, chance
 
 @dataclasses.dataclass(frozen=True)
 class ProbeResult:
-    """Fitted probes and how each test question went; Q questions, P objects, C attributes.
+    """Fitted probes and their answers to each test question; Q questions, P objects, C attributes.
 
-    right: (Q,) 1.0 or 0.0. guess, truth: (Q,) attributes. object, cluster: (Q,) what was asked about, and where.
-    chance, bag_of_words: what guessing gets on the test scenes, and the best that a bag of words can.
-    weight (P, C, D), bias (P, C): the probes, for embeddings as they came. decay: P chosen weight decays.
+    right: (Q,) 1.0 or 0.0. guess, truth: (Q,) predicted and true attributes. object, cluster: (Q,) the object asked
+    about, and its scene's cluster.
+    chance, bag_of_words: accuracy of guessing on the test scenes, and the best accuracy of a bag of words.
+    weight (P, C, D), bias (P, C): the probes, for unstandardised embeddings. decay: P chosen weight decays.
     """
 
     right: np.ndarray
@@ -47,10 +48,10 @@ class ProbeResult:
 
 
 def probe_attributes(features, attribute, object, split, *, solver="lbfgs", decays=DECAYS, tol=1e-2, seed=0):
-    """One probe per object, all fitted at once: which attribute does it have? Returns a ProbeResult.
+    """Fit one probe per object, all at once, for the attribute that it has. Returns a ProbeResult.
 
     features: (N, D) embeddings. attribute, object: (N, K) label numbers, no object twice in a scene.
-    solver, decays, tol: as in LinearProbe. seed: of the "sgd" solver.
+    solver, decays, tol: as in LinearProbe. seed: for the "sgd" solver.
     Raises ValueError for other shapes, non-finite features, a repeated object or an empty part of the split.
     """
     objects, target = _targets(features, attribute, object)
@@ -66,10 +67,11 @@ def probe_attributes(features, attribute, object, split, *, solver="lbfgs", deca
 
 
 def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
-    """One probe per object: the *set* of attributes of all its instances. Objects may repeat.
+    """Fit one probe per object, for the *set* of attributes of all its instances. Objects may repeat.
 
-    Returns {"size known": Measure, "size unknown": Measure} over Q questions. "size known" is the paper's score: the k
-    largest logits must be the set, with the true k given away. "size unknown" takes what is above one half.
+    Returns {"size known": Measure, "size unknown": Measure} over Q questions. "size known" is the paper's score: the
+    attributes with the k largest logits must be the set, with k its true size. "size unknown" takes all attributes with
+    a probability above one half.
     """
     objects, target = _targets(features, attribute, object)
     features = even_lengths(features)
@@ -80,25 +82,25 @@ def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
     cluster = _where(test, split)[1]
     return {
         name: Measure(
-            (said == truth).all(-1).cpu().double().numpy(),
+            (predicted == truth).all(-1).cpu().double().numpy(),
             cluster,
             *_levels(target, attribute, object, split, size_known=name == "size known"),
         )
-        for name, said in scores.items()
+        for name, predicted in scores.items()
     }
 
 
 def weight_cosine(first, second):
-    """(P, C) cosines of two ProbeResults' weights, object by object and attribute by attribute.
+    """Cosines between the weights of two ProbeResults, for each object and attribute: (P, C).
 
-    The mean over attributes is taken off first: added to all of a probe's rows, it changes no answer.
+    The mean over attributes is subtracted first: a vector added to all rows of a probe changes no answer.
     """
     a, b = (unit(result.weight - result.weight.mean(1, keepdim=True)) for result in (first, second))
     return (a * b).sum(-1)
 
 
 def _targets(features, attribute, object):
-    """The number of objects and the (N, P, C) mask of the attributes that each object wears in each scene."""
+    """The number of objects P, and the (N, P, C) mask of the attributes that each object has in each scene."""
     if features.ndim != 2 or attribute.shape != object.shape or len(features) != len(attribute):
         raise ValueError(
             "Probes need (N, D) features with (N, K) attributes and objects, got "
@@ -141,6 +143,6 @@ def _levels(target, attribute, object, split, size_known=True):
 
 
 def _where(test, split):
-    """(Q,) object and cluster of each test question."""
+    """The object and the cluster of each test question, two (Q,) arrays."""
     objects = torch.arange(len(test.x), device=test.x.device)[:, None].expand_as(test.real)
     return objects[test.real].cpu().numpy(), split.cluster[test.scene[test.real]].cpu().numpy()

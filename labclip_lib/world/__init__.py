@@ -1,10 +1,10 @@
 """The compositional world of coloured shapes: drawn, painted and told.
 
 shapes: what each colour and shape looks like
-scenes: layouts of objects, and painting them
-captions: what captions say of a scene, reading one back, and the caption policy
+scenes: layouts of objects, and rendering them
+captions: writing captions of scenes, reading them back, and the caption policy
 twins: which scenes hold the same colours and shapes
-layouts: every scene in several layouts, told and changed together
+layouts: every scene in several layouts, captioned and changed together
 twin_world: a world in which one of two twins may never occur
 """
 

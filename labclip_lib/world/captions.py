@@ -1,7 +1,7 @@
 """What captions say about scenes: templates, reading a caption back, and the caption policy.
 
-The caption policy decides how often a pretraining caption says which colour goes with which shape.
-PocketCLIP's captions of two objects never say it outright; `studies/binding_share.py` shows what happens when they do.
+The caption policy decides how often a pretraining caption states which colour goes with which shape.
+PocketCLIP's captions of two objects never state it; `studies/binding_share.py` shows what happens when they do.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ def parse(caption, world):
     "a red circle and a blue thing" -> [("red", "circle"), ("blue", None)]. Raises ValueError for a
     caption that names no object of the world, and for a word that is neither colour, shape nor filler.
     """
-    found = []
+    objects = []
     for phrase in re.split(r"\band\b|,", caption.lower()):
         words = re.findall(r"[\w'-]+", phrase)
         unknown = [w for w in words if w not in {*world.colors, *world.shapes, *FILLERS}]
@@ -39,10 +39,10 @@ def parse(caption, world):
         color = next((w for w in words if w in world.colors), None)
         shape = next((w for w in words if w in world.shapes), None)
         if color or shape:
-            found.append((color, shape))
-    if not found:
+            objects.append((color, shape))
+    if not objects:
         raise ValueError(f"Cannot read {caption!r}: it names no colour and no shape of this world.")
-    return found
+    return objects
 
 
 @dataclasses.dataclass(frozen=True)

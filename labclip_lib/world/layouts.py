@@ -1,4 +1,4 @@
-"""Every scene of a world in several layouts, which are told and changed together."""
+"""Every scene of a world in several layouts, captioned and changed together."""
 
 import dataclasses
 
@@ -9,10 +9,10 @@ from labclip_lib.world.scenes import Scenes
 
 @dataclasses.dataclass(frozen=True)
 class Layouts:
-    """The same S scenes in L layouts. What it gives has L * S rows, one layout after another.
+    """The same S scenes in L layouts. Its methods return L * S rows, one layout after another.
 
-    parts: L Scenes that differ in the layout alone. seed: of the layouts, and of what is drawn when they are told
-    and changed; layout k is drawn from [seed, k].
+    parts: L Scenes that differ only in their layout. seed: of the layouts, and of the random choices in captions and
+    changes; layout k uses [seed, k].
     """
 
     parts: tuple
@@ -20,7 +20,7 @@ class Layouts:
 
     @classmethod
     def draw(cls, world, layouts, seed=7):
-        """Every two-object scene of a world, in so many layouts."""
+        """Every two-object scene of a world, in this many layouts."""
         return cls(tuple(world.compositions(seed=[seed, k]) for k in range(layouts)), seed)
 
     @property
@@ -37,15 +37,15 @@ class Layouts:
         return torch.cat([part.shape for part in self.parts])
 
     def swapped(self):
-        """The twins, each in its scene's layouts."""
+        """The twins of the scenes, in the same layouts."""
         return self._each(Scenes.swapped)
 
     def replaced(self, what):
-        """One object's colour or shape exchanged, as by `Scenes.replaced`; the same exchange in every layout."""
+        """The scenes with one colour or shape replaced, as by `Scenes.replaced`; the same one in every layout."""
         return self._each(lambda part: part.replaced(what, self.seed))
 
     def captions(self, order="fixed"):
-        """L * S captions. In random order each layout of a scene draws its own; a scene and its twin draw the same."""
+        """L * S captions. A random order is drawn anew for each layout; a scene and its twin get the same order."""
         return [caption for k, part in enumerate(self.parts) for caption in part.captions(order, seed=[self.seed, k])]
 
     def _each(self, change):

@@ -22,7 +22,7 @@ PAPER_TEMPLATE = "{attr1} {obj1} and {attr2} {obj2}"
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Which colours and shapes there are.
+    """The colours and shapes that scenes are made of.
 
     colors, shapes: names out of `shapes.COLORS` and `shapes.SHAPES`; their order is the order of the label
     numbers. Raises ValueError for an unknown name, a repeated name or fewer than one of either.
@@ -46,7 +46,7 @@ class World:
                 raise ValueError(f"World needs one or more different {field}, got {names}.")
 
     def sample(self, n, objects=2, seed=0, distinct=True):
-        """Draw n scenes of that many objects, no two alike in colour or in shape.
+        """Draw n scenes of `objects` objects each, which all differ in colour and in shape.
 
         Colours, shapes, places, sizes, angles, tints and backgrounds are independent of each other;
         objects never touch. distinct=False lets colours and shapes repeat within a scene, as in CLEVR.
@@ -65,7 +65,7 @@ class World:
         return self._lay_out(color, shape, rng)
 
     def compositions(self, objects=2, seed=0):
-        """Every scene there can be, once each, in a random layout.
+        """Every possible scene once, in a random layout.
 
         Object order does not count: with 8 colours, 8 shapes and two objects there are 1,568.
         """
@@ -147,7 +147,7 @@ class Scenes:
         return self._map(lambda values: values.to(device))
 
     def swapped(self):
-        """The twins: the first two objects exchange colours, all else stays in place.
+        """The twins: the first two objects exchange colours, everything else stays.
 
         Swapping twice gives the scenes back. Raises ValueError for scenes of one object.
         """
@@ -157,10 +157,10 @@ class Scenes:
         return dataclasses.replace(self, color=self.color[:, order])
 
     def replaced(self, what, seed=0):
-        """The scenes with one object's colour or shape exchanged for one that the scene does not have.
+        """The scenes with one object's colour or shape replaced by one that the scene does not have.
 
-        what: "color" or "shape". Which object, and what it becomes, is drawn from the seed. Raises
-        ValueError for another word, or when the world has no colour (shape) left.
+        what: "color" or "shape". Which object changes, and to what, is drawn from the seed. Raises
+        ValueError for any other `what`, or when the world has no colour (shape) left.
         """
         if what not in ("color", "shape"):
             raise ValueError(f"what must be 'color' or 'shape', got {what!r}.")
@@ -177,7 +177,7 @@ class Scenes:
         return dataclasses.replace(self, **{what: labels})
 
     def added(self, seed=0):
-        """The scenes with one more object, of a colour and a shape that the scene does not have; the rest stays.
+        """The scenes with one object added, of a colour and a shape that the scene does not have.
 
         Raises ValueError when the world has no colour or no shape left.
         """
@@ -193,7 +193,7 @@ class Scenes:
         center, radius = np.empty((n, 1, 2)), np.empty((n, 1))
         others, sizes = self.center.cpu().numpy(), self.radius.cpu().numpy()
         waiting, margin, size = np.arange(n), 0.015, 0.17
-        while len(waiting):  # redraw where it touches another; ever smaller, so that it fits at last
+        while len(waiting):  # redraw where it touches another object, smaller each time, so that it fits in the end
             r = np.full(len(waiting), size)
             c = r[:, None] + margin + (1 - 2 * (r[:, None] + margin)) * rng.random((len(waiting), 2))
             center[waiting, 0], radius[waiting, 0] = c, r
@@ -209,9 +209,9 @@ class Scenes:
         return dataclasses.replace(self, **grown)
 
     def mention_order(self, order="fixed", seed=0):
-        """(N, K) positions of the objects in the order a caption names them.
+        """The order in which captions name the objects: (N, K) positions.
 
-        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "reversed": the other way round.
+        "fixed": in the order of `world.shapes`, as in the paper's CLEVR captions. "reversed": the fixed one reversed.
         "random": shuffled by the seed alone, so a scene and its twin are described in the same order.
         """
         if order in ("fixed", "reversed"):
@@ -225,7 +225,7 @@ class Scenes:
     def captions(self, order="fixed", seed=0, template=None):
         """One caption per scene, a list of N str.
 
-        template: a format string with the fields {attr1} {obj1} {attr2} {obj2} ...; left out, it is
+        template: a format string with the fields {attr1} {obj1} {attr2} {obj2} ...; by default
         the paper's "{attr1} {obj1} and {attr2} {obj2}", stretched or shortened to K objects.
         """
         mention = self.mention_order(order, seed)
@@ -238,7 +238,7 @@ class Scenes:
         ]
 
     def masks(self, size=64, device="cpu"):
-        """How much of each pixel each object covers: (N, K, size, size) float32 in [0, 1]."""
+        """The share of each pixel that each object covers: (N, K, size, size) float32 in [0, 1]."""
         if not len(self):
             return torch.zeros(0, self.color.shape[1], size, size, device=device)
         return torch.cat([part._coverage(size) for part in self.to(device)._chunks(size)])
@@ -265,7 +265,7 @@ class Scenes:
             rows, slots = torch.where(self.shape == label)
             if not len(rows):
                 continue
-            # Rotation is linear, so u and v are a column term plus a row term: one addition a pixel.
+            # Rotation is linear, so u and v are a column term plus a row term: one addition per pixel.
             c, s = cos[rows, slots, None], sin[rows, slots, None]
             xs, ys = x[rows, slots], y[rows, slots]
             u = (c * xs)[:, None, :] + (s * ys)[:, :, None]
@@ -291,7 +291,7 @@ class Scenes:
 
 
 def fill(template, colors, shapes):
-    """Put names into a caption template, with "an" before a vowel and no doubled space."""
+    """Fill names into a caption template, with "an" before a vowel and no double spaces."""
     fields = {f"attr{k}": c for k, c in enumerate(colors, 1)} | {f"obj{k}": s for k, s in enumerate(shapes, 1)}
     try:
         text = template.format(**fields)

@@ -1,8 +1,8 @@
 """The colours and shapes of the small world: what each looks like.
 
-A shape is a signed distance: a function of the place (u, v), in the shape's own frame, that is negative
-inside. u points right and v down; every shape lies within the disc of radius one, so that two shapes
-whose discs keep apart can never touch.
+A shape is a signed distance: a function of the position (u, v), in the shape's own frame, that is negative
+inside. u points right and v down; every shape lies within the disc of radius one, so two shapes whose discs
+do not overlap cannot touch.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def _norm(u, v):
 
 
 def _half_planes(u, v, sides, inset):
-    """Signed distances (one tensor a side) to the lines through a regular polygon's sides."""
+    """Signed distances to the lines through a regular polygon's sides, one tensor per side."""
     for k in range(sides):
         t = 2 * np.pi * k / sides + np.pi / 2  # the first normal points down: a flat base
         yield u * float(np.cos(t)) + v * float(np.sin(t)) - inset

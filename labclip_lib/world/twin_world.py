@@ -1,4 +1,4 @@
-"""A world of which some scenes never occur: one of two twins may be missing."""
+"""A world in which some scenes never occur, such as one of two twins."""
 
 import dataclasses
 import math
@@ -11,12 +11,12 @@ from labclip_lib.world.scenes import World
 
 @dataclasses.dataclass(frozen=True)
 class TwinWorld(World):
-    """A world that holds back scenes: some pairs of twins never occur, and of the others perhaps one twin only.
+    """A world in which some pairs of twins never occur and, unless twins is "both", only one twin of the other pairs.
 
     twins: "both" occur; or one of each pair, chosen by a "coin"; or by a "rule": of the two colours, the one that
-    comes first in `colors` is worn by the shape that comes first in `shapes`. held_out: share of the pairs of which
-    neither occurs. coin: seed of these choices, which do not depend on `twins`. Scenes of one or three objects are
-    left alone.
+    comes first in `colors` goes with the shape that comes first in `shapes`. held_out: share of the pairs of which
+    neither occurs. coin: seed of these choices, which do not depend on `twins`. Only scenes of two objects are
+    restricted.
     """
 
     twins: str = "coin"
@@ -43,21 +43,21 @@ class TwinWorld(World):
         while True:
             more = 2 * more + 16
             scenes = super().sample(more, objects, seed)
-            found = torch.where(~self.group(scenes)["held out"])[0][:n]
-            if len(found) == n:
+            rows = torch.where(~self.group(scenes)["held out"])[0][:n]
+            if len(rows) == n:
                 break
-        scenes = scenes[found]
-        # A member that does not occur gives its place to the one that does: pairs stay as frequent as they were.
+        scenes = scenes[rows]
+        # A twin that must not occur is replaced by the one that may, so all pairs stay equally frequent.
         if self.twins == "both":
             return scenes
         absent = self.group(scenes)["other"][:, None]
         return dataclasses.replace(scenes, color=torch.where(absent, scenes.color.flip(1), scenes.color))
 
     def group(self, scenes):
-        """Where (N,) scenes of two objects stand: {"shown", "other", "held out"}, masks of which one holds.
+        """Group N scenes of two objects: {"shown", "other", "held out"}, (N,) masks of which one holds for each scene.
 
-        "shown": it was chosen over its twin. "other": its twin was chosen, so it occurs only where both do.
-        "held out": neither occurs.
+        "shown": chosen over its twin. "other": its twin was chosen, so it occurs only if twins is "both".
+        "held out": neither twin occurs.
         """
         rank, chosen = self._coins(scenes)
         held = rank < self.held_out
@@ -66,7 +66,7 @@ class TwinWorld(World):
         return {"shown": ~held & (member == chosen), "other": ~held & (member != chosen), "held out": held}
 
     def _coins(self, scenes):
-        """Each scene's pair: its rank in [0, 1) among all pairs; and whether its chosen member follows the rule."""
+        """For each scene: its pair's rank in [0, 1) among all pairs, and whether the chosen twin follows the rule."""
         c, s = len(self.colors), len(self.shapes)
         pairs = torch.arange(c * c * s * s).reshape(c, c, s, s)
         low, high = torch.triu_indices(c, c, 1), torch.triu_indices(s, s, 1)

@@ -107,7 +107,7 @@ def test_a_disk_without_locks(tmp_path, monkeypatch, capsys, error):
     with one_at_a_time(tmp_path, "embed"):
         pass
     assert capsys.readouterr().err == (
-        f"The disk of {tmp_path} knows no locks; start no other `embed` there before this one has ended.\n"
+        f"The disk of {tmp_path} does not support locks; start no other `embed` there before this one has ended.\n"
     )
 
 

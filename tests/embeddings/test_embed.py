@@ -31,14 +31,14 @@ def scenes():
 
 
 def test_captions_go_in_batches(spy, monkeypatch):
-    monkeypatch.setattr(embed, "CAPTIONS_A_BATCH", 3)
+    monkeypatch.setattr(embed, "CAPTIONS_PER_BATCH", 3)
     out = embed_texts(spy, list("abcdefg"))
     assert out.shape == (7, 4) and spy.calls == [3, 3, 1]
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_batches_do_not_change_the_numbers(tiny, scenes, monkeypatch, size):
-    monkeypatch.setattr(embed, "IMAGES_A_BATCH", size)
+    monkeypatch.setattr(embed, "IMAGES_PER_BATCH", size)
     images = scenes.render(32)
     for items in (images, scenes):
         assert torch.allclose(embed_images(tiny, items), tiny.encode_images(images), atol=1e-5)

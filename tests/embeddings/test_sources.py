@@ -81,7 +81,7 @@ def test_what_nobody_put_there_to_be_embedded_is_left_out_and_told(tmp_path):
         path.write_bytes(png(0) if path.suffix == ".png" else b"Nothing to see here.")
     source = open_source(tmp_path / "a", 9)
     assert [picture.path for picture in source.shard(0).images] == [str(path) for path in paths]
-    assert source.told == (
+    assert source.summary == (
         "Taken: 3 .png; left out: 1 .heic (first 'x.HEIC'), 2 .txt (first 'b/more.txt'), 6 hidden (first "
         "'._000.png'), 1 without an ending (first 'README')."
     )
@@ -97,7 +97,9 @@ def test_every_ending_of_a_picture_is_taken_and_none_is_needed(tmp_path):
         "a.gif", "b.tiff", "c.TIF", "d.jfif", "e.JPE", "f", "g.webp",
     ]  # fmt: skip
     assert all(picture.read().size == (32, 40) for picture in source.shard(0).images)
-    assert source.told.startswith("Taken: 1 .gif and 1 .jfif and 1 .jpe and 1 .tif and 1 .tiff and 1 .webp and 1 with")
+    assert source.summary.startswith(
+        "Taken: 1 .gif and 1 .jfif and 1 .jpe and 1 .tif and 1 .tiff and 1 .webp and 1 with"
+    )
 
 
 def test_a_folder_of_tars_is_told_too(tmp_path):
@@ -107,8 +109,8 @@ def test_a_folder_of_tars_is_told_too(tmp_path):
     source = open_source(tmp_path, 9)
     assert everything(source)[1] == captions(2)
     assert (
-        source.told
-        == source.told
+        source.summary
+        == source.summary
         == ("Taken: 1 .tar; left out: 3 .json (first 'a_stats.json'), 4 hidden (first '._a.tar').")
     )
 
@@ -381,4 +383,4 @@ def test_a_gif_by_another_name_is_read(tmp_path):
 def test_a_column_that_is_not_read_is_told(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "pairs.csv").write_text("image,caption,foil,score\na.png,a dog,a cat,1\n")
-    assert open_source(tmp_path / "pairs.csv", 8).told == "Taken: the columns image, caption; left out: foil, score."
+    assert open_source(tmp_path / "pairs.csv", 8).summary == "Taken: the columns image, caption; left out: foil, score."
