@@ -50,6 +50,7 @@ lint: $(READY)
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/codespell
 	$(BIN)/python tools/derive.py --check
+	$(BIN)/python tools/cells.py
 	@if [ node_modules/.package-lock.json -nt package.json ] \
 	  || npm install --silent --no-package-lock --engine-strict 2> /dev/null; \
 	  then npm run --silent lint; else echo "The JavaScript is not linted: npm cannot install eslint here."; fi

@@ -19,7 +19,7 @@ from labclip_lib.base.devices import pick_device
 from labclip_lib.base.files import sha256, write_atomically
 from labclip_lib.base.progress import track
 from labclip_lib.models.backbones import Backbone
-from labclip_lib.models.losses import info_nce
+from labclip_lib.models.chunked import chunked_info_nce
 from labclip_lib.models.pocket import WEIGHTS, new_pocket, pocket_tokenizer, unpadded
 from labclip_lib.world.captions import FILLERS, CaptionPolicy
 from labclip_lib.world.scenes import World
@@ -113,7 +113,8 @@ class Trainer:
         pixels = torch.cat([part.render(size, self.device) for part in (ones, twos)])
         images = normalize(self.model.encode_image((pixels - self._mean) / self._std), dim=-1)
         texts = normalize(self._encode_text(self.tokenizer(captions).to(self.device)), dim=-1)
-        loss = info_nce(images, texts, self.model.logit_scale.exp())
+        # The plain form rounds otherwise, and a training of another rounding is another training.
+        loss = chunked_info_nce(images, texts, None, self.model.logit_scale.exp(), len(images))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -19,7 +19,7 @@ from labclip_lib.base.files import sha256, write_atomically
 from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
-from labclip_lib.models.losses import hard_negative_info_nce
+from labclip_lib.models.chunked import chunked_info_nce
 from labclip_lib.models.pocket import unpadded
 from labclip_lib.models.pretraining import MAX_LOGIT_SCALE, schedule
 from labclip_lib.probing.protocols import split_by_combination
@@ -71,7 +71,7 @@ def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, st
         images = normalize(model.encode_image((pixels - mean) / std), dim=-1)
         batch = [side[k * n + row] for side in (captions, foils) for row in rows.tolist()]
         texts, negatives = normalize(encode_text(backbone.tokenizer(batch).to(device)), dim=-1).chunk(2)
-        loss = hard_negative_info_nce(images, texts, negatives, model.logit_scale.exp())
+        loss = chunked_info_nce(images, texts, negatives, model.logit_scale.exp(), len(images))
         adam.zero_grad()
         loss.backward()
         adam.step()

@@ -69,7 +69,7 @@ def test_training_leaves_the_reader_s_random_numbers_alone(tiny_recipe):
 # Where Ctrl-C may strike: between two steps, after the forward pass, after the weights have moved.
 STRIKES = {
     "before a step": (Trainer, "step"),
-    "in the loss": (room, "info_nce"),
+    "in the loss": (room, "chunked_info_nce"),
     "after the optimiser": (torch.optim.AdamW, "step"),
 }
 

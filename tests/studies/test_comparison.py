@@ -110,10 +110,10 @@ def test_captions_are_in_the_order_asked_for(pocket, monkeypatch):
 
 def test_images_are_prepared_as_a_backbone_does(pocket, monkeypatch):
     """Without a step taken and with running statistics, training sees the embeddings that a reader sees."""
-    batches, loss = [], comparison.hard_negative_info_nce
+    batches, loss = [], comparison.chunked_info_nce
     monkeypatch.setattr(type(pocket.model), "train", lambda self, mode=True: self)
     monkeypatch.setattr(
-        comparison, "hard_negative_info_nce", lambda *args: batches.append([x.detach() for x in args]) or loss(*args)
+        comparison, "chunked_info_nce", lambda *args: batches.append([x.detach() for x in args[:4]]) or loss(*args)
     )
     drawn, render = [], Scenes.render
     monkeypatch.setattr(Scenes, "render", lambda self, *args: drawn.append(self) or render(self, *args))
