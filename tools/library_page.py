@@ -5,6 +5,7 @@
 
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 from docutils.parsers.rst import Directive
@@ -18,9 +19,11 @@ WINGS = re.findall(
 
 
 def first_sentence(value):
-    """The first sentence of what a docstring says; of a value without one, what kind of value it is."""
-    if not (callable(value) or isinstance(value, type)):
-        return f"A {type(value).__name__}."
+    """The first sentence of what a docstring says; of a str, tuple or dict its content, shortened."""
+    if isinstance(value, dict):
+        return textwrap.shorten("for " + ", ".join(map(str, value)), 90, placeholder=" ...")
+    if isinstance(value, (str, tuple)):
+        return textwrap.shorten(f"``{value!r}``", 90, placeholder=" ...``")
     said = " ".join((value.__doc__ or "").strip().partition("\n\n")[0].split())
     return re.split(r"(?<=[.?!]) (?=[A-Z])", said)[0]
 
@@ -66,7 +69,9 @@ def as_paragraphs(app, what, name, obj, options, lines):
 
 
 def only_ours(app, what, name, obj, skip, options):
-    """Of an estimator's members, those that we wrote."""
+    """Of an estimator's members, those that we wrote; of a NamedTuple's, those that are no field."""
+    if (getattr(obj, "__doc__", None) or "").startswith("Alias for field"):
+        return True
     return True if not (getattr(obj, "__module__", None) or "labclip_lib").startswith("labclip_lib") else None
 
 
