@@ -4,8 +4,8 @@ labclip: the matrix itself: applying it, writing and reading it
 pairs: images, captions and hard negatives that belong together, as embeddings
 closed_form: a LABCLIP from a formula, without training
 fit: fitting a LABCLIP: the authors' recipes, and a faster one
-checkpoint: a fit that was interrupted goes on where it stopped
-scene_task: the book's task for LABCLIP, and what it is examined in
+checkpoint: writing and reading the state of a fit, so that an interrupted one resumes
+scene_task: the book's task for LABCLIP, and its measures
 reports: what the verb `train` reports
 """
 

@@ -12,14 +12,15 @@ from labclip_lib.base.files import write_atomically
 
 
 def write_checkpoint(path, settings, state):
-    """Write a fit's state, what `torch.save` takes, by one process for all; without a path, nothing.
+    """Write a fit's state, anything that `torch.save` takes, from rank 0 alone; without a path, do nothing.
 
-    Raises OSError where that cannot be done.
+    Raises OSError when the file cannot be written.
     """
     if path is None or rank() > 0:
         return
     data = io.BytesIO()
-    torch.save({"settings": json.dumps(settings)} | state, data)  # to the file, its errors hide that the disk is full
+    # Not straight to the file: torch.save's errors would hide that the disk is full.
+    torch.save({"settings": json.dumps(settings)} | state, data)
     try:
         write_atomically(Path(path), lambda part: Path(part).write_bytes(data.getbuffer()))
     except OSError as error:

@@ -43,9 +43,9 @@ def discriminant_map(pairs, foils="negatives", *, image_inverse=IMAGE_INVERSE, t
 
     pairs: a `pairs.Pairs`. foils: "negatives", the pairs' own (their mean where a caption has several), or "random",
     other images' captions. image_inverse, text_inverse: functions of a covariance C (D, D) float64 and a matrix (D, D)
-    that give C^-1 times the matrix, or what is asked about in its place. cross: (D, D), in place of E[u' d].
+    that give C^-1 times the matrix, or whatever is to take its place. cross: (D, D), in place of E[u' d].
     The sums are taken in float64; with several processes, each adds up its share of the rows.
-    Raises ValueError for foils that there are not, and for tables that say nothing.
+    Raises ValueError for unknown or missing foils, and for tables from which no map follows.
     """
     if foils not in ("negatives", "random"):
         raise ValueError(f"foils must be 'negatives' or 'random', got {foils!r}.")
@@ -62,14 +62,14 @@ def discriminant_map(pairs, foils="negatives", *, image_inverse=IMAGE_INVERSE, t
         if not float(covariance.trace()) > 1e-10:  # of unit-length rows; all else is rounding
             raise ValueError(f"All {name} are the same here; a closed form needs some that differ.")
     cross = _cross(pairs, mean_i, mean_t, hard) if cross is None else cross.double().cpu()
-    found = text_inverse(cov_t, image_inverse(cov_i, cross).T).T
+    matrix = text_inverse(cov_t, image_inverse(cov_i, cross).T).T
     # The images' mean is no centre that a matrix could subtract. So the map is made blind to it: otherwise each
     # caption would get a bonus of its own, whatever the image.
     common = normalize(mean_i, dim=0)
-    found = found - torch.outer(common, common @ found)
-    if not float(found.norm()) > 0:
+    matrix = matrix - torch.outer(common, common @ matrix)
+    if not float(matrix.norm()) > 0:
         raise ValueError("Images and captions have nothing in common here; check that they are in the same order.")
-    return (found / found.norm() * math.sqrt(len(found))).float().to(pairs.texts.device)
+    return (matrix / matrix.norm() * math.sqrt(len(matrix))).float().to(pairs.texts.device)
 
 
 def fit_closed_form(
@@ -82,10 +82,10 @@ def fit_closed_form(
     side="text",
     rank=None,
 ):
-    """A LABCLIP with A = identity + strength W, the strength that serves best on validation pairs.
+    """A LABCLIP with A = identity + strength W, the strength that is best on validation pairs.
 
     Rule: the strength with the most images that choose their caption among all of the validation's captions, their
-    own hard negatives and the rivals (`pairs.choice_outcomes`); the weaker of equals. Infinity stands for W alone.
+    own hard negatives and the rivals (`pairs.choice_outcomes`); of equals, the weakest. Infinity stands for W alone.
     Returns (LABCLIP, {strength: accuracy}). For the image side the map is W', which gives the same scores but for
     the lengths.
     """
@@ -110,7 +110,7 @@ def _mean(table):
 
 
 def _cross(pairs, mean_i, mean_t, hard):
-    """E[i d'], i centred: (D, D)."""
+    """E[u d'], u centred: (D, D)."""
     right = _product(pairs.images, pairs.texts, mean_i, mean_t, pairs.image)
     if not hard:
         return right

@@ -22,7 +22,7 @@ STARTS = ("identity", "closed form")
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a LABCLIP is fitted, by Adam; but for the pairs and the seed.
+    """How a LABCLIP is fitted by Adam: all settings but the pairs and the seed.
 
     start: "identity", or "closed form", the map of `closed_form.fit_closed_form`. learning_rate: at the start; with
     cosine it falls to 0 along half a cosine, else it stays. logit_scale: exp(t) at the start; it is learned too.
@@ -40,7 +40,7 @@ class Recipe:
     patience: int = 2
 
 
-# The authors' settings (Koishigarina et al., 2025): CLEVR, PUG, COCO. "default" gets there sooner.
+# The authors' settings (Koishigarina et al., 2025): CLEVR, PUG, COCO. "default" gets there in fewer epochs.
 RECIPES = {
     "default": Recipe(),
     "paper": Recipe("identity", 1e-2, 128, 50, 1.0, cosine=False, select=False),
@@ -56,7 +56,7 @@ def fit_labclip(
 
     images, texts, negatives, image, text_ids, negative_ids: as in `pairs.Pairs`.
     mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
-    validation: `Pairs` to choose by; left out, a tenth of the images is held out where the recipe needs some.
+    validation: `Pairs` for choosing the epoch; left out, a tenth of the images is held out where the recipe needs some.
     how: recipe, side, rank, seed, epochs, checkpoint and more, as in `fit_pairs`.
     Raises ValueError, in one sentence, for what does not fit.
 
@@ -77,12 +77,12 @@ def fit_pairs(
 ):  # fmt: skip
     """Fit a LABCLIP to `Pairs`; returns it, with `.history`, one dict per epoch, and `.epoch`, the one that was kept.
 
-    train: they stay on the device they are on, and so does the map.
+    train: `Pairs`; the map is fitted on their device.
     validation: `Pairs` for choosing the epoch and the closed form's strength: each of their images must choose its
         caption among theirs, its own hard negatives (not in mode "SB"), and up to 20,000 captions of the training.
         Left out, the pairs of a tenth of the images are held out where the recipe needs some.
     mode: "HNB", images choose among all captions and negatives of their batch, or "SB", among the captions alone.
-    recipe: a name out of RECIPES or a Recipe; changes: fields of it to replace, such as epochs=10.
+    recipe: a name out of RECIPES or a Recipe; changes: its fields to replace, such as epochs=10.
     side, rank: as in LABCLIP. chunk: as in `chunked_info_nce`. precision: "bfloat16" for the similarities.
     checkpoint: a file. It is written after each epoch, and a fit of the same pairs and settings goes on from there.
     With several processes, each does its share of every batch and holds the whole tables.
@@ -99,7 +99,7 @@ def fit_pairs(
         "recipe": dataclasses.asdict(recipe), "mode": mode, "side": side, "rank": rank, "seed": seed,
         "precision": precision, "pairs": digest(train), "validation": validation and digest(validation),
     }  # fmt: skip
-    device, rivals = train.texts.device, _some(train, seed)
+    device, rivals = train.texts.device, _sample_rivals(train, seed)
     fit = _Fit(LABCLIP(train.texts.shape[1], side, rank).to(device), recipe, seed)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def fit_pairs(
             fit.seconds += time.perf_counter() - started
             if not math.isfinite(loss) or not all(bool(p.isfinite().all()) for p in fit.labclip.parameters()):
                 raise ValueError(
-                    f"The fit came apart in epoch {fit.epoch}, with a loss of {loss:g} and a matrix that is perhaps "
+                    f"The fit diverged in epoch {fit.epoch}, with a loss of {loss:g} and a matrix that is perhaps "
                     f"not finite; try a lower learning rate than {recipe.learning_rate:g}."
                 )
             fit.note(validation, rivals, loss=loss)
@@ -142,12 +142,12 @@ def learning_rate(recipe, done):
 
 
 def batch_loss(labclip, pairs, rows, mode, chunk=None, precision="float32"):
-    """The loss of the captions at (B,) rows; with several processes, this one's part: its own rows against all."""
+    """The loss of the captions at (B,) rows; with several processes, the part of this one's rows."""
     first, end = devices.part(len(rows))
-    own, align = rows[first:end], labclip.align_texts
+    local, align = rows[first:end], labclip.align_texts
     with torch.autocast(rows.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        images, texts = labclip.align_images(pairs.images[pairs.image[own]]), align(pairs.texts[own])
-        negatives = align(pairs.negatives[own]) if mode == "HNB" else None
+        images, texts = labclip.align_images(pairs.images[pairs.image[local]]), align(pairs.texts[local])
+        negatives = align(pairs.negatives[local]) if mode == "HNB" else None
         return chunked_info_nce(images, texts, negatives, labclip.logit_scale, len(rows), chunk)
 
 
@@ -164,18 +164,18 @@ def descend(adam, loss, rate):
 
 
 def _start(labclip, train, validation, mode, side, rank, rivals):
-    """Set a LABCLIP to the closed form; returns the strength that was chosen."""
+    """Set a LABCLIP to the closed form; returns the chosen strength."""
     foils = "negatives" if mode == "HNB" else "random"
-    found, scores = fit_closed_form(train, validation, foils=foils, side=side, rank=rank, **rivals)
-    weight = found.linear.weight.detach()
+    closed_form, scores = fit_closed_form(train, validation, foils=foils, side=side, rank=rank, **rivals)
+    weight = closed_form.linear.weight.detach()
     # The length of A is free. At that of the identity, a step of the same size turns it as far.
-    # Not so with a rank: the identity plus such a matrix, shortened, is none any more.
+    # Not with a rank: after rescaling, it would no longer be the identity plus a matrix of that rank.
     labclip.set_matrix(weight if rank else weight / weight.norm() * math.sqrt(len(weight)))
     return max(scores, key=scores.get)
 
 
 class _Fit:
-    """All that changes in a fit, and so goes into its checkpoint."""
+    """The state of a fit: all that changes during it and goes into its checkpoint."""
 
     def __init__(self, labclip, recipe, seed):
         self.labclip, self.recipe = labclip, recipe
@@ -223,7 +223,7 @@ class _Fit:
 
 
 def _checked(train, mode, precision, recipe, changes):
-    """The Recipe, with its changes; ValueError for names and numbers that there are not."""
+    """The Recipe with its changes; ValueError for unknown names and impossible numbers."""
     if mode not in MODES:
         raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
     if mode == "HNB" and train.negatives is None:
@@ -243,7 +243,7 @@ def _checked(train, mode, precision, recipe, changes):
 
 
 def _batches_that_fit(recipe, n, asked_for):
-    """The Recipe for n captions; of fewer than it was made for, a batch is all, unless its size was asked for."""
+    """The Recipe with batches of at most n captions; ValueError for a batch size that does not fit."""
     if not asked_for:
         recipe = dataclasses.replace(recipe, batch_size=max(2, min(recipe.batch_size, n)))
     if recipe.epochs and not 2 <= recipe.batch_size <= n:
@@ -251,7 +251,7 @@ def _batches_that_fit(recipe, n, asked_for):
     return recipe
 
 
-def _some(train, seed, most=20_000):
-    """Up to so many captions, drawn at random, as arguments of `choice_outcomes`."""
+def _sample_rivals(train, seed, most=20_000):
+    """Up to `most` captions, drawn at random, as the arguments of `choice_outcomes` that hold rivals."""
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:most].to(train.texts.device)
     return {"rivals": train.texts[order], "rival_ids": None if train.text_ids is None else train.text_ids[order]}

@@ -21,7 +21,7 @@ class LABCLIP(nn.Module):
     Images stay as they are. State dict, as in the authors' release: `linear.weight` (dim, dim), and `t` (), the
     logarithm of the logit scale that it was trained with.
 
-    Two departures, for comparison. side: "image" says that the map is made for images, and captions stay. rank:
+    Two departures, for comparison. side: "image" says that the map is for images, and captions stay as they are. rank:
     the map is the identity plus a matrix of that rank.
 
     >>> labclip, texts = LABCLIP(3), torch.eye(3)
@@ -52,18 +52,18 @@ class LABCLIP(nn.Module):
         return normalize(self.linear(embeddings), dim=-1)
 
     def align_images(self, images):
-        """The images, ready to be compared: mapped if the map is theirs."""
+        """Image embeddings (N, dim): mapped if side is "image", else unchanged."""
         return self(images) if self.side == "image" else images
 
     def align_texts(self, texts):
-        """The captions, ready to be compared: mapped if the map is theirs."""
+        """Caption embeddings (N, dim): mapped if side is "text", else unchanged."""
         return self(texts) if self.side == "text" else texts
 
     @torch.no_grad()
     def set_matrix(self, matrix):
-        """Make this the map, (dim, dim); of a low-rank one, the nearest that it can be."""
+        """Set the weights to this matrix (dim, dim), or to its best approximation of the given rank."""
         if parametrize.is_parametrized(self.linear):
-            self.linear.parametrizations.weight[0].come_near(matrix)
+            self.linear.parametrizations.weight[0].set_to_nearest(matrix)
         else:
             self.linear.weight.copy_(matrix)
 
@@ -92,7 +92,9 @@ class LABCLIP(nn.Module):
             else:
                 state = torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
-            raise ValueError(f"{path} holds more than weights, and is not opened; ask for a file of weights.") from None
+            raise ValueError(
+                f"{path} contains pickled objects, not only tensors; save the state_dict of the model instead."
+            ) from None
         except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError):
             raise ValueError(f"{path} cannot be read as weights; it may be cut off, so fetch it again.") from None
         weight, t = _parts(path, state)
@@ -102,7 +104,7 @@ class LABCLIP(nn.Module):
 
 
 class Unaligned(nn.Identity):
-    """CLIP as it is, where a LABCLIP could stand: images and captions stay as they are."""
+    """CLIP as it is, with the methods of a LABCLIP: images and captions stay unchanged."""
 
     align_images = align_texts = nn.Identity.forward
 
@@ -118,19 +120,19 @@ class _LowRank(nn.Module):
     def forward(self, identity):
         return identity + self.left @ self.right
 
-    def come_near(self, matrix):
+    def set_to_nearest(self, matrix):
         change = (matrix - torch.eye(len(matrix), device=matrix.device)).double().cpu()
         u, s, v = torch.linalg.svd(change)
         rank, root = self.left.shape[1], s.sqrt()
         if float(s[0]) == 0:
-            self.left.zero_()  # and right stays, so that left can learn
+            self.left.zero_()  # right stays as it is, so that left can still learn
             return
         self.left.copy_(u[:, :rank] * root[:rank])
         self.right.copy_(root[:rank, None] * v[:rank])
 
 
 def _parts(path, state):
-    """The matrix and the scale in a state dict, if that is what it is."""
+    """The matrix and `t` of a LABCLIP's state dict; ValueError for anything else."""
     keys = sorted(map(str, state)) if isinstance(state, dict) else []
     if keys != ["linear.weight", "t"] or not all(isinstance(value, torch.Tensor) for value in state.values()):
         seen = f"the keys {', '.join(keys[:5])}" if keys else f"a {type(state).__name__}"

@@ -24,13 +24,13 @@ from labclip_lib.measures.outcomes import (
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Embeddings that belong together; N images, M captions, K hard negatives a caption, all of unit length.
+    """Embeddings of N images, M captions and K hard negatives per caption, all of unit length.
 
     images (N, D), texts (M, D), negatives (M, K, D) or None, image (M,) int64: the row of each caption's image.
-    (M, D) negatives are taken for K = 1; image left out means that caption i belongs with image i. Whatever floats
-    they were, they are kept as float32.
-    text_ids (M,), negative_ids (M, K) int64: which texts are the same, equal numbers, as of `feed.text_ids`. Left out,
-    every row is a text of its own, whatever its embedding: what a model cannot tell apart are still two texts.
+    (M, D) negatives mean K = 1; image left out means that caption i belongs with image i. The embeddings are converted
+    to float32.
+    text_ids (M,), negative_ids (M, K) int64: equal numbers for equal texts, as of `feed.text_ids`. Left out, every
+    row is a different text, whatever its embedding: two texts that a model cannot tell apart are still two.
     Raises ValueError when shapes do not fit, a row has no direction or another length than one, or a negative is its
     own caption.
     """
@@ -106,7 +106,7 @@ class Pairs:
         """The captions at a slice, mask or list of rows, with the images they need."""
         used, image = self.image[rows].unique(return_inverse=True)
         if not len(used):
-            raise ValueError(f"No caption of the {len(self):,} is left; take some.")
+            raise ValueError(f"The selection holds none of the {len(self):,} captions; select one or more.")
         of_captions = ("texts", "negatives", "text_ids", "negative_ids")
         tables = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in of_captions}
         return self._with(images=self.images[used], image=image, **tables)
@@ -119,7 +119,7 @@ class Pairs:
         return self._with(negatives=None, negative_ids=None)
 
     def _with(self, **tables):
-        """The same with other tables that are as sound: they are not looked over again."""
+        """A copy with some tables replaced by valid ones; they are not checked again."""
         out = object.__new__(Pairs)
         for name, table in (vars(self) | tables).items():
             object.__setattr__(out, name, table)
@@ -127,8 +127,8 @@ class Pairs:
 
 
 def hold_out(pairs, seed=0, share=0.1):
-    """Pairs with all captions of a random share of the images held out: (kept, held out)."""
-    used = pairs.image.unique().cpu()  # an image without a caption would leave nothing to choose by
+    """Pairs with all captions of a random share of the images held out: (the rest, held out)."""
+    used = pairs.image.unique().cpu()  # held-out images without captions could validate nothing
     n = len(used)
     if n < 2:
         raise ValueError("One image cannot be split into training and validation; pass validation=.")
@@ -140,27 +140,27 @@ def hold_out(pairs, seed=0, share=0.1):
 
 
 def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None):
-    """Does each image choose its caption among all captions, its own hard negatives and the rivals? (N,) float64.
+    """Whether each image chooses its caption among all captions, its own hard negatives and the rivals: (N,) float64.
 
     1 when one of its own captions is closest, 0 when another text is; where texts tie for the first place, the share
     of them that are its own. Images without a caption are left out. A text counts once: a negative of the image's that
-    is a caption, too, is that caption, and a caption said of two images is right for both. Which texts are the same
-    the ids say; where they are not known, each row is one.
+    is a caption, too, is that caption, and a caption of two images is right for both. Equal ids mark equal texts;
+    without ids, each row is a different text.
 
-    labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, to make it harder; rival_ids: (R,) as
-    text_ids of `Pairs`. With several processes, each asks its share of the images, and all get all outcomes.
+    labclip: a LABCLIP, applied first. rivals: (R, D) captions of other images, as more candidates; rival_ids: (R,) as
+    text_ids of `Pairs`. With several processes, each handles its share of the images, and all return all outcomes.
     """
     labclip = labclip or Unaligned()
-    image, own_image = pairs.image.unique(return_inverse=True)
-    texts, own, foil, foil_image = _candidates(pairs, own_image, len(image), rivals, rival_ids)
+    image, image_of_caption = pairs.image.unique(return_inverse=True)
+    texts, targets, foil, foil_image = _candidates(pairs, image_of_caption, len(image), rivals, rival_ids)
     start, end = part(len(image))
     with torch.no_grad():
         images, texts = labclip.align_images(pairs.images), labclip.align_texts(texts)
         out = torch.zeros(len(image), dtype=torch.float64)
         for rows in _blocks(torch.arange(start, end, device=images.device), chunk):
             similarity = similarities(images[image[rows]], texts)
-            mine = similarity.gather(1, own[rows].clamp(min=0)).masked_fill(own[rows] < 0, -torch.inf)
-            best = mine.amax(1, keepdim=True)
+            at_targets = similarity.gather(1, targets[rows].clamp(min=0)).masked_fill(targets[rows] < 0, -torch.inf)
+            best = at_targets.amax(1, keepdim=True)
             above, tied = standing(similarity, best, UNIT_ROWS)
             seen = ((foil_image >= rows[0]) & (foil_image <= rows[-1])).nonzero()[:, 0]
             for some in _blocks(seen, 65_536):
@@ -169,7 +169,7 @@ def choice_outcomes(pairs, labclip=None, rivals=None, chunk=2048, rival_ids=None
                 closeness = (images[image[rows][at]] * negatives).sum(-1, keepdim=True)
                 for count, more in zip((above, tied), standing(closeness, best[at], UNIT_ROWS), strict=True):
                     count.index_add_(0, at, more)
-            out[rows.cpu()] = torch.from_numpy(among_first(above, tied, (mine >= best - UNIT_ROWS).sum(1), 1))
+            out[rows.cpu()] = torch.from_numpy(among_first(above, tied, (at_targets >= best - UNIT_ROWS).sum(1), 1))
     return all_sum(out)
 
 
@@ -177,11 +177,11 @@ def _blocks(rows, size):
     return rows.split(size) if len(rows) else ()
 
 
-def _candidates(pairs, own_image, n, rivals, rival_ids):
+def _candidates(pairs, image_of_caption, n, rivals, rival_ids):
     """What n images choose from, each text once: those that all of them see, and hard negatives beyond those.
 
-    Returns texts (T, D); own (n, C), the columns that are right for an image, -1 for none; foil (F,) into the flattened
-    negatives, and the number (F,) of the image that sees it.
+    Returns texts (T, D); targets (n, C), the columns that are right for an image, -1 for none; foil (F,) into the
+    flattened negatives, and the number (F,) of the image that sees it.
     """
     flat = torch.zeros(0) if pairs.negatives is None else pairs.negatives.flatten(0, 1)
     rivals = pairs.texts[:0] if rivals is None else rivals
@@ -189,18 +189,18 @@ def _candidates(pairs, own_image, n, rivals, rival_ids):
     number = _numbers([len(table) for table in tables], ids, pairs.texts.device)
     everyone = torch.cat(number[:2])
     first, column = _first(everyone)
-    own = columns_of(own_image, column[: len(pairs)], n)
+    targets = columns_of(image_of_caption, column[: len(pairs)], n)
     if not len(flat):
-        return torch.cat([pairs.texts, rivals])[first], own, number[2], number[2]
-    image = own_image.repeat_interleave(len(flat) // len(pairs))
+        return torch.cat([pairs.texts, rivals])[first], targets, number[2], number[2]
+    image = image_of_caption.repeat_interleave(len(flat) // len(pairs))
     beyond = (~torch.isin(number[2], everyone)).nonzero()[:, 0]
     once, _ = _first(image[beyond] * (int(number[2].max()) + 1) + number[2][beyond])
     foil = beyond[once]
-    return torch.cat([pairs.texts, rivals])[first], own, foil, image[foil]
+    return torch.cat([pairs.texts, rivals])[first], targets, foil, image[foil]
 
 
 def _numbers(lengths, ids, device):
-    """Numbers of the rows of several tables, equal where ids are; rows without any are all different."""
+    """One number for each row of several tables: equal for equal ids, all different where there are no ids."""
     known = [given.flatten() for given in ids if given is not None]
     numbers = torch.cat(known).unique(return_inverse=True)[1] if known else torch.zeros(0, dtype=torch.long)
     known, fresh, out = iter(numbers.split([len(given) for given in known])), len(numbers), []
@@ -211,33 +211,33 @@ def _numbers(lengths, ids, device):
 
 
 def _first(numbers):
-    """Where each different number stands first, and which of these each one is."""
+    """The first position of each distinct number, and for each entry the index of its number among these."""
     different, which = numbers.unique(return_inverse=True)
-    here = torch.arange(len(numbers), device=numbers.device)
-    return torch.full_like(different, len(numbers)).scatter_reduce_(0, which, here, "amin"), which
+    positions = torch.arange(len(numbers), device=numbers.device)
+    return torch.full_like(different, len(numbers)).scatter_reduce_(0, which, positions, "amin"), which
 
 
 def examine_pairs(pairs, labclip=None):
     """Retrieval both ways, and captions against their own hard negatives: {name: Measure}, clustered by image.
 
-    A caption said of two images is one text, and both images are right for it. Chance is that of so many right ones.
-    A test of thousands of images is meant: the whole similarity matrix is held.
+    A caption of two images is one text, and both images are right for it; chance takes account of that.
+    For thousands of images, not millions: the whole similarity matrix is held in memory.
     """
     labclip = labclip or Unaligned()
     with torch.no_grad():
         images, texts = labclip.align_images(pairs.images), labclip.align_texts(pairs.texts)
-    (said,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
-    different, said = said.unique(return_inverse=True)
+    (text,) = _numbers([len(pairs)], [pairs.text_ids], texts.device)
+    different, text = text.unique(return_inverse=True)
     n, m, clusters = len(different), len(images), pairs.image.cpu().numpy()
     asking, asked = pairs.image.unique(return_inverse=True)
-    right = (columns_of(asked, said, len(asking)), columns_of(said, pairs.image, n)[said])
+    right = (columns_of(asked, text, len(asking)), columns_of(text, pairs.image, n)[text])
     among = zip(right, (n, m), strict=True)
-    guess = [float(guessed_recall((own >= 0).sum(1).cpu().numpy(), all_of, 1).mean()) for own, all_of in among]
-    there = choice_outcomes(pairs.without_negatives(), labclip).numpy()
-    back = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
+    guess = [float(guessed_recall((columns >= 0).sum(1).cpu().numpy(), size, 1).mean()) for columns, size in among]
+    to_text = choice_outcomes(pairs.without_negatives(), labclip).numpy()
+    to_image = recall(similarities(texts, images), right[1], (1,), UNIT_ROWS)[1]
     out = {
-        f"image to text, recall@1 among {n:,}": Measure(there, asking.cpu().numpy(), guess[0]),
-        f"text to image, recall@1 among {m:,}": Measure(back, clusters, guess[1]),
+        f"image to text, recall@1 among {n:,}": Measure(to_text, asking.cpu().numpy(), guess[0]),
+        f"text to image, recall@1 among {m:,}": Measure(to_image, clusters, guess[1]),
     }
     if pairs.negatives is not None:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What `probe`, `diagnose` and `train` report, on the book's scenes or on a reader's own embeddings."""
+"""What the verb `train` reports, on the book's scenes or on a reader's own embeddings."""
 
 import torch
 
@@ -13,21 +13,21 @@ def train_on_scenes(backbone, order="fixed", world=World(), layouts=6, **how):
     task = binding_task(backbone, world, layouts)
     labclip = fit_task(task, order, **how)
     tables = {"CLIP": examine(task, None, order), "LABCLIP": examine(task, labclip, order)}
-    told = (
+    summary = (
         f"{len(task.pairs('train', order)):,} captions in {order} order, of combinations that the test does not hold."
     )
-    return labclip, tables, f"{told} {_told(labclip)}"
+    return labclip, tables, f"{summary} {_fit_summary(labclip)}"
 
 
 def train_on_tables(tables, seed=0, **how):
-    """The same on embeddings that `shards.load_shards` read; a tenth of the images chooses, another tenth tests."""
+    """`train_on_scenes` for embeddings from `shards.load_shards`; a tenth of the images validates, another tests."""
     if tables.images is None or tables.captions is None:
         raise ValueError("LABCLIP needs images with captions; embed a .csv of pairs or WebDataset shards.")
-    keep, told = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device), ""
+    keep, summary = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device), ""
     if tables.negative_ids is not None:
         keep = (tables.negative_ids != tables.text_ids[:, None]).all(1)
         dropped = int((~keep).sum())
-        told = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
+        summary = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
     image = torch.arange(len(tables.images), device=keep.device) if tables.image is None else tables.image
     n = len(image[keep].unique())
     if n < 3:
@@ -38,9 +38,9 @@ def train_on_tables(tables, seed=0, **how):
     train, validation = hold_out(rest, seed)
     labclip = fit_pairs(train, validation, seed=seed, **how)
     measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
-    told += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
-    return labclip, measures, f"{told} {_told(labclip)}"
+    summary += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
+    return labclip, measures, f"{summary} {_fit_summary(labclip)}"
 
 
-def _told(labclip):
+def _fit_summary(labclip):
     return f"Fitted in {labclip.history[-1]['seconds']:.1f} s, kept after epoch {labclip.epoch}."

@@ -1,8 +1,7 @@
-"""The book's task for LABCLIP: scenes whose combinations are held out, and the examination that follows.
+"""The book's task for LABCLIP: scenes whose combinations are held out, and the measures on them.
 
 Every two-object scene of a world is drawn in several layouts. A scene's hard negative is the caption of its twin, with
-the colours exchanged. A twin pair is never split, so the examination asks about combinations that no matrix was
-fitted to.
+the colours exchanged. A twin pair is never split, so the test scenes show combinations that no matrix was fitted to.
 """
 
 import dataclasses
@@ -29,9 +28,9 @@ TEMPLATES = {"another template": WORDINGS["article"], "a longer template": WORDI
 class BindingTask:
     """L layouts of S scenes, and their embeddings. Make one with `binding_task`.
 
-    layouts: the scenes. captions: {what is said: L * S or S str}, where "twin, ..." is said of the twin: "fixed order"
-    and "random order" as in training, "other order" with the objects named the other way round, the TEMPLATES, "colour
-    replaced" and "shape replaced". images (L, S, D), texts {what is said: (L, S, D) or (1, S, D)}: embeddings. split:
+    layouts: the scenes. captions: {form: L * S or S str}, where "twin, ..." describes the twin: "fixed order" and
+    "random order" as in training, "other order" with the objects named the other way round, the TEMPLATES, "colour
+    replaced" and "shape replaced". images (L, S, D), texts {form: (L, S, D) or (1, S, D)}: embeddings. split:
     of the S scenes. singles: (images, labels, captions) of scenes of one object, for zero-shot classification.
     """
 
@@ -45,62 +44,62 @@ class BindingTask:
     def pairs(self, part="train", order="fixed"):
         """`Pairs` of a part of the split, captions and negatives in one order, or in another form out of `texts`.
 
-        To validate in random order, an image has every caption of its scene: both orders are right.
+        In random order, an image outside the training part has both captions of its scene: either is right.
         """
         rows = getattr(self.split, part)
         images = self.images[:, rows].flatten(0, 1)
-        said = [{"fixed": "fixed order", "random": "random order"}.get(order, order)]
+        forms = [{"fixed": "fixed order", "random": "random order"}.get(order, order)]
         if order == "random" and part != "train":
-            said = ["fixed order", "other order"]
+            forms = ["fixed order", "other order"]
 
         def laid_out(table):
             part = table[:, rows]
             return part.expand(len(self.images), *part.shape[1:]).flatten(0, 1)
 
         def rows_and_ids(prefix):
-            names = [prefix + name for name in said]
+            names = [prefix + name for name in forms]
             ids = [text_ids(self.captions[name]).to(images.device).view(-1, len(rows)) for name in names]
             return torch.cat([laid_out(self.texts[name]) for name in names]), torch.cat([laid_out(one) for one in ids])
 
-        (texts, own), (negatives, foils) = rows_and_ids(""), rows_and_ids("twin, ")
-        image = torch.arange(len(images), device=images.device).repeat(len(said))
-        return Pairs(images, texts, negatives, image, own, foils)
+        (texts, caption_ids), (negatives, foil_ids) = rows_and_ids(""), rows_and_ids("twin, ")
+        image = torch.arange(len(images), device=images.device).repeat(len(forms))
+        return Pairs(images, texts, negatives, image, caption_ids, foil_ids)
 
 
 def binding_task(backbone, world=World(), layouts=10, seed=7):
     """Draw and embed the scenes of a world: a BindingTask, split by combination."""
     every = Layouts.draw(world, layouts, seed)
     captions = {}
-    for prefix, told in (("", every), ("twin, ", every.swapped())):
-        captions[f"{prefix}fixed order"] = told.scenes.captions()
-        captions[f"{prefix}random order"] = told.captions("random")
-        captions[f"{prefix}other order"] = told.scenes.captions("reversed")
+    for prefix, drawn in (("", every), ("twin, ", every.swapped())):
+        captions[f"{prefix}fixed order"] = drawn.scenes.captions()
+        captions[f"{prefix}random order"] = drawn.captions("random")
+        captions[f"{prefix}other order"] = drawn.scenes.captions("reversed")
         for name, template in TEMPLATES.items():
-            captions[f"{prefix}{name}"] = told.scenes.captions(template=template)
+            captions[f"{prefix}{name}"] = drawn.scenes.captions(template=template)
     for what, name in (("color", "colour"), ("shape", "shape")):
         captions[f"{name} replaced"] = every.replaced(what).captions()
     images = torch.stack([embed_images(backbone, part) for part in every.parts])
-    tables = embed_texts(backbone, [caption for said in captions.values() for caption in said])
-    tables = tables.split([len(said) for said in captions.values()])
+    tables = embed_texts(backbone, [caption for form in captions.values() for caption in form])
+    tables = tables.split([len(form) for form in captions.values()])
     texts = {name: table.unflatten(0, (-1, images.shape[1])) for name, table in zip(captions, tables, strict=True)}
     split = split_by_combination(every.scenes.color, every.scenes.shape).to(images.device)
     return BindingTask(every, captions, images, texts, split, _singles(backbone, world, seed))
 
 
 def fit_task(task, order="fixed", **how):
-    """`fit_pairs` on the training scenes of a task, chosen by its validation scenes."""
+    """`fit_pairs` on the training scenes of a task, with its validation scenes for validation."""
     return fit_pairs(task.pairs("train", order), task.pairs("validation", order), **how)
 
 
 def examine(task, labclip=None, order="fixed"):
     """How a LABCLIP, or CLIP as it is, does on the test scenes: {name: Measure}, clustered by twin pair.
 
-    order: in which the captions of training named the objects; all else is put in relation to it.
+    order: the mention order of the training captions.
     """
     rows = task.split.test
     layouts, scenes = task.images.shape[:2]
     clusters = task.split.cluster[rows].repeat(layouts).cpu().numpy()
-    said = {name: captions * (layouts * scenes // len(captions)) for name, captions in task.captions.items()}
+    captions = {name: form * (layouts * scenes // len(form)) for name, form in task.captions.items()}
     with torch.no_grad():
         align = labclip.align_texts if labclip else lambda texts: texts
         texts = {name: align(table) for name, table in task.texts.items()}
@@ -108,7 +107,7 @@ def examine(task, labclip=None, order="fixed"):
         cosine = {name: (images[:, rows] * table[:, rows]).sum(-1).flatten() for name, table in texts.items()}
 
         def ask(name, true, foil):
-            same = same_words(said[true], said[foil]).reshape(layouts, scenes)[:, rows.cpu()]
+            same = same_words(captions[true], captions[foil]).reshape(layouts, scenes)[:, rows.cpu()]
             outcomes = pairwise_outcomes(cosine[true], cosine[foil])
             return {name: Measure(outcomes, clusters, 0.5, pairwise_ceiling(same))}
 
@@ -127,15 +126,15 @@ def examine(task, labclip=None, order="fixed"):
 
 
 def _retrieval(images, captions, rows, clusters, ceiling):
-    """Both ways over all of the world's scenes, one caption each; the test's are asked about."""
-    own = torch.where(rows)[0]
+    """Retrieval both ways for the test scenes, among all of the world's scenes, one caption each."""
+    targets = torch.where(rows)[0]
     similarity = similarities(images[:, rows].flatten(0, 1), captions)
     n, layouts = len(captions), len(images)
-    there = recall_outcomes(similarity, 1, own.repeat(layouts))
-    back = np.concatenate([recall_outcomes(similarities(captions[rows], layout), 1, own) for layout in images])
+    to_text = recall_outcomes(similarity, 1, targets.repeat(layouts))
+    to_image = np.concatenate([recall_outcomes(similarities(captions[rows], layout), 1, targets) for layout in images])
     return {
-        f"image to text, recall@1 of {n:,}": Measure(there, clusters, 1 / n, ceiling),
-        f"text to image, recall@1 of {n:,}": Measure(back, clusters, 1 / n, ceiling),
+        f"image to text, recall@1 of {n:,}": Measure(to_text, clusters, 1 / n, ceiling),
+        f"text to image, recall@1 of {n:,}": Measure(to_image, clusters, 1 / n, ceiling),
     }
 
 
@@ -150,11 +149,11 @@ def _singles(backbone, world, seed):
 
 
 def _zero_shot(task, labclip):
-    """Which colour and shape has a single object? Its caption among those of all colours and shapes."""
+    """Zero-shot accuracy on single objects: the caption of each among those of all colours and shapes."""
     images, labels, captions = task.singles
     if labclip:
         images, captions = labclip.align_images(images), labclip.align_texts(captions)
-    found = recall_outcomes(similarities(images, captions), 1, labels)
+    outcomes = recall_outcomes(similarities(images, captions), 1, labels)
     classes = _classes(task.layouts.scenes.world)
     levels = 1 / len(classes), recall_ceiling(count_alike(classes)[labels.cpu()], 1)
-    return {f"zero-shot, single objects, {len(classes)} classes": Measure(found, np.arange(len(found)), *levels)}
+    return {f"zero-shot, single objects, {len(classes)} classes": Measure(outcomes, np.arange(len(outcomes)), *levels)}

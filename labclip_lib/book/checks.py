@@ -12,7 +12,7 @@ from labclip_lib.book.values import mean
 def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hint=""):
     """Compare a number with what the reader should see; show it with a tick, or raise CheckFailed with the hint.
 
-    value: a number, or a Measure, an Estimate or a kept row, of which the mean is looked at.
+    value: a number, or a Measure, an Estimate or a kept row, of which the mean is compared.
     near, tol: the value must be within tol of near. low, high: it must lie between them, ends included.
 
     >>> check("swap accuracy", 0.49, low=0.45, high=0.55)
@@ -30,7 +30,7 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
 
 
 def check_exercise(name, answer):
-    """Try the reader's function on inputs of our own; show that it works, or raise CheckFailed.
+    """Try the reader's function on test inputs; show that it works, or raise CheckFailed.
 
     name: a key of EXERCISES. answer: the function to try.
 
@@ -49,7 +49,7 @@ def check_exercise(name, answer):
 
 
 class Passed:
-    """A check that came out: one quiet line with a tick."""
+    """A passed check: one line with a tick."""
 
     def __init__(self, text):
         self.text = text

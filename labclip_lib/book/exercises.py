@@ -1,4 +1,4 @@
-"""The exercises' own trials: inputs of ours, what must come out, and the likely mistakes by name."""
+"""How each exercise is tried: test inputs, what must come out, and the likely mistakes by name."""
 
 import torch
 
@@ -13,7 +13,7 @@ class CheckFailed(AssertionError):
 
 
 def _returned(answer, value, want):
-    """Fail early, in words, when nothing or the wrong kind of thing came back."""
+    """The returned value as a tensor; CheckFailed when it is missing or of another shape."""
     _not_nothing(answer, value)
     value = torch.as_tensor(value).detach()
     if tuple(value.shape) != want:
@@ -136,8 +136,8 @@ def _try_twin_share(answer):
     similarity = torch.tensor([
         [0.9, 0.1, 0.2, 0.3], [0.8, 0.7, 0.1, 0.0], [0.1, 0.2, 0.3, 0.9], [0.9, 0.2, 0.1, 0.3], [0.2, 0.9, 0.1, 0.0],
     ])  # fmt: skip
-    own, twin = torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 0, 3, 2, 1])
-    value = float(_returned(answer, answer(similarity, own, twin), ()))
+    target, twin = torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 0, 3, 2, 1])
+    value = float(_returned(answer, answer(similarity, target, twin), ()))
     slips = {
         "this is a share of all images; divide by the number of *wrong* first choices": 3 / 5,
         "this is the share of wrong first choices among all images": 4 / 5,
@@ -150,7 +150,7 @@ def _try_twin_share(answer):
 def _try_make_blind(answer):
     texts = _unit(7, 8, 4)
     support = torch.tensor([True, False, False, True, False, False, True, False])
-    partner = torch.tensor([1, 0, 3, 2, 5, 4, 6, 7])  # one pair is not on the support at all; two are alone
+    partner = torch.tensor([1, 0, 3, 2, 5, 4, 6, 7])  # one pair lies off the support; two captions are alone
     given = texts.clone()
     value = _returned(answer, answer(given, support.clone(), partner.clone()), (8, 4))
     if not torch.equal(given, texts):
@@ -167,10 +167,10 @@ def _try_make_blind(answer):
             f"{answer.__name__} leaves {split} captions that differ from their partner. "
             "A caption off the support takes its partner's embedding; of two that are both off it, one gives its own."
         )
-    own = (value == texts).all(1) | (value == texts[partner]).all(1)
-    if not bool(own.all()):
+    allowed = (value == texts).all(1) | (value == texts[partner]).all(1)
+    if not bool(allowed.all()):
         raise CheckFailed(
-            f"{answer.__name__} gives {int((~own).sum())} captions an embedding that is neither theirs nor their "
+            f"{answer.__name__} gives {int((~allowed).sum())} captions an embedding that is neither theirs nor their "
             "partner's; take one of the two."
         )
 
@@ -210,17 +210,17 @@ def _try_hnb(answer):
     u, v, negatives = _unit(15, 6, 8), _unit(16, 6, 8), _unit(17, 6, 3, 8)
     value = float(_returned(answer, answer(u, v, negatives, 10.0), ()))
     logits = 10.0 * u @ torch.cat([v, negatives.flatten(0, 1)]).T
-    among_images, own = 10.0 * v @ u.T, torch.arange(6)
+    among_images, target = 10.0 * v @ u.T, torch.arange(6)
     everyone = 10.0 * torch.cat([v, negatives.flatten(0, 1)]) @ u.T
     slips = {
         "there are no negatives in it": float(info_nce(u, v, 10.0)),
-        "only the images choose; let the captions choose too and average": _ce(logits, own),
-        "this is the sum of the two; take their mean": _ce(logits, own) + _ce(among_images, own),
+        "only the images choose; let the captions choose too and average": _ce(logits, target),
+        "this is the sum of the two; take their mean": _ce(logits, target) + _ce(among_images, target),
         "each caption has all its negatives; this uses the first only": float(
             hard_negative_info_nce(u, v, negatives[:, 0], 10.0)
         ),
         "the negatives choose no image; only the captions do": (
-            _ce(logits, own) + _ce(everyone, torch.cat([own, own.repeat_interleave(3)]))
+            _ce(logits, target) + _ce(everyone, torch.cat([target, target.repeat_interleave(3)]))
         )
         / 2,
     }
@@ -253,11 +253,11 @@ def _try_pair_scores(answer):
         (images, sentences, round(images * sentences, 6)): "the third is no product of shares; ask item by item",
         (3.0, 2.0, 1.0): "these are counts; divide by the number of items",
     }
-    found = tuple(round(float(part), 6) for part in value)
-    if found == (images, sentences, four):
+    shares = tuple(round(float(part), 6) for part in value)
+    if shares == (images, sentences, four):
         return
-    hint = next((f" It looks as if {slip}." for wrong, slip in slips.items() if found == tuple(wrong)), "")
-    raise CheckFailed(f"{answer.__name__} returned {found} where {(images, sentences, four)} was expected.{hint}")
+    hint = next((f" It looks as if {slip}." for wrong, slip in slips.items() if shares == tuple(wrong)), "")
+    raise CheckFailed(f"{answer.__name__} returned {shares} where {(images, sentences, four)} was expected.{hint}")
 
 
 EXERCISES = {

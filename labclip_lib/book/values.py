@@ -1,4 +1,4 @@
-"""What stands for a number on a page: a Measure, an Estimate, a row of a kept report or a number; and glue."""
+"""The number behind a Measure, an Estimate, a row of a kept report or a number; and glue."""
 
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
@@ -25,8 +25,8 @@ def mean(value):
 def glue(style=".2f", **values):
     """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
 
-    style: a format specification; a per cent sign is set off by a space. values: by name, each a number, or what
-    stands for one, of which the mean is shown, or a str, which is shown as it is.
+    style: a format specification; a per cent sign is set off by a space. values: by name, each a number, a
+    Measure, an Estimate or a kept row, of which the mean is shown, or a str, which is shown as it is.
     """
     try:
         from myst_nb import glue as paste

@@ -60,9 +60,9 @@ def run_grade(args):
     results = grade(course, args.assignment, args.jobs, seconds=args.seconds)
     width = max(map(len, results))
     for student, result in results.items():
-        print(f"{on_one_line(student):{width}}  {result['status']:8}  {_told(result)}")
+        print(f"{on_one_line(student):{width}}  {result['status']:8}  {_result_line(result)}")
     counts = [sum(result["status"] == status for result in results.values()) for status in KINDS]
-    _tell_unknown(course, args.assignment)
+    _print_unknown(course, args.assignment)
     print(f"\n{', '.join(f'{count} {status}' for count, status in zip(counts, KINDS, strict=True))}.")
     return 1 if counts[-1] else 0
 
@@ -76,20 +76,20 @@ def run_report(args):
     if not any(course.result(assignment, student).is_file() for student in _handed_in(course, assignment)):
         raise ValueError(f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}` first.")
     print(report(course, assignment))
-    _tell_unknown(course, assignment)
+    _print_unknown(course, assignment)
     return 0
 
 
 def _handed_in(course, assignment):
-    """Who handed it in: {student: folder}. Raises ValueError when nobody did."""
-    found = course.submitted(assignment)
-    if not found:
+    """The submissions of an assignment: {student: folder}. Raises ValueError when there are none."""
+    submissions = course.submitted(assignment)
+    if not submissions:
         where = course.root / "submitted" / "STUDENT" / assignment / f"{assignment}.ipynb"
         raise ValueError(f"Nothing was handed in for {assignment}; put each student's notebook at {where}.")
-    return found
+    return submissions
 
 
-def _tell_unknown(course, assignment):
+def _print_unknown(course, assignment):
     for student in course.unknown(assignment):
         print(f"Not in students.csv: {student}; add a line for them, or call the folder in submitted/ by their id.")
 
@@ -97,7 +97,7 @@ def _tell_unknown(course, assignment):
 KINDS = ("graded", "rejected", "failed")
 
 
-def _told(result):
+def _result_line(result):
     if result["status"] != "graded":
         return result["reason"]
     marks = result["marks"]

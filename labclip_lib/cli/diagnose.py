@@ -24,8 +24,8 @@ def run(args):
 
     look_ahead(args)
     if args.tables:
-        found = diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
+        measures = diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
     else:
-        found = diagnose(load_backbone(args.backbone, args.device))
-    show(found, str(args.tables or args.backbone), args.json)
+        measures = diagnose(load_backbone(args.backbone, args.device))
+    show(measures, str(args.tables or args.backbone), args.json)
     return 0

@@ -38,13 +38,13 @@ def doctor():
         groups, sound = [], False
     for purpose, needed, lines in groups:
         states = {line: _state(line) for line in lines}
-        for told, fits in states.values():
-            print(told if fits else f"{told} for {purpose}")
+        for text, fits in states.values():
+            print(text if fits else f"{text} for {purpose}")
         wanting = [repr(line) for line, (_, fits) in states.items() if not fits]
         if wanting:
             print(f"  for {purpose}: pip install {' '.join(wanting)}")
         sound = sound and not (wanting and needed)
-    sound = all([sound, _say(_device), _say(_weights)])
+    sound = all([sound, _print_finding(_device), _print_finding(_weights)])
     for line in _texts():
         print(line)
     return sound
@@ -60,9 +60,9 @@ def requirements():
     if project.is_file() and book.is_file():
         import tomllib
 
-        told = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-        yield "the library", True, told["dependencies"]
-        for extra, lines in told["optional-dependencies"].items():
+        project_table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+        yield "the library", True, project_table["dependencies"]
+        for extra, lines in project_table["optional-dependencies"].items():
             yield f"`{extra}`", False, lines
         lines = [line for line in book.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
         yield "building the book", False, lines
@@ -77,7 +77,7 @@ def requirements():
 
 
 def _state(line):
-    """What to say of one requirement, such as "numpy>=2.0", and whether it is met."""
+    """A line about one requirement, such as "numpy>=2.0", and whether it is met."""
     name, wanted = re.fullmatch(r"([\w.-]+)(?:\[.*?\])?\s*(.*?)\s*", line).groups()
     try:
         version = importlib.metadata.version(name)
@@ -85,14 +85,14 @@ def _state(line):
         return f"{name} is missing, needed", False
     try:
         from packaging.specifiers import SpecifierSet
-    except ImportError:  # then only what is missing can be told
+    except ImportError:  # then versions cannot be compared
         return f"{name} {version}", True
     if SpecifierSet(wanted).contains(version, prereleases=True):
         return f"{name} {version}", True
-    return f"{name} {version} is there, {wanted} is needed", False
+    return f"{name} {version} is installed, {wanted} is needed", False
 
 
-def _say(look):
+def _print_finding(look):
     """Print what a look at the installation finds; a package that cannot be loaded may raise anything."""
     try:
         print(look())
@@ -123,14 +123,14 @@ def _weights():
 
 
 def _texts():
-    """Lines about the texts of the book: how many are there, and which are not what was published."""
-    there, damaged = 0, []
+    """Lines about the texts of the book: how many are present, and which are not what was published."""
+    present, damaged = 0, []
     for name in ADDRESSES:
         try:
-            there += at_hand(name)
+            present += at_hand(name)
         except ValueError as error:
             damaged.append(str(error))
-    seen = "all" if there == len(ADDRESSES) else f"{there} of" if there else "none of"
-    rest = "" if there == len(ADDRESSES) else f"; fetch them with `{command()} get texts`"
+    seen = "all" if present == len(ADDRESSES) else f"{present} of" if present else "none of"
+    rest = "" if present == len(ADDRESSES) else f"; fetch them with `{command()} get texts`"
     yield f"texts of the book: {seen} {len(ADDRESSES)} are in {data_folder()}{rest}"
     yield from damaged

@@ -27,7 +27,7 @@ def add_to(verbs):
         type=int,
         metavar="N",
         default=8192,
-        help="rows a file; of .tar files, a file each (default: 8192)",
+        help="rows per file; one file for each .tar (default: 8192)",
     )
     add_device(parser)
 

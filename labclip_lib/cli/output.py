@@ -11,7 +11,7 @@ def add_json(parser):
 
 
 def can_write(path):
-    """Make the folder of a file, and find out before the work whether one can write there; None passes."""
+    """Make the folder of a file, and fail early if it is not writable; None is ignored."""
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

@@ -10,23 +10,23 @@ MODULE = "python -m labclip_lib"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but a mistake is one sentence on standard error, with exit status 2."""
+    """argparse's parser, but a mistake is one sentence on standard error, with exit status 2."""
 
     def __init__(self, **how):
         # Without abbreviations an option of another verb is never taken for one of this verb.
         super().__init__(**how, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` says what there is.\n")
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists the options.\n")
 
     def refuse(self, words):
-        """The mistake of words that are no options or arguments of this verb."""
+        """Exit with a sentence about words that are no options or arguments of this verb."""
         word = words[0].partition("=")[0]
         close = difflib.get_close_matches(word, self.options(), n=1)
         self.error(f"it takes no {word!r}" + (f" (did you mean {close[0]}?)" if close else ""))
 
     def options(self):
-        """{option: the name of its argument}, without --help and what is renamed."""
+        """{option: the name of its argument}, without --help and renamed options."""
         return {
             option: action.dest
             for action in self._actions
@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Renamed(argparse.Action):
-    """An option of old, which says how the same is asked for now."""
+    """A former option, which says what to write in its place."""
 
     def __init__(self, option_strings, dest, now):
         super().__init__(option_strings, dest=argparse.SUPPRESS, nargs="?", help=argparse.SUPPRESS)
@@ -53,7 +53,7 @@ class Renamed(argparse.Action):
 
 
 def command():
-    """How the command line was called: "labclip" or "python -m labclip_lib"."""
+    """The command as it was called: "labclip" or "python -m labclip_lib"."""
     return "labclip" if Path(sys.argv[0]).stem == "labclip" else MODULE
 
 
@@ -106,6 +106,6 @@ def as_options(sentence, options):
     """
     for option, name in options.items():
         sentence = re.sub(rf"(?:(?<=[ (])|^){name}=", f"{option} ", sentence)
-        where = r"(?:(?<=[ (])|^)" if "_" in name else "^"  # a lone word may be English, but for the first
+        where = r"(?:(?<=[ (])|^)" if "_" in name else "^"  # a single word may be plain English, unless it comes first
         sentence = re.sub(rf"{where}{name}(?= )", option, sentence)
     return sentence

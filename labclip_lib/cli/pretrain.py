@@ -24,7 +24,7 @@ def add_to(verbs):
 
 
 def add_recipe(parser):
-    """What may differ from PocketCLIP's recipe; None where it does not."""
+    """Options that change PocketCLIP's recipe; None keeps the recipe's value."""
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps (default: the recipe's)")
     parser.add_argument(
         "--binding", type=float, metavar="SHARE", help="share of two-object captions that bind (default: the recipe's)"
@@ -41,7 +41,7 @@ def run(args):
 
 
 def train(args, seeds):
-    """Train what is not trained yet; yields (seed, path of the weights) after each."""
+    """Train one PocketCLIP per seed, skipping finished ones; yields (seed, path of the weights) after each."""
     from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.models.pretraining import Recipe, pretrain
     from labclip_lib.world.captions import CaptionPolicy

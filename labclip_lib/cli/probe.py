@@ -18,7 +18,7 @@ def add_to(verbs):
 
 
 def add_subject(parser, tables):
-    """Of whom a question is asked. tables: the files that it needs."""
+    """Options that say which embeddings to measure. tables: the files that --tables needs."""
     of = parser.add_mutually_exclusive_group()
     add_backbone(of, ", on the book's scenes")
     of.add_argument(
@@ -26,7 +26,7 @@ def add_subject(parser, tables):
         type=Path,
         metavar="FOLDER",
         help="your own embeddings and labels instead: a folder that holds labels.csv (the columns object1, attribute1, "
-        f"object2, attribute2, a line a scene) and, row by row to match, {tables}",
+        f"object2, attribute2, one line per scene) and, row by row to match, {tables}",
     )
     parser.add_argument(
         "--attributes", nargs="+", metavar="WORD", help="with --tables: the attributes there may be, to catch typos"
@@ -36,7 +36,7 @@ def add_subject(parser, tables):
 
 
 def look_ahead(args):
-    """Find the mistakes that can be found before the work."""
+    """Raise for mistakes that can be found before the work."""
     if args.attributes and not args.tables:
         raise ValueError("--attributes goes with --tables; the book's scenes have their own colours.")
     can_write(args.json)
@@ -50,12 +50,12 @@ def run(args):
 
     look_ahead(args)
     if args.tables:
-        found = probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device)))
+        measures = probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device)))
     else:
         backbone = load_backbone(args.backbone, args.device)
-        # A checkpoint of one's own names no architecture to start anew from; it goes without that control.
-        own = Path(args.backbone).suffix == ".safetensors"
-        untrained = None if own else random_init_encoder(args.backbone, device=args.device)
-        found = probe_backbone(backbone, untrained)
-    show(found, str(args.tables or args.backbone), args.json)
+        # The name of a local checkpoint gives no architecture for an untrained encoder; it goes without that control.
+        is_checkpoint = Path(args.backbone).suffix == ".safetensors"
+        untrained = None if is_checkpoint else random_init_encoder(args.backbone, device=args.device)
+        measures = probe_backbone(backbone, untrained)
+    show(measures, str(args.tables or args.backbone), args.json)
     return 0

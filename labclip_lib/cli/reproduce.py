@@ -57,7 +57,7 @@ def run(args):
         raise ValueError(f"reproduce runs in one process, got {ranks().world}; start it without torchrun.")
     backbone = load_backbone(args.backbone, args.device)
     check_labclip(args.labclip, backbone)
-    root, told = args.data, []
+    root, notes = args.data, []
     if root is None and args.backbone == "pocket":
         root = args.out / "toys"
         write_toys(root)
@@ -65,14 +65,14 @@ def run(args):
     how = {name: getattr(args, name) for name in ("batch_size", "workers", "precision")}
     study = Study(backbone, root, args.out, args.labclip, **how)
     if study.toy:
-        told.append(
+        notes.append(
             "The data are the book's coloured shapes, written in the benchmarks' formats: they show that every step "
             "runs, and what PocketCLIP does. They are not the benchmarks, so no figure here repeats a paper's. The "
             "paper's recipe for COCO was made for half a million captions; on six thousand it takes few steps."
         )
     tables = reproduce(names, study)
-    told += [f"Backbone: {backbone.name}.", f"Data: {root}.", f"Made by `{command()} {shlex.join(sys.argv[1:])}`."]
+    notes += [f"Backbone: {backbone.name}.", f"Data: {root}.", f"Made by `{command()} {shlex.join(sys.argv[1:])}`."]
     heading = "The papers' tables, theirs beside ours"
-    print(as_markdown(tables, heading, told))
-    print(f"\nThe report with its figures: {write_report(tables, args.out, heading, told)}")
+    print(as_markdown(tables, heading, notes))
+    print(f"\nThe report with its figures: {write_report(tables, args.out, heading, notes)}")
     return 0

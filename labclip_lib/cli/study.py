@@ -90,19 +90,19 @@ def run_acceptance(args):
 
 def run_dial(args):
     from labclip_lib.base.locks import one_at_a_time
-    from labclip_lib.studies.binding_share import turn_dial
+    from labclip_lib.studies.binding_share import train_binding_shares
 
     with one_at_a_time(args.out, "study"):
-        print(turn_dial(args.out, args.device))
+        print(train_binding_shares(args.out, args.device))
     return 0
 
 
 def run_twins(args):
     from labclip_lib.base.locks import one_at_a_time
-    from labclip_lib.studies.missing_twins import take_twins_away
+    from labclip_lib.studies.missing_twins import train_without_twins
 
     with one_at_a_time(args.out, "study"):
-        print(take_twins_away(args.out, args.device))
+        print(train_without_twins(args.out, args.device))
     return 0
 
 
@@ -123,8 +123,8 @@ def _measure_one(args):
     table = summary([measure(load_backbone(args.backbone, args.device))])
     print(as_markdown(table))
     if args.backbone == "pocket":
-        kept = verify_weights()["report"]
-        worst = max(abs(table[metric]["mean"] - kept[metric]["mean"]) for metric in table)
+        shipped = verify_weights()["report"]
+        worst = max(abs(table[metric]["mean"] - shipped[metric]["mean"]) for metric in table)
         print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
     return 0
 

@@ -43,7 +43,7 @@ def add_to(verbs):
         help="default, or the authors' paper, paper-pug or paper-coco (default: default)",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="0 for the closed form alone (default: the recipe's)")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="captions a step (default: the recipe's)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="captions per step (default: the recipe's)")
     parser.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start (default: the recipe's)")
     parser.add_argument(
         "--side", choices=("text", "image"), default="text", help="whose embeddings the matrix maps (default: text)"
@@ -75,11 +75,11 @@ def run(args):
         can_write(path)
     device = device_of_rank(args.device)
     alone = one_at_a_time(args.out.parent, "train", f".{args.out.name}.lock")
-    with alone, process_group(device) as here:
-        return _fit(args, device, here)
+    with alone, process_group(device) as process:
+        return _fit(args, device, process)
 
 
-def _fit(args, device, here):
+def _fit(args, device, process):
     import torch.distributed as dist
 
     from labclip_lib.alignment.reports import train_on_scenes, train_on_tables
@@ -94,16 +94,16 @@ def _fit(args, device, here):
     }
     how |= {"checkpoint": checkpoint, "progress": True}
     if args.embeddings:
-        labclip, tables, told = train_on_tables(load_shards(args.embeddings, device=device), **how)
+        labclip, tables, summary = train_on_tables(load_shards(args.embeddings, device=device), **how)
     else:
-        labclip, tables, told = train_on_scenes(load_backbone(args.backbone, device), args.order or "fixed", **how)
-    if here.world > 1:
+        labclip, tables, summary = train_on_scenes(load_backbone(args.backbone, device), args.order or "fixed", **how)
+    if process.world > 1:
         dist.barrier()  # now every process has read the checkpoint, and it may go
-    if here.rank == 0:
+    if process.rank == 0:
         labclip.save(args.out)
         checkpoint.unlink(missing_ok=True)
         print(as_columns(tables))
-        print(f"\n{told} The matrix is in {args.out}.")
+        print(f"\n{summary} The matrix is in {args.out}.")
         if args.json:
             of = str(args.embeddings or args.backbone)
             write_json(args.json, {"of": of} | {name: as_rows(measures) for name, measures in tables.items()})

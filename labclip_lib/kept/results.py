@@ -1,7 +1,7 @@
-"""A page's numbers without the files that they were computed from.
+"""Numbers that a page shows of published files, kept for where these are not at hand.
 
 Some cells read published texts and embeddings that the repository does not hold. What they compute is kept beside this
-file, as numbers. Where the files are at hand a cell computes live, and fails when what is kept says otherwise.
+file, as numbers. Where the files are at hand a cell computes live, and fails when the kept numbers differ.
 `make kept` runs the chapters with the files at hand, and writes anew what has changed.
 """
 
@@ -28,18 +28,18 @@ REMAKE = "make kept"
 
 
 class KeptFailed(CheckFailed):
-    """What is kept is not what the files say, or not what was written."""
+    """A kept number differs from what the files give, or from what was written."""
 
     def _render_traceback_(self):
         return [str(self)]
 
 
 def kept(name, compute, needs, digits=4):
-    """What a function computes from published files; without them what it computed when they were there.
+    """The value of a function of published files: computed where they are at hand, else the value kept from such a run.
 
     name: of the file NAME.json beside this one. compute: a function of no arguments that returns numbers, words, lists,
     arrays, Estimates, and dicts of these with words as keys. needs: a list of the files it reads, or of folders of
-    them, by their paths in PINNED. digits: to how many decimals other machines find the same; numbers are rounded to
+    them, by their paths in PINNED. digits: decimals to which machines agree; numbers are rounded to
     them. Returns the same, live or kept; arrays and tuples come back as lists.
     Raises KeptFailed when a kept number is not what the function computes, or the kept file was changed by hand;
     ValueError when a file that it reads is there and is not the published one.
@@ -57,15 +57,15 @@ def kept(name, compute, needs, digits=4):
 
 
 def origin(needs):
-    """A line for the top of a section: whether what a page says of these files is of this run, or kept; a Markdown.
+    """A line for the top of a section, Markdown: whether its numbers of these files are of this run, or kept.
 
     needs: files and folders, as of `kept`.
     """
     files = needed(needs)
     if at_hand(*files):
         return Markdown("*What this page says of published files was computed by this run, from the files.*")
-    found = [read(path.stem) for path in FOLDER.glob("*.json")]
-    dates = sorted({each["date"] for each in found if each["files"].keys() <= {*files}})
+    entries = [read(path.stem) for path in FOLDER.glob("*.json")]
+    dates = sorted({entry["date"] for entry in entries if entry["files"].keys() <= {*files}})
     when = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
     return Markdown(
         f"*Kept numbers: what this page says of published photos, texts and models was computed by its own cells, on "
@@ -83,14 +83,14 @@ def read(name):
     path = FOLDER / f"{name}.json"
     if not path.is_file():
         raise KeptFailed(f"There is no kept result {name!r}; with the files at hand `{REMAKE}` makes it.")
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if _digest(found["value"]) != found["sha256"]:
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    if _digest(entry["value"]) != entry["sha256"]:
         raise KeptFailed(f"The kept result {name!r} was changed by hand; `{REMAKE}` makes it anew.")
-    return found
+    return entry
 
 
 def needed(needs):
-    """The files that are meant by a list of files and folders: paths of PINNED."""
+    """The files of a list of files and folders: paths of PINNED."""
     files = [path for path in PINNED for need in needs if path == need or path.startswith(f"{need}/")]
     for need in needs:
         if not any(path == need or path.startswith(f"{need}/") for path in PINNED):
@@ -108,14 +108,14 @@ def _write(name, value, files, digits):
     if path.is_file():
         old = json.loads(path.read_text(encoding="utf-8"))
         if (old["value"], old["files"], old["digits"], old["sha256"]) == (value, of, digits, _digest(value)):
-            return  # its date says since when it holds
+            return  # unchanged, so it keeps its date
     content = {
         "made_by": REMAKE, "date": datetime.date.today().isoformat(), "library": labclip_lib.__version__,
         "files": of, "digits": digits, "sha256": _digest(value), "value": value,
     }  # fmt: skip
     text = json.dumps(content, indent=1, ensure_ascii=False)
     # A list of numbers on one line, so that a change can be read.
-    text = re.sub(r"\[[^][{}\"]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    text = re.sub(r"\[[^][{}\"]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text) + "\n"
     write_atomically(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
 
 
@@ -124,7 +124,7 @@ def _digest(value):
 
 
 def _encoded(value, where):
-    """As JSON holds it. ValueError for what it cannot hold, or what is no number."""
+    """The value as JSON can hold it; ValueError for what JSON cannot hold, NaN and infinity."""
     if isinstance(value, Estimate):
         return {"mean": float(value.mean), "low": float(value.low), "high": float(value.high)}
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "studies"
-# Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which file of its is kept.
+# Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which of its files is kept.
 MADE_BY = {
     "pocket": "study acceptance",
     "fast-text": "study acceptance --seed 0 --steps 350 --text-lr 0.002 --out runs/fast-text",
@@ -15,7 +15,7 @@ MADE_BY = {
 
 
 def load_study(name):
-    """What a long training has shown, as the study that ran it wrote it down: dicts and lists of plain numbers.
+    """The results of a long training, as its study wrote them: dicts and lists of plain numbers.
 
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
     "fast-text": the same of one seed, its text tower trained fast. "dial": {"rows"} of `binding_share`. "support":

@@ -3,9 +3,9 @@
 inflection: English words in their forms: one dog, two dogs
 tagging: the kind of each word of a caption
 grammar: captions as words and noun phrases; mending their grammar
-atoms: which parts of a caption are attributes, objects, relations, and which may change places
-substitutes: what may stand for what: a colour for a colour
-negatives: what an operator gives back, and why there may be nothing
+atoms: which parts of a caption are attributes, objects, relations, and which may be exchanged
+substitutes: which words may replace which: a colour by a colour
+negatives: what an operator returns, or why it returns nothing
 on_scenes: the operators on scenes
 on_captions: the operators on captions, shuffles, and their composition
 coverage: which operators explain a benchmark's hard negatives

@@ -1,4 +1,4 @@
-"""The atoms of a caption: its attributes, objects, phrases, arguments and relations, and which may change places.
+"""The atoms of a caption: its attributes, objects, phrases, arguments and relations, and which may be exchanged.
 
 This is the book's own grammar of Chen et al.'s (2025) "atomic concepts", over the noun phrases of `grammar.py`.
 """
@@ -14,8 +14,8 @@ from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, DETERMINER, NOUN, N
 class Span(NamedTuple):
     """Words start to end of a sentence.
 
-    plain: a whole unit; SWAP draws these before parts of one. kind: attributes change places with their like, a
-    "number" with a number, a "quality" with a quality.
+    plain: whether they are a whole unit; SWAP prefers these to parts of one. kind: attributes are exchanged within
+    their kind, a "number" with a number, a "quality" with a quality.
     """
 
     start: int
@@ -27,15 +27,15 @@ class Span(NamedTuple):
 def spans(sentence, what):
     """The attributes, objects, phrases, arguments or relations of a `Sentence`, a list of Spans.
 
-    attributes: runs of modifiers of a noun, and adjectives that stand alone. objects: runs of nouns.
-    phrases: noun phrases from any word on. arguments: whole noun phrases, with the "of", "with", "and" that hang
-    on them. relations: runs of verbs, prepositions and adverbs between noun phrases.
+    attributes: runs of modifiers of a noun, and adjectives outside noun phrases. objects: runs of nouns.
+    phrases: noun phrases, from any of their words to the end. arguments: whole noun phrases, also with those that
+    "of", "with" or "and" joins to them. relations: runs of verbs, prepositions and adverbs between noun phrases.
     """
     words, phrases = sentence.words, sentence.noun_phrases
     if what == "attributes":
-        found = [span for phrase in phrases for span in _attributes(words, phrase)]
+        in_phrases = [span for phrase in phrases for span in _attributes(words, phrase)]
         inside = {i for phrase in phrases for i in range(phrase.start, phrase.end)}
-        return found + [Span(i, i + 1, True, "quality") for i, word in enumerate(words)
+        return in_phrases + [Span(i, i + 1, True, "quality") for i, word in enumerate(words)
                         if word.kind == ADJECTIVE and i not in inside]  # fmt: skip
     if what == "objects":
         runs = {(p.nouns, p.end) for p in phrases}
@@ -92,16 +92,16 @@ def _arguments(words, phrases):
 def _relations(words, phrases):
     inside = {i for phrase in phrases for i in range(phrase.start, phrase.end)}
     out = []
-    for yes, run in itertools.groupby(range(len(words)), lambda i: i not in inside and words[i].kind in _RELATES):
+    for relates, run in itertools.groupby(range(len(words)), lambda i: i not in inside and words[i].kind in _RELATES):
         run = list(run)
-        if yes:
+        if relates:
             out += [Span(i, j + 1, (i, j) == (run[0], run[-1])) for i in run for j in run if i <= j < i + 7]
     return out
 
 
 SWAPS = ("attributes", "objects", "phrases", "arguments", "relations")
 _RELATES = (VERB, PREPOSITION, ADVERB)
-_MOST = 100_000  # pairs that are looked at: more than a caption has, and an end to a page-long one
+_MOST = 100_000  # pairs examined: more than a caption has; it bounds the work on a page-long text
 
 
 class Exchange(NamedTuple):
@@ -141,35 +141,35 @@ class Exchange(NamedTuple):
             phrase = self.sentence.phrase_at(span.start)
             if phrase is None:
                 continue
-            last = span.end - 1 + moved  # of the words that came in
+            last = span.end - 1 + moved  # the last of the words moved to this place
             if self.what == "objects" and span.end == phrase.end:  # the noun changes, the number stays
                 wanted[last] = number_of(self.sentence.words, phrase)
             elif self.what == "attributes" and span.kind == "number":
                 number = raw[last].key
                 wanted[phrase.end - 1 + moved] = "one" if number in ("a", "an", "one", "1") else "many"
-            elif self.what in ("phrases", "arguments"):  # they stay as they are; the verb after them must follow
+            elif self.what in ("phrases", "arguments"):  # they keep their form; the verb after them must agree
                 wanted[last] = form_of(raw[last].key)
         return agree(raw, wanted)
 
 
 def swaps(sentence, what):
-    """Every `Exchange` of two different atoms of a sort that SWAP can make in a `Sentence`.
+    """Yield every `Exchange` of two different atoms that SWAP can make in a `Sentence`; what: one of SWAPS.
 
     The attributes of one noun may also go to another that has none: "a red cat on a chair", "a cat on a red chair".
     """
     words = sentence.words
-    found = spans(sentence, what) + (_bare(sentence) if what == "attributes" else [])
-    pairs = itertools.combinations(sorted(found), 2)
+    candidates = spans(sentence, what) + (_bare(sentence) if what == "attributes" else [])
+    pairs = itertools.combinations(sorted(candidates), 2)
     stems = [stem(word.key) if canonical([word]) else "" for word in words]
     relations = [0, *itertools.accumulate(word.kind in (VERB, PREPOSITION) for word in words)]
     for first, second in itertools.islice(pairs, _MOST):
         if first.end > second.start or first.kind != second.kind or _alike(stems, first, second):
             continue
         if not all(_whole(sentence, a) for a, b in ((first, second), (second, first)) if b.start == b.end):
-            continue  # part of "big red" stays, and then the way back is no exchange
+            continue  # part of "big red" would stay, and no SWAP could undo that
         phrase = sentence.phrase_at(first.start)
         if what != "objects" and phrase is not None and phrase == sentence.phrase_at(second.start):
-            continue  # "a lush green field" is a green lush field; but a dog bed is no bed dog
+            continue  # "a green lush field" means the same; but a dog bed is no bed dog
         if what == "relations" and all(word.kind in _RELATES for word in words[first.end : second.start]):
             continue  # "is on" is one relation; "on is" is none
         if what == "arguments" and relations[first.end] == relations[second.start]:
@@ -189,7 +189,7 @@ def _bare(sentence):
 
 
 def _whole(sentence, span):
-    """Is this all that describes a noun, its number apart?"""
+    """Does the span hold all that describes a noun, apart from its number?"""
     phrase = sentence.phrase_at(span.start)
     if phrase is None or span.end != phrase.nouns:
         return False

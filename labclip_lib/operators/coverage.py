@@ -1,7 +1,7 @@
 """Coverage: how many of a benchmark's hard negatives do SWAP, REPLACE and ADD make?
 
 A pair (caption, negative) is explained when an operator turns the one into the other. SWAP has finitely many
-results, which are all tried. REPLACE and ADD may bring in any word; there the words that differ must be one atom,
+results, which are all tried. REPLACE and ADD may use any word; for them the words that differ must be one atom,
 of the same sort in both captions.
 """
 
@@ -36,9 +36,9 @@ class Explanation(NamedTuple):
 
 @functools.lru_cache(100_000)  # benchmarks share pairs
 def explain(caption, negative, tagger=None):
-    """By which operators does a caption become its negative? The fewest that do; an Explanation.
+    """The Explanation of a pair: the fewest operators that turn the caption into its negative.
 
-    caption, negative: str. Exact explanations are preferred to others with as many steps.
+    caption, negative: str. Of explanations with equally many steps, an exact one is preferred.
     """
     a, b = read(caption, tagger), read(negative, tagger)
     bag = sorted(map(stem, canonical(a.words))) == sorted(map(stem, canonical(b.words)))
@@ -59,7 +59,7 @@ def explain(caption, negative, tagger=None):
 
 
 def _different(sentence, what):
-    """{canonical words: Exchange}, one for each different result of SWAP."""
+    """{canonical words: Exchange}, one entry per distinct result of SWAP."""
     return {canonical(exchange.raw): exchange for exchange in swaps(sentence, what)}
 
 
@@ -70,8 +70,8 @@ def _keys(words, key):
 def _one(a, b, made, key, bag):
     target = _keys(b.words, key)
     if bag:
-        for what, found in made.items():
-            for raw, exchange in found.items():
+        for what, results in made.items():
+            for raw, exchange in results.items():
                 if tuple(map(key, raw)) == target or (key is str and _keys(exchange.mended, key) == target):
                     return (f"swap {what}",)
         return ()
@@ -81,10 +81,10 @@ def _one(a, b, made, key, bag):
 
 def _two(a, b, made, key, bag):
     if bag:
-        # SWAP undoes itself, so the two sides meet half-way.
+        # SWAP undoes itself: a swap of the caption and a swap of the negative meet half-way.
         back = {tuple(map(key, raw)): what for what in SWAPS for raw in _different(b, what)}
-        for what, found in made.items():
-            for raw in found:
+        for what, results in made.items():
+            for raw in results:
                 half = tuple(map(key, raw))
                 if half in back:
                     return (f"swap {what}", f"swap {back[half]}")
@@ -92,7 +92,7 @@ def _two(a, b, made, key, bag):
     step = _edits(a, b, key)
     if step is not None and len(step) == 2:
         return step
-    # An exchange and one atom more: only the exchanges that bring the two closer can help.
+    # A swap, then a REPLACE or ADD: only swaps that leave one differing run of words can help.
     for what in SWAPS:
         for raw, exchange in _different(a, what).items():
             if len(_blocks(tuple(map(key, raw)), _keys(b.words, key))) == 1:
@@ -113,7 +113,7 @@ def _edits(a, b, key):
     # says the same as "a man is walking".
     drop = ARTICLES if key is str else (*ARTICLES, "and", "be")
     places = [[i for i, w in enumerate(s.words) if w.text[:1].isalnum() and key(w.key) not in drop] for s in (a, b)]
-    blocks = _blocks(*([key(s.words[i].key) for i in own] for s, own in zip((a, b), places, strict=True)))
+    blocks = _blocks(*([key(s.words[i].key) for i in indices] for s, indices in zip((a, b), places, strict=True)))
     if not 1 <= len(blocks) <= 2:
         return None
     steps = []
@@ -184,7 +184,7 @@ class Coverage(NamedTuple):
         return estimate([bool(holds(e)) for e in self.explanations], [number[c] for c in self.captions])
 
     def row(self):
-        """The subset's line of a table: {"pairs": N, name of HOLDS: Estimate of the share}."""
+        """The subset's row of a table: {"pairs": N, name of HOLDS: Estimate of the share}."""
         return {"pairs": len(self.captions)} | {name: self.share(holds) for name, holds in HOLDS.items()}
 
     def where(self, holds):
@@ -206,14 +206,14 @@ HOLDS = {
 def cover(name, captions, negatives, tagger=None, jobs=1):
     """Explain every (caption, negative) pair of a subset; returns a Coverage.
 
-    captions, negatives: (N,) lists of str. jobs: processes, -1 for one a core. Raises ValueError when the lists are
+    captions, negatives: (N,) lists of str. jobs: processes, -1 for one per core. Raises ValueError when the lists are
     empty or differ in length.
     """
     if len(captions) != len(negatives) or not len(captions):
         raise ValueError(f"cover needs as many negatives as captions, got {len(captions)} and {len(negatives)}.")
     work = (joblib.delayed(explain)(a, b, tagger) for a, b in zip(captions, negatives, strict=True))
-    found = joblib.Parallel(jobs, batch_size=100)(work)
-    return Coverage(name, list(captions), list(negatives), found)
+    explanations = joblib.Parallel(jobs, batch_size=100)(work)
+    return Coverage(name, list(captions), list(negatives), explanations)
 
 
 def coverage_table(rows):

@@ -1,7 +1,7 @@
 """English captions as words with their kinds: which are objects, attributes, relations, and how grammar joins them.
 
-Words are tagged by HanTa, on every machine alike; `spacy_tagger` is for those who ask for another. Noun phrases
-are found by one rule over the tags. It is shallow, and now and then wrong, as every tagger is.
+Words are tagged by HanTa, with the same result on every machine; pass `spacy_tagger` to use spaCy instead. Noun
+phrases are found by one rule over the tags. This is shallow parsing, and sometimes wrong, as every tagger is.
 """
 
 import dataclasses
@@ -51,9 +51,9 @@ class NounPhrase(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Sentence:
-    """A caption in pieces; `str` puts it together again, letter by letter.
+    """A caption as tagged words; `str` restores it exactly.
 
-    capital: the caption began with a capital that the first word does not have by itself. tail: trailing space.
+    capital: the first word was capitalised only because it comes first. tail: trailing space.
     """
 
     words: tuple
@@ -63,7 +63,7 @@ class Sentence:
     def __str__(self):
         text = "".join(word.space + word.text for word in self.words) + self.tail
         if self.capital:
-            text = re.sub(r"^[\W_]*[^\W\d_]", lambda found: found.group().upper(), text)  # "3 cats" has none
+            text = re.sub(r"^[\W_]*[^\W\d_]", lambda match: match.group().upper(), text)  # "3 cats" has none
         return text
 
     @functools.cached_property
@@ -80,17 +80,17 @@ class Sentence:
 
 
 def read(caption, tagger=None):
-    """Take a caption (str, or a list of words) apart; returns a Sentence.
+    """Split a caption (str, or a list of words) into tagged words; returns a Sentence.
 
-    tagger: a function of a list of words that gives their kinds (constants of this file); left out, `tag`.
-    Raises TypeError for anything else than str or a list of str.
+    tagger: a function of a list of words that returns their kinds (constants of `tagging`); left out, `tag`.
+    Raises TypeError for anything but a str or a list of str.
     """
     if isinstance(caption, str):
         texts, spaces, end = [], [], 0
-        for found in _WORD.finditer(caption):
-            texts.append(found.group())
-            spaces.append(caption[end : found.start()])
-            end = found.end()
+        for match in _WORD.finditer(caption):
+            texts.append(match.group())
+            spaces.append(caption[end : match.start()])
+            end = match.end()
         tail = caption[end:]
     elif isinstance(caption, (list, tuple)) and all(isinstance(word, str) for word in caption):
         texts, spaces, tail = list(caption), [" "] * len(caption), ""
@@ -104,13 +104,13 @@ def read(caption, tagger=None):
 
 
 def _is_capital(word):
-    """Does a word begin with a capital that it would not have within a sentence, and can get back?"""
+    """Is a word capitalised only because it comes first, so that its capital can be removed and restored?"""
     return word[0].isupper() and word[0].lower().upper() == word[0] and (word == "A" or word[1:].islower())
 
 
 def noun_phrases(words):
     """[NounPhrase]: determiners, then modifiers, then nouns. Participles count as modifiers after a determiner."""
-    found, i, n = [], 0, len(words)
+    phrases, i, n = [], 0, len(words)
     while i < n:
         start = i
         while i < n and words[i].kind == DETERMINER:
@@ -124,10 +124,10 @@ def noun_phrases(words):
         while i < n and words[i].kind == NOUN:
             i += 1
         if i > nouns:
-            found.append(NounPhrase(start, inner, nouns, i))
+            phrases.append(NounPhrase(start, inner, nouns, i))
         else:
             i = max(i, start + 1)
-    return found
+    return phrases
 
 
 def _modifies(words, i, opened):
@@ -147,7 +147,7 @@ def _modifies(words, i, opened):
 
 
 def agree(words, wanted=()):
-    """Mend what a change of words broke: a or an, the number of nouns, and of the verb after them.
+    """Words with agreement restored after a change: a or an, the number of nouns, and of the verb after them.
 
     words: Words. wanted: {position: "one" or "many"}, the number that the noun at a position must have.
     """
@@ -167,9 +167,9 @@ def agree(words, wanted=()):
 
 
 def number_of(words, phrase):
-    """ "one" or "many", by the determiner or number where it says, else by the noun's form."""
-    said = stated_number((word.key, word.kind) for word in words[phrase.start : phrase.nouns])
-    return said or form_of(words[phrase.end - 1].key)
+    """ "one" or "many", by the determiner or number where that decides it, else by the noun's form."""
+    stated = stated_number((word.key, word.kind) for word in words[phrase.start : phrase.nouns])
+    return stated or form_of(words[phrase.end - 1].key)
 
 
 def _agree_verb(words, phrases, k):
@@ -191,7 +191,7 @@ def _agree_verb(words, phrases, k):
 
 
 def canonical(text):
-    """Words without case, articles and punctuation, for "are these two captions the same?": a tuple of str.
+    """Words in lower case, without articles and punctuation, for comparing captions: a tuple of str.
 
     text: a caption, a list of words, or Words.
     """

@@ -47,7 +47,7 @@ _STEMS = (
 
 @functools.lru_cache(100_000)
 def article_of(word):
-    """ "a" or "an", by how the word after it is said."""
+    """ "a" or "an", by the sound of the word after it."""
     return "an" if re.match(r"8|1[18](?!\d)", word) else _english.a(word).split()[0]  # eight, eleven, eighteen
 
 
@@ -62,7 +62,7 @@ _ANY = {  # one form for either number
 
 
 def conjugated(verb, number):
-    """A finite verb in the form that goes with "one" or "many" subjects; forms that serve both stay."""
+    """A finite verb in the form that goes with "one" or "many" subjects; forms that go with both stay as they are."""
     if number == "many":
         in_s = verb.endswith("s") and not verb.endswith("ss")
         return _MANY.get(verb) or (_english.plural_verb(verb) if in_s else verb)
@@ -74,12 +74,12 @@ def conjugated(verb, number):
 
 
 def third_person(verb):
-    """try -> tries; verbs take their -s by the rule that nouns do."""
+    """try -> tries; verbs take -s by the same rule as nouns."""
     return _english.plural_noun(verb) or verb
 
 
 def participle(verb):
-    """try -> trying, of the verbs that need no more than this."""
+    """try -> trying; right for the verbs of `substitutes.WORDS`, not for all."""
     return _DOUBLED.get(verb) or (verb[:-1] if verb.endswith("e") else verb) + "ing"
 
 

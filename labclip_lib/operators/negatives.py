@@ -1,4 +1,4 @@
-"""What every operator gives back: a `Negative`, or the reason why there is none."""
+"""What every operator returns: a `Negative`, or the reason why there is none."""
 
 import dataclasses
 import zlib
@@ -28,13 +28,13 @@ class Negative(NamedTuple):
 
 
 def generator_for(seed, words=()):
-    """Numbers to draw by, from a seed and Words; the same for the same words in another order, so SWAP undoes itself.
+    """A random generator from a seed and the Words of a caption, whatever their order, so that SWAP undoes itself.
 
-    Without the words, one seed would bring the same new word, and the same order, into every caption.
+    From the seed alone, every caption would get the same new word and be shuffled into the same order.
     """
     bag = " ".join(sorted(map(stem, canonical(words))))
-    told = zlib.crc32(bag.encode(errors="surrogatepass"))  # unlike hash(), the same in every process
-    return np.random.default_rng([*map(int, np.atleast_1d(seed)), *([told] if words else [])])
+    word_hash = zlib.crc32(bag.encode(errors="surrogatepass"))  # unlike hash(), the same in every process
+    return np.random.default_rng([*map(int, np.atleast_1d(seed)), *([word_hash] if words else [])])
 
 
 def quoted(source):
@@ -45,7 +45,7 @@ def quoted(source):
 
 
 def as_negative(source, sentence, words, name):
-    """The Negative of the source's type; mending the grammar must not have brought the source back."""
+    """A Negative of the source's type; without a value where mending the grammar restored the source."""
     if canonical(words) == canonical(sentence.words):
         return Negative(None, name, f"Nothing changes in {quoted(source)}.")
     if isinstance(source, str):

@@ -1,8 +1,8 @@
 """SWAP, REPLACE and ADD: the operators that make a hard negative out of a true caption, or a scene.
 
-Each takes a caption (str), a list of words or `Scenes`, and gives a `Negative` of the same type. The operators are
+Each takes a caption (str), a list of words or `Scenes`, and returns a `Negative` of the same type. The operators are
 those of Chen et al. (2025); what exactly counts as an attribute, an object or a relation in a caption is this
-book's rule (`atoms.py`), and what is drawn where there is a choice depends on the seed and the caption's words.
+book's rule (`atoms.py`). Where there is a choice, it is drawn at random by the seed and the caption's words.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ def swap(source, what="attributes", seed=0, tagger=None):
 
     source: a caption, a list of words, or Scenes. what: "attributes", "objects", "phrases" (a noun with all that
     describes it), "arguments" (of a relation) or "relations". On Scenes: the first two objects exchange colours,
-    shapes, or places. tagger: see `language.read`. Returns a Negative. Raises ValueError for another `what`.
+    shapes, or places. tagger: see `grammar.read`. Returns a Negative. Raises ValueError for another `what`.
 
     >>> swap("a red circle and a blue square").value
     'a blue circle and a red square'
@@ -41,11 +41,12 @@ def swap(source, what="attributes", seed=0, tagger=None):
     if isinstance(source, Scenes):
         return given_or_refused(source, swap_scenes(source, what), name)
     sentence = read(source, tagger)
-    found = list(swaps(sentence, what))
-    if not found:
+    exchanges = list(swaps(sentence, what))
+    if not exchanges:
         return Negative(None, name, f"There are no two different {what} to exchange in {quoted(source)}.")
-    found = [exchange for exchange in found if exchange.plain] or found
-    return as_negative(source, sentence, found[generator_for(seed, sentence.words).integers(len(found))].mended, name)
+    exchanges = [exchange for exchange in exchanges if exchange.plain] or exchanges
+    chosen = exchanges[generator_for(seed, sentence.words).integers(len(exchanges))]
+    return as_negative(source, sentence, chosen.mended, name)
 
 
 # REPLACE
@@ -55,8 +56,8 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
     """REPLACE: put another atom in the place of one. "a horse on the grass" -> "a horse in the grass".
 
     source: a caption, a list of words, or Scenes (whose objects have a shape and a colour, and no relation).
-    what: "object", "attribute" or "relation". words: what may come in, such as a World's colours; left out, words
-    of the same sort (a colour for a colour) from WORDS. Nothing comes in that the caption has already.
+    what: "object", "attribute" or "relation". words: candidates, such as a World's colours; left out, words of
+    the same sort (a colour for a colour) from WORDS. Words that the caption already has are never chosen.
     Returns a Negative. Raises ValueError for another `what`.
 
     >>> replace("a red circle and a blue square", "attribute", words=["pink"]).value
@@ -104,10 +105,10 @@ ADDITIONS = ("object", "attribute", "negation")
 
 
 def add(source, what="object", seed=0, tagger=None, words=None):
-    """ADD: put in an atom that was not there. "flowers" -> "red flowers", "flowers and a dog", "no flowers".
+    """ADD: insert an atom that was not there. "flowers" -> "red flowers", "flowers and a dog", "no flowers".
 
     source: a caption, a list of words, or Scenes (to which only an object can be added). what: "object",
-    "attribute" or "negation". words: what may come in; left out, WORDS. Returns a Negative. Raises ValueError for
+    "attribute" or "negation". words: candidates; left out, WORDS. Returns a Negative. Raises ValueError for
     another `what`.
 
     >>> add("a dog on a sofa").value
@@ -133,7 +134,7 @@ def add(source, what="object", seed=0, tagger=None, words=None):
         phrases = free or phrases
     phrase = phrases[rng.integers(len(phrases))]
     text, before = choices[rng.integers(len(choices))], sentence.words
-    if what == "attribute":  # "a big red wooden dresser": before what it is made of
+    if what == "attribute":  # "a big red wooden dresser": the colour before the material
         material = [i for i in range(phrase.inner, phrase.nouns) if before[i].key in WORDS["attribute"][2]]
         start = end = material[0] if material else phrase.nouns
         new = [Word(text, ADJECTIVE)]
@@ -171,7 +172,7 @@ def shuffle_words(source, what="all", seed=0, tagger=None):
 
     source: a caption, a list of words, or Scenes ("attributes" and "objects" only). what: "all", "attributes",
     "objects", or "nouns and adjectives": each sort among its own places, as NegCLIP's training negatives are made
-    (Yuksekgonul et al., 2023). Unlike theirs it never gives the source back. Returns a Negative. Raises ValueError
+    (Yuksekgonul et al., 2023). Unlike theirs it never returns the source. Returns a Negative. Raises ValueError
     for another `what`.
 
     >>> shuffle_words("a red circle and a blue square").value
@@ -220,7 +221,7 @@ class Composed:
 
 
 def compose(*operators):
-    """One operator out of several, applied from left to right; step k draws from the seed and k.
+    """One operator that applies several from left to right; step k draws by the seed and k.
 
     Brackets do not matter: compose(a, compose(b, c)) is compose(a, b, c). Raises ValueError for none.
 

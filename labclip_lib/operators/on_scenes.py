@@ -48,7 +48,7 @@ def shuffle_scenes(scenes, what, rng):
         return f"A scene whose objects all have one {field} cannot be shuffled."
     out = labels.clone()
     waiting = torch.arange(len(labels), device=labels.device)
-    while len(waiting):  # redraw those that came out as they went in
+    while len(waiting):  # redraw the scenes that the shuffle left unchanged
         order = torch.from_numpy(rng.random((len(waiting), labels.shape[1])).argsort(1)).to(labels.device)
         out[waiting] = labels[waiting].gather(1, order)
         waiting = waiting[(out[waiting] == labels[waiting]).all(1)]

@@ -1,4 +1,4 @@
-"""What may stand for what when REPLACE and ADD need a word: a colour for a colour, a place for a place."""
+"""Which words REPLACE and ADD may use: a colour in place of a colour, a place in place of a place."""
 
 import functools
 import itertools
@@ -28,9 +28,9 @@ WORDS = {
 
 
 def substitutes(sentence, span, what, words, have):
-    """What may take a span's place: a list of texts that the caption does not have, in the form that fits.
+    """Texts that may replace a span: a list of str that the caption does not have, inflected to fit.
 
-    sentence, span: of `atoms.spans`. what: "object", "attribute" or "relation". words: what may come in, or None for
+    sentence, span: of `atoms.spans`. what: "object", "attribute" or "relation". words: candidates, or None for
     words of the same sort from WORDS. have: stems of the caption's words.
     """
     text = " ".join(word.key for word in sentence.words[span.start : span.end])
@@ -52,6 +52,6 @@ def substitutes(sentence, span, what, words, have):
 
 @functools.cache
 def _verbs():
-    """{form: (verb, what makes that form of it)} of the verbs in WORDS."""
+    """{form: (verb, the function that makes the form)} of the verbs in WORDS."""
     verbs = itertools.chain(*WORDS["relation"][-2:])
     return {form(verb): (verb, form) for verb in verbs for form in (str, third_person, participle)}

@@ -1,6 +1,7 @@
 """The kind of each word of an English caption: noun, adjective, verb, ...
 
-Words are tagged by HanTa, on every machine alike; `spacy_tagger` is for those who ask for another."""
+Words are tagged by HanTa, with the same result on every machine; pass `spacy_tagger` to use spaCy instead.
+"""
 
 import functools
 
@@ -11,7 +12,7 @@ from labclip_lib.operators.inflection import form_of
 NOUN, ADJECTIVE, NUMBER, DETERMINER, VERB, PREPOSITION, ADVERB, AND, OTHER = (
     "noun", "adjective", "number", "determiner", "verb", "preposition", "adverb", "and", "other",
 )  # fmt: skip
-# BNC tags (CLAWS 5), as HanTa gives them, by how they begin; the first that fits counts.
+# How the BNC tags (CLAWS 5) that HanTa gives begin; the first entry that fits counts.
 _TAGS = (
     ("NP", NOUN), ("NN", NOUN), ("AJ", ADJECTIVE), ("ORD", ADJECTIVE), ("CRD", NUMBER), ("DT", NUMBER),
     ("AT", DETERMINER), ("DPS", DETERMINER), ("V", VERB), ("PR", PREPOSITION), ("TO", PREPOSITION),
@@ -44,7 +45,7 @@ def _tag(words):
 
 
 def spacy_tagger(model="en_core_web_sm"):
-    """A tagger for `read` that asks a model of spaCy's. Raises ValueError when it is not installed."""
+    """A tagger for `read` that uses a spaCy model. Raises ValueError when it is not installed."""
     try:
         import spacy
         from spacy.tokens import Doc
@@ -64,7 +65,7 @@ def spacy_tagger(model="en_core_web_sm"):
 
 
 def _mended(words, kinds):
-    """The kinds of words after the corrections that captions need, whoever tagged them."""
+    """The kinds of words after the corrections that captions need, whichever tagger gave them."""
     keys = [word.lower() for word in words]
     kinds = [_KNOWN.get(key, kind) if key[:1].isalnum() else OTHER for key, kind in zip(keys, kinds, strict=True)]
     _find_verbs(keys, kinds)
@@ -78,23 +79,23 @@ def _mended(words, kinds):
 
 
 def _find_verbs(keys, kinds):
-    """ "... while a dog watches": a verb that was taken for a second noun, though "a" allows no dog watches."""
+    """ "... while a dog watches": retag verbs that were tagged as a second noun; "a" does not fit "dog watches"."""
     for i in range(1, len(keys)):
         if not (kinds[i - 1] == kinds[i] == NOUN and form_of(keys[i]) != (number := form_of(keys[i - 1]))):
             continue
         first = next(k for k in range(i - 1, -1, -1) if k == 0 or kinds[k - 1] != NOUN)
         start = next(k for k in range(first, -1, -1) if k == 0 or kinds[k - 1] not in _BEFORE_NOUNS)
         opener = keys[start - 1] if start else "."
-        said = stated_number(zip(keys[start:first], kinds[start:first], strict=True))
+        stated = stated_number(zip(keys[start:first], kinds[start:first], strict=True))
         in_s = keys[i].endswith("s") and keys[i] not in _NO_VERBS and keys[i - 1] not in _COUNTS
-        if said == "one" == number and opener in (*_CLAUSE, *_MAY_OPEN) and i == first + 1 and in_s:
-            kinds[i] = VERB  # "a dog barks", of which HanTa does not know that it is one
-        elif said == number or (said is None and opener in _CLAUSE and VERB not in kinds[start:]):
+        if stated == "one" == number and opener in (*_CLAUSE, *_MAY_OPEN) and i == first + 1 and in_s:
+            kinds[i] = VERB  # "a dog barks": HanTa does not know it as a verb
+        elif stated == number or (stated is None and opener in _CLAUSE and VERB not in kinds[start:]):
             kinds[i] = VERB if _can_be_verb(keys[i], number) else NOUN
 
 
 _BEFORE_NOUNS = (DETERMINER, NUMBER, ADJECTIVE, ADVERB)
-_CLAUSE = ("while", "when", "because", "until", "although")  # in what they open there is a verb
+_CLAUSE = ("while", "when", "because", "until", "although")  # they open a clause, which has a verb
 _MAY_OPEN = ("as", "and", "but", ",", ".", ";")
 _COUNTS = ("couple", "dozen")  # "a couple kites"
 _NO_VERBS = ("scissors", "pants", "shorts", "jeans", "trousers", "glasses", "sunglasses", "goggles", "headphones")
@@ -103,14 +104,14 @@ _MARGIN = 2.5  # of log-probability; "watches" and "walks" are well within, "lig
 
 @functools.lru_cache(10_000)
 def _can_be_verb(word, number):
-    """Whether HanTa thinks that a word may be the verb of a subject that is "one" or "many"."""
+    """Whether a word may, by HanTa, be the verb of a subject that is "one" or "many"."""
     guesses = dict(_hanta().tag_word(word, cutoff=10))
-    found = guesses.get("VVZ" if number == "one" else "VVB")
-    return found is not None and found > max(guesses.values()) - _MARGIN
+    score = guesses.get("VVZ" if number == "one" else "VVB")
+    return score is not None and score > max(guesses.values()) - _MARGIN
 
 
 def _find_only_verb(keys, kinds):
-    """ "A man arrests a woman", "the people row": a short sentence whose verb was taken for a second noun."""
+    """ "A man arrests a woman", "the people row": retag a short sentence's verb that was tagged as a second noun."""
     if VERB in kinds:
         return
     start = next((i for i, kind in enumerate(kinds) if kind == NOUN), len(kinds))
@@ -139,7 +140,7 @@ def world_tagger(world):
 @functools.cache
 def _hanta():
     tagger = HanoverTagger("morphmodel_en.pgz")  # part of the installed package
-    for name in ("analyze_viterbi", "analyze_forward"):  # of one word each, and words come back
+    for name in ("analyze_viterbi", "analyze_forward"):  # each takes one word, and words recur
         setattr(tagger, name, functools.lru_cache(2**17)(getattr(tagger, name)))
     return tagger
 
@@ -149,7 +150,7 @@ def _kind_of(tagged):
 
 
 def stated_number(before):
-    """ "one" or "many", by what stands before a noun, (key, kind) of each word; None when that does not say."""
+    """ "one" or "many", by the words before a noun, a sequence of (key, kind); None when they do not say."""
     for key, kind in before:
         if key in SINGULAR:
             return "one"

@@ -1,8 +1,8 @@
 """The long trainings whose results the book keeps.
 
 acceptance: what PocketCLIP must show before it ships
-binding_share: PocketCLIPs whose captions bind more, or less
-missing_twins: PocketCLIPs of worlds in which one of two twins never occurs
+binding_share: PocketCLIPs trained with more, or fewer, binding captions
+missing_twins: PocketCLIPs trained in worlds in which one of two twins never occurs
 comparison: LABCLIP in its forms, CLIP and full fine-tuning, on three PocketCLIPs
 """
 

@@ -37,7 +37,7 @@ BOUNDS = {
 def measure(backbone, world=World(), layouts=10):
     """All of `BOUNDS` for one backbone: {metric: Measure} over test items.
 
-    Every composition of the world is drawn in so many layouts. LABCLIP: the paper's CLEVR recipe.
+    Every composition of the world is drawn in `layouts` layouts. LABCLIP: the paper's CLEVR recipe.
     """
     every = Layouts.draw(world, layouts)
     split = split_by_combination(every.color, every.shape)
@@ -54,11 +54,11 @@ def measure(backbone, world=World(), layouts=10):
 
     out = {"image probe": probe(images, every)}
     for order in ORDERS:
-        true, twin = (embed_texts(backbone, told.captions(order)) for told in (every, every.swapped()))
+        true, twin = (embed_texts(backbone, drawn.captions(order)) for drawn in (every, every.swapped()))
         out[f"swap accuracy, {order} order"] = compare(true, twin)
         # In fixed order a composition has one caption, so further layouts only repeat it.
-        told = every.scenes if order == "fixed" else every
-        out[f"text probe, {order} order"] = probe(true[: len(told.color)], told)
+        probed = every.scenes if order == "fixed" else every
+        out[f"text probe, {order} order"] = probe(true[: len(probed.color)], probed)
         labclip = _labclip_hnb(images, true, twin, split.train.to(images.device), every.seed)
         out[f"LABCLIP-HNB swap accuracy, {order} order"] = compare(labclip(true), labclip(twin))
     for what in ("color", "shape"):  # against the captions in random order
@@ -70,8 +70,8 @@ def measure(backbone, world=World(), layouts=10):
 def summary(runs):
     """Mean, 95 % interval and verdict of each metric over one or more `measure` results.
 
-    Twin pairs are the clusters of the bootstrap: a pair is drawn with all its scenes and all its seeds.
-    Returns {metric: {"mean", "low", "high", "seeds": [...], "accepted": bool}}; accepted looks at each seed.
+    Twin pairs are the clusters of the bootstrap: a pair is drawn together with all its scenes, of all seeds.
+    Returns {metric: {"mean", "low", "high", "seeds": [...], "accepted": bool}}; accepted: each seed is within BOUNDS.
     """
     rows = {}
     for metric, (low, high) in BOUNDS.items():

@@ -1,6 +1,6 @@
-"""The data dial: how PocketCLIP comes out when more, or fewer, of its captions bind.
+"""The data dial: what becomes of PocketCLIP when more, or fewer, of its training captions bind.
 
-Eighteen short trainings, three seeds at each share of binding captions. They differ in nothing else.
+Eighteen short trainings, three seeds at each share of binding captions. Nothing else differs between them.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ MOMENTS = (0, 1 / 6, 1 / 3, 2 / 3, 1)  # of the training, at which it is measure
 RECIPE = Recipe(steps=300, text_lr=2e-4)
 
 
-def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
+def train_binding_shares(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, progress=True):
     """Train and measure one PocketCLIP per share and seed; returns the path of the table, dial.json.
 
     A row of the table is {"share", "seed", "step", metric: {"mean", "low", "high"}}. The rest as in `train_series`,
-    in the folder `out`: an interrupted run goes on with the training that was interrupted.
+    in the folder `out`: a run that was interrupted resumes with the training that it had begun.
     """
     runs = {}
     for share in shares:
@@ -46,7 +46,7 @@ def turn_dial(out, device="auto", recipe=RECIPE, shares=SHARES, seeds=SEEDS, pro
 
 
 def train_series(path, recipe, runs, measure, device="auto", progress=True):
-    """Train many models, measure each at `MOMENTS`, and write one table of it all; returns its path.
+    """Train many models, measure each at `MOMENTS`, and write all results as one table; returns its path.
 
     runs: {file stem: (labels, Recipe)}. measure: (Backbone, World) -> {metric: value}, plain data. A row of
     the table is labels | {"step"} | metrics. Each finished training is kept beside the table in a file of its own.
@@ -55,12 +55,12 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
     path, device, table = Path(path), pick_device(device), []
     path.parent.mkdir(parents=True, exist_ok=True)
     for stem, (labels, this) in runs.items():
-        kept = path.with_name(f"{stem}.json")
-        if not kept.exists():
-            _write(kept, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
-        run = json.loads(kept.read_text())
+        run_path = path.with_name(f"{stem}.json")
+        if not run_path.exists():
+            _write(run_path, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
+        run = json.loads(run_path.read_text())
         if run["recipe"] != this.as_dict():
-            raise ValueError(f"{kept} holds a training of another recipe; choose another --out folder.")
+            raise ValueError(f"{run_path} holds a training of another recipe; choose another --out folder.")
         table += [labels | row for row in run["rows"]]
     _write(path, {"recipe": recipe.as_dict(), "rows": table})
     return path
@@ -69,8 +69,8 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
 def over_trainings(table, metric, step, **labels):
     """Estimate of a metric at one step: mean over the trainings with these labels, 95 % interval by Student's t.
 
-    labels: such as share=0.1. The interval speaks of further trainings, with other seeds. With three or five of
-    them it is wide, as it should be. Raises ValueError when no training has these labels.
+    labels: such as share=0.1. The interval covers trainings with any other seeds, so from three or five trainings
+    it is wide. Raises ValueError when no training has these labels.
     """
     rows = [row for row in table if row["step"] == step and labels.items() <= row.items()]
     if not rows:
@@ -98,18 +98,18 @@ def _train(recipe, name, measure, device, progress):
 def measure(backbone, world=World()):
     """{metric: {"mean", "low", "high"}}: swap accuracy over all scenes, probes on held-out combinations.
 
-    Each composition is drawn once, which is less than `acceptance.measure` has: probes learn from fewer rows.
+    Each composition is drawn once, so the probes learn from fewer rows than in `acceptance.measure`.
     """
     every = Layouts.draw(world, 1)
     labels = every.color.to(backbone.device), every.shape.to(backbone.device)
     split = split_by_combination(*labels)
     images = embed_images(backbone, every.scenes)
-    found, probes = {}, {"image probe": probe_attributes(images, *labels, split).measure}
+    swaps, probes = {}, {"image probe": probe_attributes(images, *labels, split).measure}
     for order in ("fixed", "random"):
         true, twin = embed_texts(backbone, every.captions(order) + every.swapped().captions(order)).chunk(2)
-        found[f"swap accuracy, {order} order"] = diagnose_embeddings(images, true, twin, split.cluster)["accuracy"]
+        swaps[f"swap accuracy, {order} order"] = diagnose_embeddings(images, true, twin, split.cluster)["accuracy"]
         probes[f"text probe, {order} order"] = probe_attributes(true, *labels, split).measure
-    return {name: measure.estimate()._asdict() for name, measure in (found | probes).items()}
+    return {name: measure.estimate()._asdict() for name, measure in (swaps | probes).items()}
 
 
 def _write(path, content):

@@ -1,4 +1,4 @@
-"""CLIP, LABCLIP in its forms, and a PocketCLIP that is trained on with all its weights: one examination for all.
+"""CLIP, LABCLIP in its forms, and a PocketCLIP that is fine-tuned with all its weights, all measured alike.
 
 Three PocketCLIPs, captions in fixed and in random order. It takes long, so the table is kept.
 """
@@ -47,10 +47,10 @@ FULL = "fine-tuned, all weights"
 
 def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, steps=250, batch_size=128, rate=3e-4,
              progress=True):  # fmt: skip
-    """A PocketCLIP trained on, all weights, on the scenes and captions that LABCLIP gets: a new Backbone.
+    """A PocketCLIP fine-tuned with all its weights on the scenes and captions that LABCLIP gets: a new Backbone.
 
-    The one given stays as it is. The loss is LABCLIP's, with hard negatives. AdamW, warmed up over a tenth of the
-    steps, then half a cosine.
+    The backbone that is passed stays unchanged. The loss is LABCLIP's, with hard negatives. AdamW, warmed up over a
+    tenth of the steps, then half a cosine.
     """
     every = Layouts.draw(world, layouts, seed)
     n, train = len(every.scenes), torch.where(split_by_combination(every.scenes.color, every.scenes.shape).train)[0]
@@ -69,8 +69,8 @@ def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, st
         rows = train[torch.from_numpy(rng.choice(len(train), batch_size, replace=False))]
         pixels = every.parts[k][rows].render(backbone.image_size, device)
         images = normalize(model.encode_image((pixels - mean) / std), dim=-1)
-        said = [side[k * n + row] for side in (captions, foils) for row in rows.tolist()]
-        texts, negatives = normalize(encode_text(backbone.tokenizer(said).to(device)), dim=-1).chunk(2)
+        batch = [side[k * n + row] for side in (captions, foils) for row in rows.tolist()]
+        texts, negatives = normalize(encode_text(backbone.tokenizer(batch).to(device)), dim=-1).chunk(2)
         loss = chunked_info_nce(images, texts, negatives, model.logit_scale.exp(), len(images))
         adam.zero_grad()
         loss.backward()
@@ -85,7 +85,7 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
     """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
 
     runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
-    beside the table, so an interrupted comparison goes on where it stopped.
+    beside the table, so an interrupted comparison resumes where it stopped.
     Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
     """
     out = Path(out)
@@ -96,20 +96,20 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
         path, task = Path(runs) / f"pocket-{seed}" / "pocket.safetensors", None
         for order in ("fixed", "random"):
             for name in [*METHODS, FULL]:
-                kept = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
-                if kept.exists():
+                result_path = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
+                if result_path.exists():
                     continue
                 if name == FULL:
                     pocket = load_backbone(str(path), device)
                     tuned = finetune(pocket, order, world, LAYOUTS, steps=steps, progress=progress)
-                    found = examine(binding_task(tuned, world, LAYOUTS), None, order)
+                    measures = examine(binding_task(tuned, world, LAYOUTS), None, order)
                 else:
                     task = task or binding_task(load_backbone(str(path), device), world, LAYOUTS)
                     how = METHODS[name]
-                    found = examine(task, None if how is None else fit_task(task, order, **how), order)
-                arrays = {f"{k}|{what}": value for what, m in found.items() for k, value in
+                    measures = examine(task, None if how is None else fit_task(task, order, **how), order)
+                arrays = {f"{k}|{what}": value for what, m in measures.items() for k, value in
                           (("values", m.values), ("clusters", m.clusters))}  # fmt: skip
-                write_atomically(kept, lambda part, arrays=arrays: _write_arrays(part, arrays))
+                write_atomically(result_path, lambda part, arrays=arrays: _write_arrays(part, arrays))
     table = {
         order: {name: _pool(out, seeds, order, name) for name in [*METHODS, FULL]} for order in ("fixed", "random")
     }
@@ -119,7 +119,7 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
 
 
 def _same_settings(path, pockets, world, steps):
-    """Write down what is compared, or refuse a folder in which something else was."""
+    """Record the settings; ValueError for a missing PocketCLIP or a folder with other settings."""
     missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
     if missing:
         raise ValueError(f"There is no {missing}; make it with `python -m labclip_lib study acceptance`.")

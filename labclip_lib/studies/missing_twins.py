@@ -29,10 +29,10 @@ SEEDS = (0, 1, 2, 3, 4)
 UNSEEN = "the"  # a word PocketCLIP has a number for, and that no caption of its training holds
 
 
-def take_twins_away(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIONS), seeds=SEEDS, progress=True):
+def train_without_twins(out, device="auto", recipe=RECIPE, conditions=tuple(CONDITIONS), seeds=SEEDS, progress=True):
     """Train and measure one PocketCLIP per condition and seed; returns the path of support.json.
 
-    Every caption binds. A seed decides the coin too: other trainings, other missing twins. A row of the table is
+    Every caption binds. Each seed also draws which twins are missing. A row of the table is
     {"condition", "seed", "step", metric: {"mean", "low", "high"}}; the rest as in `binding_share.train_series`.
     """
     runs = {}
@@ -56,11 +56,11 @@ def measure(backbone, world):
     scenes, cluster = every.scenes, pair_clusters(every.color, every.shape).numpy()
     group = {name: mask.numpy() for name, mask in world.group(scenes).items()}
     changed = {"swap": every.swapped(), "replace": every.replaced("color")}
-    said = {name: told.captions("random") for name, told in ({"true": every} | changed).items()}
-    said["unseen word replaced"] = [" ".join([UNSEEN, *caption.split()[1:]]) for caption in said["true"]]
-    said["unseen word added"] = [f"{UNSEEN} {caption}" for caption in said["true"]]
-    texts = embed_texts(backbone, [caption for captions in said.values() for caption in captions]).chunk(len(said))
-    texts = dict(zip(said, texts, strict=True))
+    captions = {name: drawn.captions("random") for name, drawn in ({"true": every} | changed).items()}
+    captions["unseen word replaced"] = [" ".join([UNSEEN, *caption.split()[1:]]) for caption in captions["true"]]
+    captions["unseen word added"] = [f"{UNSEEN} {caption}" for caption in captions["true"]]
+    texts = embed_texts(backbone, [caption for form in captions.values() for caption in form]).chunk(len(captions))
+    texts = dict(zip(captions, texts, strict=True))
     images = embed_images(backbone, scenes)
     similarity = {name: (images * text).sum(1) for name, text in texts.items()}
     right = {name: pairwise_outcomes(similarity["true"], similarity[name]) for name in texts if name != "true"}

@@ -16,7 +16,7 @@ from labclip_lib.operators.negatives import Negative
 def ideal_encoders(world):
     """Encoders that reach the minimum in a `finite_world` and tell all apart: images (S, D), texts (T, D), float64.
 
-    An axis a scene and one a caption that describes none, so D >= S; a caption lies on its scene's axis. Every
+    One axis per scene and one per caption that describes none, so D >= S; a caption lies on its scene's axis. Every
     embedding has the squared length `world.margin`; at unit length, that would be the logit scale. Worlds that
     differ only in what occurs share them.
     """
@@ -27,7 +27,7 @@ def ideal_encoders(world):
 
 
 def orbits(items, operator):
-    """Which items an operator leads to one another, in any number of steps: (N,) int64 labels, -1 for none.
+    """Groups of items that an operator connects, in any number of steps: (N,) int64 labels, -1 for an item alone.
 
     operator: one of `OPERATORS`, or any function of an item that returns an item (a tuple is one item), None, or a
     list, set or generator of items.
@@ -36,9 +36,9 @@ def orbits(items, operator):
     row = {item: i for i, item in enumerate(dict.fromkeys(items))}
     links = lil_array((len(row), len(row)), dtype=bool)
     for item in row:
-        found = _result(operator(item))
+        result = _value(operator(item))
         # A str and a scene can be looped over too, but each is one item.
-        for other in found if isinstance(found, list | set | Iterator) else [found]:
+        for other in result if isinstance(result, list | set | Iterator) else [result]:
             if other in row:
                 links[row[item], row[other]] = True
     _, label = connected_components(links, directed=False)
@@ -52,7 +52,7 @@ def pseudo_optimal(embeddings, support, orbit):
     embeddings: (N, D) of captions or of scenes. support: (N,) mask of those that occur. orbit: (N,) labels from
     `orbits`. On the support nothing changes, bit for bit. Off it, members of an orbit take the embedding of the
     member that occurs, or of the orbit's first where none does.
-    Raises ValueError when two members of an orbit occur and differ: to merge those costs `merging_cost`.
+    Raises ValueError when two members of an orbit occur and differ: merging those would cost `merging_cost`.
     """
     out = embeddings.clone()
     for label in orbit[orbit >= 0].unique().tolist():
@@ -70,7 +70,7 @@ def pseudo_optimal(embeddings, support, orbit):
 
 
 def lookup(items, embeddings):
-    """An encoder out of a table: takes a list of items, returns their rows of `embeddings` (N, D).
+    """An encoder that looks embeddings up: takes a list of items, returns their rows of `embeddings` (N, D).
 
     Raises ValueError for an item that the table lacks.
     """
@@ -93,20 +93,20 @@ def sensitivity(encode, captions, operator):
     where the two embeddings are equal.
     Raises ValueError when it applies to no caption.
     """
-    changed = {i: new for i, caption in enumerate(captions) if (new := _result(operator(caption))) is not None}
+    changed = {i: new for i, caption in enumerate(captions) if (new := _value(operator(caption))) is not None}
     if not changed:
         raise ValueError(f"The operator applies to none of the {len(captions)} captions; choose another.")
     before, after = _unit(encode([captions[i] for i in changed])), _unit(encode(list(changed.values())))
-    # For unit vectors the same as 1 - before · after, which rounding keeps from being exactly 0.
+    # For unit vectors this equals 1 - before · after, which rounding would keep from being exactly 0.
     return (((before - after) ** 2).sum(1) / 2).numpy(), np.array(list(changed))
 
 
-def _result(found):
-    return found.value if isinstance(found, Negative) else found
+def _value(result):
+    return result.value if isinstance(result, Negative) else result
 
 
 def modality_gap(images, texts):
-    """Distance of the mean image from the mean caption, in [0, 2]: Liang et al. (2022).
+    """Distance of the mean image from the mean caption, in [0, 2] (Liang et al., 2022).
 
     images: (N, D), texts: (M, D) embeddings of any length; they are brought to length one first.
     """

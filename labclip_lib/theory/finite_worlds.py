@@ -18,7 +18,7 @@ from labclip_lib.world.scenes import World
 
 @dataclasses.dataclass(frozen=True)
 class FiniteWorld:
-    """S scenes, T captions and how often each meets each.
+    """S scenes, T captions and the probability of each pair.
 
     scenes: (S,) hashable labels. captions: (T,) str. owner: (T,) number of the scene that a caption truly
     describes, -1 for none. joint: (S, T) float64 probabilities. margin: nats by which the logit of a caption with
@@ -52,16 +52,16 @@ class FiniteWorld:
 
     @property
     def mutual_information(self):
-        """What a caption tells about its scene on average, in nats."""
+        """The information that a caption holds about its scene, on average, in nats."""
         return -optimum(self)[1]
 
 
 def finite_world(colors, shapes, twins="both", without=(), extra=(), margin=6.0, coin=0):
-    """All scenes of two objects unlike in colour and in shape; two captions each, one a mention order.
+    """All scenes of two objects unlike in colour and in shape; two captions each, one per mention order.
 
     A scene is ((colour, shape), (colour, shape)) in the order of `shapes`; its captions, "red circle and blue square"
     and the reverse, are columns 2i and 2i + 1.
-    twins: "both", or "one": of each scene and its `twin` only the one occurs that a coin (a seed) chooses.
+    twins: "both", or "one": of each scene and its `twin` only one occurs, chosen by a toss; coin: seed of the tosses.
     without: words; scenes that need one never occur. extra: captions such as "no red circle and blue square" that
     describe no scene; they never occur either, and come last.
     The n scenes that occur do so equally often. A share n / (n + e^margin - 1) of them gets a caption drawn from all
@@ -82,14 +82,14 @@ def finite_world(colors, shapes, twins="both", without=(), extra=(), margin=6.0,
         for kinds in itertools.combinations(names.shapes, 2)
         for some in itertools.permutations(names.colors, 2)
     )
-    own = [" and ".join(map(" ".join, order)) for scene in scenes for order in (scene, scene[::-1])]
-    known = sorted(set(extra) & set(own))
+    described = [" and ".join(map(" ".join, order)) for scene in scenes for order in (scene, scene[::-1])]
+    known = sorted(set(extra) & set(described))
     if known:
         raise ValueError(f"extra holds {known[0]!r}, which describes a scene; give captions that describe none.")
 
     occurs = torch.tensor([not {*scene[0], *scene[1]} & set(without) for scene in scenes])
     if twins == "one":
-        # All pairs toss, also those that `without` takes away: the others' coins do not depend on it.
+        # A toss for each pair, also for those that `without` removes, so that the others do not depend on it.
         tosses = np.random.default_rng(coin).integers(0, 2, len(scenes) // 2)
         pairs = [(scene, twin(scene)) for scene in scenes if scene < twin(scene)]
         absent = {pair[toss] for pair, toss in zip(pairs, tosses, strict=True)}
@@ -98,13 +98,13 @@ def finite_world(colors, shapes, twins="both", without=(), extra=(), margin=6.0,
     if n < 2:
         raise ValueError(f"A finite world needs two or more scenes that occur, got {n}; add colours or shapes.")
 
-    owner = torch.tensor([i // 2 for i in range(len(own))] + [-1] * len(extra))
-    said = torch.cat([occurs.repeat_interleave(2), torch.zeros(len(extra), dtype=torch.bool)]).double()
+    owner = torch.tensor([i // 2 for i in range(len(described))] + [-1] * len(extra))
+    caption_occurs = torch.cat([occurs.repeat_interleave(2), torch.zeros(len(extra), dtype=torch.bool)]).double()
     match = (torch.arange(len(scenes))[:, None] == owner).double()
     noise = n / (n + math.expm1(margin))
-    given = (1 - noise) * match / 2 + noise * said / (2 * n)  # p(caption | scene)
+    given = (1 - noise) * match / 2 + noise * caption_occurs / (2 * n)  # p(caption | scene)
     joint = given * (occurs.double() / n)[:, None]
-    return FiniteWorld(scenes, (*own, *extra), owner, joint, margin)
+    return FiniteWorld(scenes, (*described, *extra), owner, joint, margin)
 
 
 def twin(scene):
@@ -117,7 +117,7 @@ def twin(scene):
 
 
 def population_loss(world, logits):
-    """InfoNCE with all the world's scenes and captions as negatives, each as often as it occurs.
+    """InfoNCE with all the world's scenes and captions as negatives, each weighted by how often it occurs.
 
     logits: (S, T), for embeddings `images @ texts.T`. Returns a scalar float64 tensor in nats, with gradient: the mean
     over both directions of E[-logit + ln E'[e^logit]], where E' is over the negatives. It is `losses.info_nce` less
@@ -128,8 +128,8 @@ def population_loss(world, logits):
     logits = torch.as_tensor(logits, dtype=torch.float64)
     if logits.shape != world.joint.shape:
         raise ValueError(
-            f"population_loss needs logits of shape {tuple(world.joint.shape)}, one row a scene and one column a "
-            f"caption, got {tuple(logits.shape)}."
+            f"population_loss needs logits of shape {tuple(world.joint.shape)}, one row per scene and one column "
+            f"per caption, got {tuple(logits.shape)}."
         )
     # Cut out, not weighted with zero: 0 times NaN is NaN.
     logits = logits[world.scene_support][:, world.caption_support]
@@ -158,7 +158,7 @@ def optimum(world):
 
 
 def merging_cost(world, first, second):
-    """What it costs to give two captions one embedding: I(X; Y) - I(X; m(Y)) in nats, m making them one symbol.
+    """The loss it costs to give two captions one embedding: I(X; Y) - I(X; m(Y)) in nats, where m merges the two.
 
     first, second: columns of the two. No encoders that merge them get `population_loss` below -I(X; m(Y)), because
     their logits are those of a world that cannot tell the two apart. It is 0 where both say the same of every

@@ -71,7 +71,7 @@ def test_what_is_not_understood_is_one_sentence(argv, seen, capsys):
     out, err = capsys.readouterr()
     assert left.value.code == 2 and not out and err.count("\n") == 1
     assert err.startswith("python -m labclip_lib") and seen in err
-    assert err.endswith(f"; `{err.partition(':')[0]} --help` says what there is.\n")
+    assert err.endswith(f"; `{err.partition(':')[0]} --help` lists the options.\n")
 
 
 def test_help_and_mistakes_spell_the_command_as_it_was_typed(monkeypatch, capsys):

@@ -81,7 +81,7 @@ def test_acceptance_of_pocket_compares_with_its_card(small, graded, tiny, monkey
 
 @pytest.mark.parametrize(
     ("study", "module", "work"),
-    [("dial", binding_share, "turn_dial"), ("twins", missing_twins, "take_twins_away")],
+    [("dial", binding_share, "train_binding_shares"), ("twins", missing_twins, "train_without_twins")],
 )
 def test_series_of_trainings(study, module, work, monkeypatch, capsys):
     asked = []
@@ -119,5 +119,5 @@ def test_a_folder_of_another_recipe(monkeypatch, mistake):
     def refused(*args):
         raise ValueError("runs/support-coin-0-0.json holds a training of another recipe; choose another --out folder.")
 
-    monkeypatch.setattr(missing_twins, "take_twins_away", refused)
+    monkeypatch.setattr(missing_twins, "train_without_twins", refused)
     assert "another recipe" in mistake("study", "twins")

@@ -14,8 +14,8 @@ from labclip_lib.studies.binding_share import (
     SHARES,
     measure,
     over_trainings,
+    train_binding_shares,
     train_series,
-    turn_dial,
 )
 from labclip_lib.world.scenes import World
 
@@ -34,7 +34,7 @@ def turn(monkeypatch, tiny_recipe, tmp_path):
     monkeypatch.setattr(dial, "measure", lambda backbone, world: {"name": backbone.name})
 
     def turned(shares=(0.1,), seeds=(0, 1), recipe=None):
-        path = turn_dial(tmp_path / "dial", "cpu", recipe or tiny_recipe, shares, seeds, progress=False)
+        path = train_binding_shares(tmp_path / "dial", "cpu", recipe or tiny_recipe, shares, seeds, progress=False)
         return json.loads(path.read_text())
 
     return turned

@@ -11,7 +11,7 @@ from labclip_lib.kept.trainings import load_study
 from labclip_lib.studies import binding_share as dial
 from labclip_lib.studies import missing_twins as support
 from labclip_lib.studies.binding_share import MOMENTS, RECIPE
-from labclip_lib.studies.missing_twins import CONDITIONS, SEEDS, UNSEEN, measure, take_twins_away
+from labclip_lib.studies.missing_twins import CONDITIONS, SEEDS, UNSEEN, measure, train_without_twins
 from labclip_lib.world.captions import FILLERS, CaptionPolicy
 from labclip_lib.world.twin_world import TwinWorld
 from labclip_lib.world.twins import pair_clusters
@@ -43,7 +43,7 @@ def take(monkeypatch, tiny_recipe, tmp_path):
     monkeypatch.setattr(support, "measure", lambda backbone, world: {"name": backbone.name, "coin": world.coin})
 
     def taken(conditions=(ONE,), seeds=(0, 1), recipe=None):
-        path = take_twins_away(tmp_path / "out", "cpu", recipe or tiny_recipe, conditions, seeds, progress=False)
+        path = train_without_twins(tmp_path / "out", "cpu", recipe or tiny_recipe, conditions, seeds, progress=False)
         return json.loads(path.read_text())
 
     return taken

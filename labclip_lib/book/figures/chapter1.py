@@ -10,7 +10,7 @@ from labclip_lib.book.figures.style import PALETTE
 def training_panels(losses, clueless, floor, moments):
     """A loss curve between what a clueless model gets and the floor, and similarities at three moments below it.
 
-    losses: (S,) nats, one a step. clueless, floor: nats. moments: three of (step, (N, N) similarities, images down).
+    losses: (S,) nats, one per step. clueless, floor: nats. moments: three of (step, (N, N) similarities, images down).
     Returns the figure.
     """
     fig = plt.figure(figsize=(7.2, 5.2))

@@ -79,7 +79,7 @@ def _swap_panels(panels, axes):
 
 
 def _dots(ax, place, values):
-    """One dot a training, beside its bar."""
+    """One dot per training, beside its bar."""
     ax.scatter([place + 0.22] * len(values), values, s=12, color="white", edgecolor="black", lw=0.8, zorder=6)
 
 

@@ -82,8 +82,8 @@ def methods(panels):
 def singular_values(values):
     """Singular values of matrices of the identity's length, largest first. values: {label: (D,)}. Returns the axes."""
     _, ax = plt.subplots(figsize=(6.6, 3.0))
-    for (label, found), style in zip(values.items(), ("-", "--"), strict=True):
-        ax.semilogy(range(1, len(found) + 1), found, style, color=OURS, label=label)
+    for (label, singular), style in zip(values.items(), ("-", "--"), strict=True):
+        ax.semilogy(range(1, len(singular) + 1), singular, style, color=OURS, label=label)
     ax.axhline(1, color=PALETTE["chance"], ls=":", label="identity, or a rotation")
     ax.set(xlabel="number", ylabel="singular value")
     ax.legend(frameon=False)

@@ -7,7 +7,7 @@ import seaborn as sns
 from labclip_lib.book.figures.shared import accuracy_bars
 from labclip_lib.book.figures.style import INK, PALETTE
 
-# Two steps of training, neither of which is anything that PALETTE has a colour for.
+# Two steps of training, for which PALETTE has no colour.
 TUNED, HARD = "#56B4E9", "#E69F00"
 
 
@@ -27,11 +27,11 @@ def control_bars(accuracy, tuned, hard, share, ceiling):
     _, ax = plt.subplots(figsize=(8.2, 3.8))
     for place, subset in enumerate(accuracy):
         start, middle, end = accuracy[subset].mean, tuned[subset], hard[subset].mean
-        said = _once(place)
-        ax.bar(place, start, 0.62, color=PALETTE["cross-modal"], label=said("ViT-B/32"))
-        ax.bar(place, middle.mean, 0.62, start, color=TUNED, label=said("+ fine-tuning, no negatives"))
+        in_legend = _once(place)
+        ax.bar(place, start, 0.62, color=PALETTE["cross-modal"], label=in_legend("ViT-B/32"))
+        ax.bar(place, middle.mean, 0.62, start, color=TUNED, label=in_legend("+ fine-tuning, no negatives"))
         left = end - middle.mean, 0.62, start + middle.mean
-        ax.bar(place, *left, color=HARD, label=said("+ hard negatives (TROHN-Text)"))
+        ax.bar(place, *left, color=HARD, label=in_legend("+ hard negatives (TROHN-Text)"))
         error = [[middle.mean - middle.low], [middle.high - middle.mean]]
         ax.errorbar(place, start + middle.mean, error, color=INK, capsize=4, lw=1.3)
         above = max(start + end, ceiling[subset]) + 0.03
@@ -53,12 +53,12 @@ def blind_bars(trigrams, length, ceiling):
     """
     _, ax = plt.subplots(figsize=(8.6, 6.6))
     for place, (name, (mean, low, high)) in enumerate(trigrams.items()):
-        said = _once(place)
+        in_legend = _once(place)
         ax.barh(place, mean, 0.66, color=PALETTE["text"])
         ax.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=3, lw=1.2)
-        ax.plot(length[name], place, "o", mfc="none", mec=INK, ms=7, label=said("the shorter text wins"))
+        ax.plot(length[name], place, "o", mfc="none", mec=INK, ms=7, label=in_legend("the shorter text wins"))
         level = {"color": PALETTE["bag-of-words ceiling"], "ls": "--", "lw": 2.2, "zorder": 5}
-        ax.vlines(ceiling[name], place - 0.42, place + 0.42, label=said("bag-of-words ceiling"), **level)
+        ax.vlines(ceiling[name], place - 0.42, place + 0.42, label=in_legend("bag-of-words ceiling"), **level)
         ax.text(1.02, place, f"{mean:.2f}", va="center", fontsize=9)
     ax.axvline(0.5, color=PALETTE["chance"], ls=":", lw=2.2, label="chance")
     ax.set_yticks(range(len(trigrams)), trigrams, fontsize=9)
@@ -87,5 +87,5 @@ def _broken(subset):
 
 
 def _once(place):
-    """Labels for the legend, of the first place only."""
+    """A function that labels the first place only, so that the legend has each label once."""
     return lambda label: None if place else label

@@ -9,7 +9,7 @@ from labclip_lib.book.figures.style import PALETTE
 def accuracy_groups(groups, chance=None, ceiling=None, blind=None):
     """Bars as of `accuracy_bars`, in groups of equal size.
 
-    groups: {name: rows of (label, kind, Measure or Estimate)}. blind: what a model of text alone gets, one float a
+    groups: {name: rows of (label, kind, Measure or Estimate)}. blind: what a model of text alone gets, one float per
     group, drawn as a line through it. Returns the axes.
     """
     _, ax = plt.subplots(figsize=(8.4, 3.7))

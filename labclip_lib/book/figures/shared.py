@@ -60,7 +60,7 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
     """Accuracies as bars with 95 % intervals, against chance and the bag-of-words ceiling.
 
     rows: sequence of (label, kind, accuracy), kind a key of PALETTE, accuracy a Measure, an Estimate or
-    a kept row. chance, ceiling: one float for all bars, or one a bar (NaN where there is none); left out, what the
+    a kept row. chance, ceiling: one float for all bars, or one per bar (NaN where there is none); left out, what the
     Measures say. Returns the axes.
     """
     if ax is None:
@@ -71,7 +71,7 @@ def accuracy_bars(rows, chance=None, ceiling=None, ax=None):
         error = [[max(0, mean - low)], [max(0, high - mean)]]
         ax.errorbar(i, mean, error, color=INK, capsize=4, lw=1.3, zorder=3)
         label = ax.text(i, max(mean, high) + 0.02, f"{mean:.2f}", ha="center", va="bottom", fontsize=10, zorder=6)
-        label.set_path_effects([patheffects.withStroke(linewidth=3, foreground=PAPER)])  # read also on a level's line
+        label.set_path_effects([patheffects.withStroke(linewidth=3, foreground=PAPER)])  # legible on a level's line
     measures = [row[2] for row in rows]
     chance = _levels(chance, "chance", measures)
     ceiling = _levels(ceiling, "bag_of_words", measures)
@@ -120,7 +120,7 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
 
 
 def _levels(given, name, measures):
-    """Chance or ceiling, one for each of N: what is given, or else what the Measures know of it; None for neither."""
+    """Chance or ceiling, (N,): the given value, else that of the Measures; None where neither has one."""
     if given is not None:
         return np.broadcast_to(np.asarray(given, float), len(measures))
     known = np.array([getattr(measure, name, np.nan) for measure in measures])

@@ -7,7 +7,7 @@ from labclip_lib.book.pieces.panel import panel
 
 
 def blind_game(captions, negatives, kinds, players, seed=0):
-    """Two sentences at a time, no picture; a click tells which was the caption and keeps everybody's score.
+    """Two sentences at a time, no picture; a click shows which was the caption and updates all scores.
 
     captions, negatives, kinds: N str; kinds says what was done to each. players: {name: (kind of PALETTE, (N,)
     outcomes, 1 right, 0.5 undecided, 0 wrong)} of the same items. seed: of which sentence stands first. Works with no

@@ -17,7 +17,7 @@ def panel(piece, body, data):
     """A piece of the page, IPython HTML, that works with no kernel and no network.
 
     piece: js/PIECE.js, whose `piece(root, data)` is called with the panel's element and the data. body: HTML; MARK
-    in it becomes the panel's own id. data: plain for JSON.
+    in it becomes the panel's id. data: plain for JSON.
     """
     payload = json.dumps(data).replace("<", "\\u003c")
     name = "lc-" + hashlib.sha256((body + payload).encode()).hexdigest()[:12]

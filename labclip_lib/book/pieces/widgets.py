@@ -33,7 +33,7 @@ def temperature_slider(cosines, labels, images, start=20.0):
 def matrix_player(matrices, steps, losses, labels):
     """Step through training: the similarity matrix of fixed image-caption pairs, and the loss so far.
 
-    matrices: (T, N, N) cosine similarities. steps: T ints, when each was taken. losses: one a training
+    matrices: (T, N, N) cosine similarities. steps: T ints, when each was taken. losses: one per training
     step. labels: N str, the captions.
     """
     body = f"""
@@ -108,7 +108,7 @@ def matrix_slider(backbone, labclip, images, captions, kinds):
     mapped = (
         mapped / mapped.norm(dim=1).mean()
     )  # the length of A is free: at that of the captions, both ends weigh alike
-    # Four products a caption are enough to have its cosine at any place between the two.
+    # Four products per caption give its cosine anywhere between the two.
     rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
     products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)
     body = f"""<div class="lc-row">{_buttons(images)}</div>
@@ -123,7 +123,7 @@ def matrix_slider(backbone, labclip, images, captions, kinds):
 
 
 def try_captions(backbone, image):
-    """Type any captions, one a line, and see their cosines with an image. Needs a running kernel.
+    """Type any captions, one per line, and see their cosines with an image. Needs a running kernel.
 
     image: (3, H, W) in [0, 1]. Returns an ipywidgets box.
     """
