@@ -139,7 +139,7 @@ def open_source(source, shard_size):
         raise ValueError(f"No file fits the pattern {str(source)!r}; {WANTED}.")
     other = [name for name in matches if not name.lower().endswith(".tar")]
     if other:
-        raise ValueError(f"The pattern {str(source)!r} matches {other[0]!r} too; a pattern is for .tar files only.")
+        raise ValueError(f"The pattern {str(source)!r} matches {other[0]!r} too; a pattern is for .tar files alone.")
     return _tars(source, [Path(name) for name in matches], LeftOut())
 
 

@@ -279,7 +279,7 @@ def test_a_tar_may_be_empty(tmp_path):
         ("x-*", ["x-0.bin", "alone"]),
         ("x-{0..2.tar", ["pattern"]),
         ("x-${HERE}.tar", ["pattern"]),
-        ("x-0.bin", ["ending"]),
+        ("x-0.bin", ["Unknown file type", "x-0.bin"]),
     ],
 )
 def test_sources_that_are_none(tmp_path, source, seen, raises_saying):
