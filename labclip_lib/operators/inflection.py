@@ -63,6 +63,8 @@ _ANY = {  # one form for either number
 
 def conjugated(verb, number):
     """A finite verb in the form that goes with "one" or "many" subjects; forms that go with both stay as they are."""
+    if " " in verb:  # a reader's list may hold what is no single word
+        return verb
     if number == "many":
         in_s = verb.endswith("s") and not verb.endswith("ss")
         return _MANY.get(verb) or (_english.plural_verb(verb) if in_s else verb)

@@ -94,7 +94,7 @@ def test_interruption_is_said(monkeypatch, tmp_path, capsys):
 
 def test_what_the_system_says_is_put_in_words(mistake):
     said = mistake("pretrain", "--out", "/proc/labclip")
-    assert "/proc/labclip cannot be used (No such file or directory)" in said
+    assert "Cannot write to '/proc/labclip" in said and "(No such file or directory)" in said
 
 
 def test_a_mistake_of_ours_is_no_sentence(monkeypatch, tmp_path):

@@ -54,3 +54,7 @@ def test_forms_of_a_verb():
 def test_stems_compare_up_to_person_and_pronoun():
     assert stem("is") == stem("are") == stem("were") and stem("her") == stem("their") and stem("an") == stem("a")
     assert stem("red") != stem("blue")
+
+
+def test_what_is_no_single_word_is_left_alone():
+    assert conjugated("to guide", "one") == conjugated("to guide", "many") == "to guide"
