@@ -55,8 +55,10 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
         out(f"  limits         {benchmark.limits}")
     if to_do:
         _check_room(root, [part for part in to_do if part not in taken])
-        if not (yes or _agreed(ask, root)):
-            out("Nothing was changed.")
+        agreed = yes or _agreed(ask, root)
+        if not agreed:
+            nobody = " Nobody answered; --yes fetches without asking." if agreed is None else ""
+            out(f"Nothing was changed.{nobody}")
             return False
         with disk_errors(root), one_at_a_time(root, "get"):
             to_do = [part for part in to_do if not is_there(root, part)]  # another process may have fetched some
@@ -113,9 +115,10 @@ def _check_room(root, parts):
 
 
 def _agreed(ask, root):
-    with contextlib.suppress(EOFError):  # no user to answer
+    """Whether the user says yes; None where there is nobody to answer."""
+    with contextlib.suppress(EOFError):
         return ask(f"Go ahead, into {root}? [y/N] ").strip().lower() in ("y", "yes")
-    return False
+    return None
 
 
 def _take_from(source, benchmark, root):

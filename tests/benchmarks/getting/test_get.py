@@ -89,7 +89,8 @@ def test_limits_are_shown_and_nobody_there_means_no(shop, data, capsys):
         raise EOFError
 
     assert not get("pug_spare", data, ask=ask)
-    assert "generative AI" in capsys.readouterr().out and not data.exists()
+    out = capsys.readouterr().out
+    assert "generative AI" in out and "--yes fetches without asking" in out and not data.exists()
 
 
 def test_sugarcrepe_whole_then_what_it_shares_is_not_fetched_again(shop, data):
