@@ -39,7 +39,7 @@ IMAGE_INVERSE, TEXT_INVERSE = ridged(1e-2), ridged(1e-3)
 
 
 def discriminant_map(pairs, foils="negatives", *, image_inverse=IMAGE_INVERSE, text_inverse=TEXT_INVERSE, cross=None):
-    """The matrix W of this file's first lines, (D, D) float32, scaled so that its entries' squares sum to D.
+    """The matrix W = C_u^-1 E[u' d] C_v^-1 of the closed form, (D, D) float32, its entries' squares summing to D.
 
     pairs: a `pairs.Pairs`. foils: "negatives", the pairs' own (their mean where a caption has several), or "random",
     other images' captions. image_inverse, text_inverse: functions of a covariance C (D, D) float64 and a matrix (D, D)

@@ -47,7 +47,7 @@ class Tables:
 
 
 def load_tables(folder, needed=(), attributes=None, device="cpu"):
-    """Read a folder of embeddings and labels, as this file's first lines lay it out.
+    """Read a folder of a reader's own embeddings: labels.csv, and images, captions, swapped as .npy or .safetensors.
 
     needed: names out of TABLES that must be present. attributes: the allowed attribute names; by default all that
     occur. Raises ValueError, in one sentence, for whatever is missing, damaged or inconsistent.

@@ -2,7 +2,7 @@
 
 image_files: reading any image as RGB
 tokenizer: PocketCLIP's words and their ids
-pocket: PocketCLIP's weights, their checksum, its config and checkpoints
+pocket: PocketCLIP's weights, their checksum, its architecture (weights/pocket.json, a small ResNet) and checkpoints
 pretrained: finding, checking and downloading open_clip's pretrained models
 backbones: `load_backbone`: PocketCLIP and any open_clip model behind one interface
 losses: InfoNCE, and InfoNCE with hard negatives

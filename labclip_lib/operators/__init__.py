@@ -2,7 +2,7 @@
 
 inflection: English words in their forms: one dog, two dogs
 tagging: the kind of each word of a caption
-grammar: captions as words and noun phrases; mending their grammar
+grammar: shallow parsing of captions into words and noun phrases, sometimes wrong; mending their grammar
 atoms: which parts of a caption are attributes, objects, relations, and which may be exchanged
 substitutes: which words may replace which: a colour by a colour
 negatives: what an operator returns, or why it returns nothing
