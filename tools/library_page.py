@@ -63,6 +63,7 @@ def as_paragraphs(app, what, name, obj, options, lines):
             in_argument = True
         elif not line.strip():
             in_argument = False
+        text = text.replace("|", r"\|")  # no substitution either
         # Several arguments may share a paragraph: "dim: length of an embedding. name: how it was asked for."
         out.append(re.sub(r"(?:^|(?<=[.;] ))" + ARGUMENT, r"**\1**: ", text) if in_argument else text)
     lines[:] = out
