@@ -83,9 +83,10 @@ def test_acceptance_of_pocket_compares_with_its_card(small, graded, tiny, monkey
     ("study", "module", "work"),
     [("dial", binding_share, "train_binding_shares"), ("twins", missing_twins, "train_without_twins")],
 )
-def test_series_of_trainings(study, module, work, monkeypatch, capsys):
+def test_series_of_trainings(study, module, work, monkeypatch, capsys, tmp_path):
     asked = []
     monkeypatch.setattr(module, work, lambda *args: asked.append(args) or "there")
+    monkeypatch.chdir(tmp_path)
     assert main(["study", study, "--out", "mine", "--device", "cpu"]) == 0
     assert main(["study", study]) == 0
     assert asked == [(Path("mine"), "cpu"), (Path("runs", study), "auto")] and capsys.readouterr().out == "there\n" * 2
