@@ -92,9 +92,10 @@ def test_series_of_trainings(study, module, work, monkeypatch, capsys, tmp_path)
     assert asked == [(Path("mine"), "cpu"), (Path("runs", study), "auto")] and capsys.readouterr().out == "there\n" * 2
 
 
-def test_all_methods_are_compared(monkeypatch, capsys):
+def test_all_methods_are_compared(monkeypatch, capsys, tmp_path):
     asked = []
     monkeypatch.setattr(comparison, "compare", lambda *args: asked.append(args) or "there")
+    monkeypatch.chdir(tmp_path)
     assert main(["study", "comparison", "--runs", "other", "--out", "runs/v1.0", "--device", "cpu"]) == 0
     assert main(["study", "comparison"]) == 0
     assert asked == [(Path("other"), Path("runs/v1.0"), "cpu"), (Path("runs"), Path("runs/comparison"), "auto")]
