@@ -117,7 +117,9 @@ def test_mistakes_are_one_sentence(words, seen, mistake, monkeypatch, tmp_path):
     assert seen in mistake("study", *words)
 
 
-def test_a_folder_of_another_recipe(monkeypatch, mistake):
+def test_a_folder_of_another_recipe(monkeypatch, mistake, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
     def refused(*args):
         raise ValueError("runs/support-coin-0-0.json holds a training of another recipe; choose another --out folder.")
 
