@@ -64,7 +64,7 @@ def test_missing_file_is_named(copy, name, raises_saying):
 def test_photo_embeddings_are_those_of_the_photos_in_order(copy, real, monkeypatch):
     """The rows are in the order in which names.json lists the photos."""
     monkeypatch.setattr("labclip_lib.base.published_files.PINNED", dict.fromkeys(PINNED))
-    monkeypatch.setattr("labclip_lib.base.published_files._sha256", lambda path: None)
+    monkeypatch.setattr("labclip_lib.base.published_files.sha256", lambda path: None)
     names = json.loads((copy / "names.json").read_text())
     names["photos"].reverse()
     (copy / "names.json").write_text(json.dumps(names))
