@@ -5,6 +5,7 @@ import re
 import torch
 from torch.nn.functional import normalize
 
+from labclip_lib.embeddings.tables import Tables
 from labclip_lib.world.captions import parse
 from labclip_lib.world.scenes import World
 
@@ -51,3 +52,14 @@ class BagOfWords(Binder):
     def of(self, caption):
         words = re.findall(r"\w+", caption)
         return torch.tensor([float(words.count(name)) for name in (*self.world.colors, *self.world.shapes)])
+
+
+def tables(images, captions, scenes=None):
+    """A reader's tables of every scene of the small world, its images and its captions each by their own encoder."""
+    scenes = scenes or SMALL.compositions(seed=0)
+    embeddings = {
+        "images": images.encode_texts(scenes.captions()),
+        "captions": captions.encode_texts(scenes.captions()),
+        "swapped": captions.encode_texts(scenes.swapped().captions()),
+    }
+    return Tables(scenes.world.colors, scenes.world.shapes, scenes.color, scenes.shape, embeddings)

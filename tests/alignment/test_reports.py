@@ -13,19 +13,6 @@ from labclip_lib.alignment.closed_form import STRENGTHS
 from labclip_lib.alignment.pairs import choice_outcomes
 from labclip_lib.alignment.reports import train_on_scenes, train_on_tables
 from labclip_lib.embeddings.shards import EmbeddedTables
-from labclip_lib.embeddings.tables import Tables
-
-
-def tables(images, captions, scenes=None):
-    """A reader's tables of every scene of the small world, its images and its captions each by their own encoder."""
-    scenes = scenes or SMALL.compositions(seed=0)
-    embeddings = {
-        "images": images.encode_texts(scenes.captions()),
-        "captions": captions.encode_texts(scenes.captions()),
-        "swapped": captions.encode_texts(scenes.swapped().captions()),
-    }
-    return Tables(scenes.world.colors, scenes.world.shapes, scenes.color, scenes.shape, embeddings)
-
 
 # A LABCLIP on the book's scenes
 

@@ -47,15 +47,15 @@ def test_a_terminal_has_a_bar_that_moves(monkeypatch, capsys):
     assert err.count("\r") >= 2 and "3/3" in err
 
 
-def test_the_log_of_a_run_is_made_of_lines(tmp_path, root):
-    with (tmp_path / "log").open("w") as log:
-        program = """
-from labclip_lib.models.backbones import load_backbone
-from labclip_lib.embeddings.embed import embed_images
-from labclip_lib.world.scenes import World
+EMBEDDING = """
+from labclip_lib import World, embed_images, load_backbone
 embed_images(load_backbone("pocket", "cpu"), World().sample(600), progress=True)
 """
-        subprocess.run([sys.executable, "-c", program], cwd=root, stderr=log, check=True, timeout=120)
+
+
+def test_the_log_of_a_run_is_made_of_lines(tmp_path, root):
+    with (tmp_path / "log").open("w") as file:
+        subprocess.run([sys.executable, "-c", EMBEDDING], cwd=root, stderr=file, check=True, timeout=120)
     log = (tmp_path / "log").read_text()
     assert "\r" not in log and log.count("\n") == 1 and "3/3" in log
 

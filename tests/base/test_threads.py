@@ -77,13 +77,8 @@ def test_importing_the_library_reaches_torch_s_openmp():
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes are not bound to processors here")
 def test_a_process_that_may_use_one_processor_has_one_thread():
-    program = """
-import os
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-import labclip_lib, torch
-print(torch.get_num_threads())
-"""
-    assert ask(program).split()[-1] == "1"
+    bound = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    assert ask(f"{bound}; import labclip_lib, torch; print(torch.get_num_threads())").split()[-1] == "1"
 
 
 def test_the_package_loads_nothing_that_starts_threads():

@@ -3,10 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from synthetic import SMALL, BagOfWords, Binder
+from synthetic import SMALL, BagOfWords, Binder, tables
 
 from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_embeddings, diagnose_tables, twin_errors, twins
-from labclip_lib.embeddings.tables import Tables
 from labclip_lib.world.scenes import World
 
 # Twin errors
@@ -121,17 +120,6 @@ def test_a_real_backbone_can_be_diagnosed(tiny):
 
 
 # A reader's own embeddings
-
-
-def tables(images, captions, scenes=None):
-    """A reader's tables of every scene of the small world, its images and its captions each by their own encoder."""
-    scenes = scenes or SMALL.compositions(seed=0)
-    embeddings = {
-        "images": images.encode_texts(scenes.captions()),
-        "captions": captions.encode_texts(scenes.captions()),
-        "swapped": captions.encode_texts(scenes.swapped().captions()),
-    }
-    return Tables(scenes.world.colors, scenes.world.shapes, scenes.color, scenes.shape, embeddings)
 
 
 def test_tables_of_a_binder_are_matched_without_a_mistake():

@@ -1,6 +1,4 @@
 import json
-import sys
-import types
 
 import pytest
 from hypothesis import given
@@ -18,7 +16,6 @@ from labclip_lib.operators.tagging import (
     OTHER,
     PREPOSITION,
     VERB,
-    spacy_tagger,
 )
 
 
@@ -80,41 +77,6 @@ def test_a_tagger_of_ones_own_is_asked():
     sentence = read("Foo bar baz", tagger=lambda words: [DETERMINER, ADJECTIVE, NOUN])
     assert [word.kind for word in sentence.words] == [DETERMINER, ADJECTIVE, NOUN]
     assert sentence.noun_phrases == [(0, 1, 2, 3)]
-
-
-# Which tagger
-
-
-@pytest.fixture
-def spacy(monkeypatch):
-    """A module in spaCy's place, whose model gives each word the part of speech that it is told."""
-    parts = {
-        "shiny": "ADJ", "glorps": "VERB", "blick": "PROPN", "upon": "ADP", "hmm": "INTJ", "the": "VERB", "pink": "NOUN",
-    }  # fmt: skip
-
-    def load(name, **options):
-        if name != "en_core_web_sm":
-            raise OSError("no such model")
-        return nlp
-
-    def nlp(words):
-        return [types.SimpleNamespace(pos_=parts.get(word, "VERB")) for word in words]
-
-    nlp.vocab = None
-    module, tokens = types.ModuleType("spacy"), types.ModuleType("spacy.tokens")
-    module.load, module.tokens = load, tokens
-    tokens.Doc = lambda vocab, words: words
-    monkeypatch.setitem(sys.modules, "spacy", module)
-    monkeypatch.setitem(sys.modules, "spacy.tokens", tokens)
-
-
-def test_spacy_is_asked_by_those_who_ask_for_it(spacy):
-    ask = spacy_tagger()
-    assert ask(["pink", "blick"]) == [ADJECTIVE, NOUN] and ask(["blick", "pink"]) == [NOUN, NOUN]
-    assert ask(["the", "shiny", "blick", "glorps", "upon", "hmm", ""]) == [
-        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, OTHER, OTHER,
-    ]  # fmt: skip
-    assert [word.kind for word in read("a blick", tagger=ask).words] == [DETERMINER, NOUN]
 
 
 @pytest.mark.parametrize(

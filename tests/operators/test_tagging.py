@@ -1,7 +1,4 @@
 import sys
-import types
-
-import pytest
 
 from labclip_lib.operators import tagging
 from labclip_lib.operators.grammar import read
@@ -62,27 +59,13 @@ def test_the_worlds_words_are_known_for_certain():
 # Which tagger
 
 
-@pytest.fixture
-def spacy(monkeypatch):
-    """A module in spaCy's place, whose model gives each word the part of speech that it is told."""
-    parts = {
-        "shiny": "ADJ", "glorps": "VERB", "blick": "PROPN", "upon": "ADP", "hmm": "INTJ", "the": "VERB", "pink": "NOUN",
-    }  # fmt: skip
-
-    def load(name, **options):
-        if name != "en_core_web_sm":
-            raise OSError("no such model")
-        return nlp
-
-    def nlp(words):
-        return [types.SimpleNamespace(pos_=parts.get(word, "VERB")) for word in words]
-
-    nlp.vocab = None
-    module, tokens = types.ModuleType("spacy"), types.ModuleType("spacy.tokens")
-    module.load, module.tokens = load, tokens
-    tokens.Doc = lambda vocab, words: words
-    monkeypatch.setitem(sys.modules, "spacy", module)
-    monkeypatch.setitem(sys.modules, "spacy.tokens", tokens)
+def test_spacy_is_asked_by_those_who_ask_for_it(spacy):
+    ask = spacy_tagger()
+    assert ask(["pink", "blick"]) == [ADJECTIVE, NOUN] and ask(["blick", "pink"]) == [NOUN, NOUN]
+    assert ask(["the", "shiny", "blick", "glorps", "upon", "hmm", ""]) == [
+        DETERMINER, ADJECTIVE, NOUN, VERB, PREPOSITION, OTHER, OTHER,
+    ]  # fmt: skip
+    assert [word.kind for word in read("a blick", tagger=ask).words] == [DETERMINER, NOUN]
 
 
 def test_what_else_is_installed_changes_nothing(spacy):

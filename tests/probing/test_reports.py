@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from synthetic import SMALL, BagOfWords, Binder
+from synthetic import SMALL, BagOfWords, Binder, tables
 
 from labclip_lib.diagnosis.cross_modal import diagnose_tables
 from labclip_lib.embeddings.tables import Tables
@@ -21,17 +21,6 @@ def probed():
         Binder: probe_backbone(Binder(WORLD), BagOfWords(WORLD), WORLD, layouts=1),
         BagOfWords: probe_backbone(BagOfWords(WORLD), None, WORLD, layouts=1),
     }
-
-
-def tables(images, captions, scenes=None):
-    """A reader's tables of every scene of the small world, its images and its captions each by their own encoder."""
-    scenes = scenes or SMALL.compositions(seed=0)
-    embeddings = {
-        "images": images.encode_texts(scenes.captions()),
-        "captions": captions.encode_texts(scenes.captions()),
-        "swapped": captions.encode_texts(scenes.swapped().captions()),
-    }
-    return Tables(scenes.world.colors, scenes.world.shapes, scenes.color, scenes.shape, embeddings)
 
 
 # A backbone on the book's scenes

@@ -3,19 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from finite import blind, loss, make, swap, swap_outcomes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.theory.encoders import ideal_encoders, lookup, modality_gap, orbits, pseudo_optimal, sensitivity
-from labclip_lib.theory.finite_worlds import finite_world, population_loss
-
-COLORS, SHAPES = ("red", "green", "blue"), ("circle", "square", "triangle")
-
-
-def swap(caption):
-    c1, s1, _, c2, s2 = caption.split()
-    return f"{c2} {s1} and {c1} {s2}"
 
 
 def say_green(caption):
@@ -26,38 +18,6 @@ def say_green(caption):
 def negate(caption):
     """ADD."""
     return f"no {caption}"
-
-
-def make(**options):
-    return finite_world(COLORS, SHAPES, **options)
-
-
-@pytest.fixture(scope="module")
-def full():
-    return make()
-
-
-@pytest.fixture(scope="module")
-def half():
-    """Only one scene of each twin pair occurs."""
-    return make(twins="one")
-
-
-def loss(world, images, texts):
-    return float(population_loss(world, images @ texts.T))
-
-
-def blind(world, operator, texts=None):
-    """Pseudo-optimal captions."""
-    texts = ideal_encoders(world)[1] if texts is None else texts
-    return pseudo_optimal(texts, world.caption_support, orbits(world.captions, operator))
-
-
-def swap_outcomes(world, images, texts):
-    """(S,) outcomes: does each scene prefer its own caption to the swapped one?"""
-    own = [world.captions[2 * i] for i in range(len(world.scenes))]
-    encode = lookup(world.captions, texts)
-    return pairwise_outcomes((images * encode(own)).sum(1), (images * encode([swap(c) for c in own])).sum(1))
 
 
 def test_one_pair_of_encoders_is_ideal_in_all_worlds_of_one_margin(full, half):
