@@ -40,6 +40,11 @@ def test_every_wing_with_a_door_is_listed(page):
         assert sorted(listed) == sorted(getattr(door, "__all__", []))
 
 
+def test_the_page_has_every_wing(page, root):
+    wings = {path.parent.name for path in (root / "labclip_lib").glob("*/__init__.py")}
+    assert len(page.WINGS) == len(wings) and set(page.WINGS) == wings
+
+
 def test_every_name_of_a_door_says_what_it_is(page):
     for wing in page.WINGS:
         door = importlib.import_module(f"labclip_lib.{wing}")

@@ -20,14 +20,17 @@ def lengths(path):
     return [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in cells[1:]]
 
 
+def long_share(lines):
+    return sum(n > LONG for n in lines) / len(lines)
+
+
 def main():
     found = {path.stem: lengths(path) for path in sorted(CHAPTERS.glob("*.ipynb"))}
-    rows = {**found, "all chapters": [n for lines in found.values() for n in lines]}
+    every = [n for lines in found.values() for n in lines]
     print(f"{'':20}{'cells':>8}{'median':>8}{'longest':>9}{f'above {LONG}':>10}")
-    for name, lines in rows.items():
-        share = sum(n > LONG for n in lines) / len(lines)
-        print(f"{name:20}{len(lines):8}{statistics.median(lines):8g}{max(lines):9}{share:10.0%}")
-    return statistics.median(lines) > MEDIAN or share > SHARE
+    for name, lines in {**found, "all chapters": every}.items():
+        print(f"{name:20}{len(lines):8}{statistics.median(lines):8g}{max(lines):9}{long_share(lines):10.0%}")
+    return statistics.median(every) > MEDIAN or long_share(every) > SHARE
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from labclip_lib.base.devices import rank
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_bytes
 
 
 def write_checkpoint(path, settings, state):
@@ -22,7 +22,7 @@ def write_checkpoint(path, settings, state):
     # Not straight to the file: torch.save's errors would hide that the disk is full.
     torch.save({"settings": json.dumps(settings)} | state, data)
     try:
-        write_atomically(Path(path), lambda part: Path(part).write_bytes(data.getbuffer()))
+        write_bytes(path, data.getbuffer())
     except OSError as error:
         raise OSError(
             f"Cannot write the checkpoint {path} ({error.strerror}); an earlier one is kept, so run the same again "

@@ -24,8 +24,8 @@ def add_to(verbs):
 
 
 def run(args):
+    from labclip_lib.base.published_files import data_folder
     from labclip_lib.benchmarks.getting.get import get, status
-    from labclip_lib.embeddings.real_clip import data_folder
 
     root = args.data or data_folder()
     if args.name is None and (args.source or args.yes):

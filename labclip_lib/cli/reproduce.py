@@ -45,10 +45,10 @@ def add_to(verbs):
 
 def run(args):
     from labclip_lib.base.devices import ranks
+    from labclip_lib.base.published_files import data_folder
     from labclip_lib.benchmarks.reproduce.report import as_markdown, write_report
     from labclip_lib.benchmarks.reproduce.study import Study, check_labclip, write_toys
     from labclip_lib.benchmarks.reproduce.tables import TABLES, check_names, reproduce
-    from labclip_lib.embeddings.real_clip import data_folder
     from labclip_lib.models.backbones import load_backbone
 
     names = list(TABLES) if args.table == ["all"] else args.table

@@ -2,7 +2,6 @@
 
 import dataclasses
 import glob
-import hashlib
 import os
 import re
 import tarfile
@@ -15,7 +14,7 @@ from webdataset.shardlists import expand_urls
 from webdataset.tariterators import group_by_keys
 
 from labclip_lib.base.csv_tables import BREAK, read_table
-from labclip_lib.base.files import sha256
+from labclip_lib.base.files import digest, sha256
 from labclip_lib.base.folders import LeftOut, ending, files_below, is_hidden
 from labclip_lib.base.messages import first_line
 from labclip_lib.base.progress import track
@@ -166,7 +165,7 @@ def _folder(path, shard_size):
     paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
     summary = _summary(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
     pictures = tuple(map(Picture, paths))
-    return Listed("folder", str(path), _digest(contents(paths)), shard_size, pictures, summary=summary)
+    return Listed("folder", str(path), digest(*contents(paths)), shard_size, pictures, summary=summary)
 
 
 def _summary(taken, left_out):
@@ -195,7 +194,7 @@ def _captions(path, shard_size):
             raise ValueError(f"Line {number} of {path} is blank; write one caption per line.")
     if not lines:
         raise ValueError(f"{path} holds no caption; write one per line.")
-    return Listed("captions", str(path), _digest(lines), shard_size, texts=Texts(lines))
+    return Listed("captions", str(path), digest(*lines), shard_size, texts=Texts(lines))
 
 
 def _pairs(path, shard_size):
@@ -220,10 +219,10 @@ def _pairs(path, shard_size):
         [[row[name] for name in negatives] for _, row in rows] if negatives else None,
         [images[os.path.normpath(path.parent / row["image"])] for _, row in rows],
     )
-    digest = _digest([repr(texts), *contents(list(images))])
+    content = digest(repr(texts), *contents(list(images)))
     taken = ["image", "caption", *negatives]
     summary = _summary(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
-    return Listed("pairs", str(path), digest, shard_size, tuple(map(Picture, images)), texts, summary)
+    return Listed("pairs", str(path), content, shard_size, tuple(map(Picture, images)), texts, summary)
 
 
 def _rows(path):
@@ -246,7 +245,7 @@ def _tars(source, tars, left_out):
             f"{len(missing)} of the {len(tars)} tars of {str(source)!r} are missing, the first is "
             f"{str(missing[0])!r}; fetch them or give another pattern."
         )
-    return Tars(str(source), _digest(contents(tars)), tuple(map(str, tars)), left_out)
+    return Tars(str(source), digest(*contents(tars)), tuple(map(str, tars)), left_out)
 
 
 def _samples(path):
@@ -298,14 +297,6 @@ def _members(tar, path, left_out):
             if kind != ".txt" and kind not in SUFFIXES:
                 left_out.add(kind, member.name)
             yield {"fname": member.name, "data": member, "__url__": path}
-
-
-def _digest(pieces):
-    digest = hashlib.sha256()
-    for piece in pieces:
-        piece = piece if isinstance(piece, bytes) else repr(piece).encode()
-        digest.update(len(piece).to_bytes(8, "little") + piece)
-    return digest.hexdigest()
 
 
 FETCH = "fetch or write it again"

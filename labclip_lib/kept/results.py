@@ -18,7 +18,7 @@ import torch
 from IPython.display import Markdown
 
 import labclip_lib
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_text
 from labclip_lib.base.published_files import PINNED, at_hand
 from labclip_lib.book.exercises import CheckFailed
 from labclip_lib.measures.intervals import Estimate
@@ -116,7 +116,7 @@ def _write(name, value, files, digits):
     text = json.dumps(content, indent=1, ensure_ascii=False)
     # A list of numbers on one line, so that a change can be read.
     text = re.sub(r"\[[^][{}\"]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text) + "\n"
-    write_atomically(path, lambda part: Path(part).write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _digest(value):

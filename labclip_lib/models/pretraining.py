@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
 from labclip_lib.base.devices import pick_device
-from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.files import sha256, write_atomically, write_json, write_text
 from labclip_lib.base.progress import track
 from labclip_lib.models.backbones import Backbone
 from labclip_lib.models.chunked import chunked_info_nce
@@ -199,7 +199,7 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
         bar.close()
     seconds = time.perf_counter() - started
     rows = ["step,loss,logit_scale", *(f"{step},{loss:.5f},{scale:.4f}" for step, loss, scale in log)]
-    write_atomically(out / "pocket-log.csv", lambda part: Path(part).write_text("\n".join(rows) + "\n"))
+    write_text(out / "pocket-log.csv", "\n".join(rows) + "\n")
     metadata = {"words": json.dumps(recipe.vocabulary())}  # one entry: safetensors writes several in random order
     write_atomically(weights, lambda part: save_file(stored(trainer.model.state_dict()), part, metadata))
     write_atomically(out / "pocket.json", lambda part: shutil.copyfile(recipe.config, part))
@@ -207,6 +207,6 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
         "recipe": recipe.as_dict(), "sha256": sha256(weights), "seconds": round(seconds, 1),
         "device": str(device), "threads": torch.get_num_threads(), "torch": torch.__version__,
     }  # fmt: skip
-    write_atomically(card_path, lambda part: Path(part).write_text(json.dumps(card, indent=2) + "\n"))
+    write_json(card_path, card)
     resume_path.unlink(missing_ok=True)
     return weights

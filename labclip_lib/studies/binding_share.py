@@ -11,7 +11,7 @@ import numpy as np
 import scipy.stats
 
 from labclip_lib.base.devices import pick_device
-from labclip_lib.base.files import write_atomically
+from labclip_lib.base.files import write_json
 from labclip_lib.base.progress import track
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.embeddings.embed import embed_images, embed_texts
@@ -113,4 +113,4 @@ def measure(backbone, world=World()):
 
 
 def _write(path, content):
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(content, indent=1) + "\n"))
+    write_json(path, content)
