@@ -52,6 +52,15 @@ def test_every_name_of_a_door_says_what_it_is(page):
             assert len(page.first_sentence(getattr(door, name))) > 5, f"{wing}.{name}"
 
 
+def test_a_word_before_a_colon_is_no_argument(page):
+    def embed(images):
+        """Embed."""
+
+    lines = ["Embed.", "", "images: one or more, prepared as for the", "layers: crop and resize. size: fixed."]
+    page.as_paragraphs(None, "function", None, embed, None, lines)
+    assert lines[3:] == ["**images**: one or more, prepared as for the", "layers: crop and resize. size: fixed."]
+
+
 def test_arguments_become_paragraphs(page):
     lines = [
         "Embed: images.",
@@ -62,7 +71,7 @@ def test_arguments_become_paragraphs(page):
         "",
         ">>> a: b",
     ]
-    page.as_paragraphs(None, None, None, None, None, lines)
+    page.as_paragraphs(None, "class", None, None, None, lines)
     assert lines == [
         "Embed: images.", "", "", "**images**: one or", "more. **size**: in pixels.", "", "Returns ``coef_``.", "",
         ">>> a: b",

@@ -4,6 +4,7 @@
 """
 
 import importlib
+import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -21,7 +22,7 @@ WINGS = re.findall(
 def first_sentence(value):
     """The first sentence of what a docstring says; of a str, tuple or dict its content, shortened."""
     if isinstance(value, dict):
-        return textwrap.shorten("for " + ", ".join(map(str, value)), 90, placeholder=" ...")
+        return textwrap.shorten("; ".join(f"“{key}”" for key in value), 90, placeholder=" ...")
     if isinstance(value, (str, tuple)):
         return textwrap.shorten(f"``{value!r}``", 90, placeholder=" ...``")
     said = " ".join((value.__doc__ or "").strip().partition("\n\n")[0].split())
@@ -34,7 +35,7 @@ def wing_lines(wing):
     names = getattr(door, "__all__", ())
     if not names:
         return []
-    lines = [f"labclip_lib.{wing}", "-" * 40, "", door.__doc__.partition("\n")[0], ""]
+    lines = [wing, "-" * 40, "", f"``labclip_lib.{wing}``: {door.__doc__.partition(chr(10))[0]}", ""]
     lines += [".. list-table::", "   :widths: 30 70", ""]
     for name in sorted(names, key=str.lower):
         lines += [f"   * - ``{name}``", f"     - {first_sentence(getattr(door, name))}"]
@@ -50,12 +51,13 @@ def as_paragraphs(app, what, name, obj, options, lines):
     Doctests stay as they are.
     """
     out, in_argument, in_example = [], False, False
+    names = _arguments(what, obj)
     for number, line in enumerate(lines):
         in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
         if in_example:
             out.append(line)
             continue
-        argument = number and re.match(ARGUMENT, line)  # the first line says what the whole thing does
+        argument = number and _named(re.match(ARGUMENT, line), names)  # the first line says what the whole thing does
         text = line.strip() if in_argument or argument else line
         text = re.sub(r"(?<![\w`])([a-z]\w*_)(?!\w)", r"``\1``", text)  # scikit-learn's coef_ is no link
         if argument or re.match(r"(?:Returns|Raises|Sets|Warns)\b", line):
@@ -65,8 +67,25 @@ def as_paragraphs(app, what, name, obj, options, lines):
             in_argument = False
         text = text.replace("|", r"\|")  # no substitution either
         # Several arguments may share a paragraph: "dim: length of an embedding. name: how it was asked for."
-        out.append(re.sub(r"(?:^|(?<=[.;] ))" + ARGUMENT, r"**\1**: ", text) if in_argument else text)
+        if in_argument:
+            bold = lambda match: f"**{match[1]}**: " if _named(match, names) else match[0]  # noqa: E731
+            text = re.sub(r"(?:^|(?<=[.;] ))" + ARGUMENT, bold, text)
+        out.append(text)
     lines[:] = out
+
+
+def _arguments(what, obj):
+    """The names that a docstring may explain: a function's parameters, nothing of a property, anything of a class."""
+    if what in ("class", "exception"):
+        return None
+    return set(inspect.signature(obj).parameters) if callable(obj) else set()
+
+
+def _named(match, names):
+    """A match of ARGUMENT whose names are all arguments, else None: not every word before a colon is one."""
+    if match and names is not None and not set(re.findall(r"\w+", match[1].partition(" (")[0])) <= names:
+        return None
+    return match
 
 
 def only_ours(app, what, name, obj, skip, options):
@@ -79,7 +98,7 @@ def only_ours(app, what, name, obj, skip, options):
 class Library(Directive):
     def run(self):
         lines = [
-            "The first door",
+            "labclip_lib",
             "-" * 40,
             "",
             f"``from labclip_lib import {', '.join(labclip_lib.__all__[:3])}, ...``",

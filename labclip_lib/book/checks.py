@@ -21,12 +21,15 @@ def check(what, value, *, near=None, tol=None, low=-math.inf, high=math.inf, hin
     value = float(mean(value))
     if near is not None:
         low, high = near - tol, near + tol
+    digits = 4
     should = _span(low, high)
     if near is not None:
-        should = f"{near:g} within {tol:g}" if tol else f"exactly {near:g}"
+        if near and tol:  # so many that what is printed shows that it is within tol
+            digits = max(4, 1 + math.ceil(math.log10(abs(near) / tol)))
+        should = f"{near:.{digits}g} within {tol:g}" if tol else f"exactly {near:g}"
     if not low <= value <= high:  # NaN fails too
-        raise CheckFailed(f"{what} is {value:.4g} and should be {should}.{' ' + hint if hint else ''}")
-    display(Passed(f"{what}: {value:.4g} (should be {should})"))
+        raise CheckFailed(f"{what} is {value:.{digits}g} and should be {should}.{' ' + hint if hint else ''}")
+    display(Passed(f"{what}: {value:.{digits}g} (should be {should})"))
 
 
 def check_exercise(name, answer):
@@ -63,5 +66,5 @@ class Passed:
 
 def _span(low, high):
     if high == math.inf:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if low == -math.inf else f"{low:g} to {high:g}"
+        return f"at least {low:.4g}"
+    return f"at most {high:.4g}" if low == -math.inf else f"{low:.4g} to {high:.4g}"

@@ -13,6 +13,17 @@ def test_check_passes_in_one_line_that_says_what_should_be_seen(span, capsys):
     assert line.startswith("✓ swap accuracy: 0.5 (should be ")
 
 
+def test_what_is_printed_shows_that_it_is_within_the_tolerance(capsys):
+    check("loss of a clueless model", 4.158983, near=4.158883, tol=1e-3)
+    check("loss of a clueless model", 4.15889, near=4.158883, tol=1e-4)
+    check("loss after training", 4.2, low=3.75888, high=5.65888)
+    assert capsys.readouterr().out.splitlines() == [
+        "✓ loss of a clueless model: 4.159 (should be 4.1589 within 0.001)",
+        "✓ loss of a clueless model: 4.15889 (should be 4.15888 within 0.0001)",
+        "✓ loss after training: 4.2 (should be 3.759 to 5.659)",
+    ]
+
+
 def test_check_escapes_what_it_shows_on_a_page():
     with mock.patch("labclip_lib.book.checks.display") as display:
         check("cosine of <a> & <b>", 0.5, near=0.5, tol=0)
