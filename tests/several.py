@@ -18,12 +18,12 @@ import torch
 import torch.distributed as dist
 from bindable import bound, small, unit
 
-from labclip_lib.alignment import checkpoint as checkpoints
 from labclip_lib.alignment import fit as training
 from labclip_lib.alignment.closed_form import discriminant_map, fit_closed_form
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import choice_outcomes
+from labclip_lib.base import files
 from labclip_lib.base.devices import gather_rows, part, process_group
 from labclip_lib.models.chunked import chunked_info_nce
 
@@ -131,7 +131,7 @@ def killed_once(out, here):
 
 def killed(path):
     """A fit that is killed when it has written half of its second checkpoint."""
-    written, sound = [], checkpoints.write_atomically
+    written, sound = [], files.write_atomically
 
     def half(part):
         Path(part).write_bytes(path.read_bytes()[:1000])
@@ -141,7 +141,7 @@ def killed(path):
         written.append(path)
         sound(path, half if len(written) == 2 else make)
 
-    checkpoints.write_atomically = write
+    files.write_atomically = write
     fit("default", checkpoint=path)
 
 

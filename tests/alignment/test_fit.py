@@ -8,12 +8,12 @@ import torch
 from bindable import bound, small, swap_accuracy, tables, unit
 from torch.nn.functional import cross_entropy, normalize
 
-from labclip_lib.alignment import checkpoint as checkpoints
 from labclip_lib.alignment import fit as training
 from labclip_lib.alignment.closed_form import discriminant_map, fit_closed_form
 from labclip_lib.alignment.fit import RECIPES, Recipe, fit_labclip, fit_pairs, learning_rate
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, hold_out
+from labclip_lib.base import files
 
 LAST = {"start": "identity", "select": False, "cosine": False, "learning_rate": 1e-2, "batch_size": 16}
 
@@ -454,7 +454,7 @@ def test_a_checkpoint_of_something_else_is_refused(how, tmp_path, raises_saying)
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_one(number, tmp_path, monkeypatch, raises_saying):
-    path, written, sound = tmp_path / "a.checkpoint", [], checkpoints.write_atomically
+    path, written, sound = tmp_path / "a.checkpoint", [], files.write_atomically
 
     def write(*args):
         written.append(args)
@@ -464,7 +464,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_one(number, tmp_
 
     whole = fit(patience=9)
     with monkeypatch.context() as patch, raises_saying(OSError, str(path), "No space left", "earlier one is kept"):
-        patch.setattr(checkpoints, "write_atomically", write)
+        patch.setattr(files, "write_atomically", write)
         fit(checkpoint=path, patience=9)
     assert torch.load(path)["epoch"] == 1
     assert same(fit(checkpoint=path, patience=9), whole)
