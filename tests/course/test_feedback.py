@@ -195,6 +195,10 @@ def test_rejected_is_no_mark_and_leaves_nothing_behind(toy, generated):
     write_all(toy, MARKS)
     page = (toy.root / "feedback" / "bob" / "A" / "A.html").read_text()
     assert "bob.zip holds &lt;b&gt;0&lt;/b&gt; files." in page and "not a mark of 0" in page
+    hand_in(toy, "<script>", **not_graded("rejected", "It is not JSON."))
+    write_all(toy, MARKS)
+    page = (toy.root / "feedback" / "<script>" / "A" / "A.html").read_text()
+    assert "The submission of <strong>&lt;script&gt;</strong>" in page and "<script" not in page
     hand_in(toy, "ada", **not_graded("rejected", "It is not JSON."))
     write_all(toy, MARKS)
     assert not (toy.root / "autograded" / "ada" / "A").exists()
