@@ -1,9 +1,7 @@
 """After grading: update gradebook and feedback, write the marks as a table and a page for the instructor."""
 
-import csv
 import hashlib
 import hmac
-import io
 import math
 import secrets
 from collections import Counter
@@ -12,6 +10,7 @@ from statistics import median
 import matplotlib
 import matplotlib.pyplot as plt
 
+from labclip_lib.base.csv_tables import as_csv
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER, use_style
 from labclip_lib.book.page import Bullets, Choice, Figure, Heading, Note, Table, html_page, svg
@@ -216,10 +215,7 @@ def _table(caption, heads, rows):
 
 def _csv(rows):
     """Rows as CSV, in which no text is a formula to a spreadsheet."""
-    file = io.StringIO()
-    safe = ([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows)
-    csv.writer(file, lineterminator="\n").writerows(safe)
-    return file.getvalue().encode()
+    return as_csv([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows).encode()
 
 
 def _number(value):
