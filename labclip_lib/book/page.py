@@ -48,12 +48,9 @@ def svg(figure, salt):
 
 
 def html_page(heading, blocks, title=None):
-    """Blocks as an HTML page that loads nothing, and in which no text becomes a tag. A None is left out.
-
-    title: of the window, by default the heading.
-    """
-    shown = {"heading": heading, "title": title or heading, "blocks": filter(None, blocks)}
-    return PAGES.get_template("page.html").render(paper=PAPER, ink=INK, **shown) + "\n"
+    """Blocks as an HTML page that loads nothing; no text becomes a tag. A None is left out. title: of the window."""
+    template = PAGES.get_template("page.html")
+    return template.render(heading=heading, blocks=filter(None, blocks), title=title or heading, paper=PAPER, ink=INK)
 
 
 def markdown_page(heading, blocks):

@@ -181,8 +181,8 @@ def test_offline_mode_is_obeyed(no_network, web, monkeypatch, raises_saying):
     _, address, log = web
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with raises_saying(ConnectionError, "ViT-B-32-quickgelu/openai"):
-        load_backbone("ViT-B-32-quickgelu/openai", "cpu")
+    with raises_saying(ConnectionError, "'clip/some'"):
+        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
     assert not log
 
 
