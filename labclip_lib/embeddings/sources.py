@@ -48,8 +48,9 @@ class Shard(NamedTuple):
 class Listed:
     """A source whose items are listed in advance, in shards of shard_size rows.
 
-    kind: "folder", "captions" or "pairs". sha256: of the embedded contents only, so touching or copying a file does not
-    change it. summary: one line about what was taken from a folder or table and what was left out.
+    kind: "folder", "captions", "pairs", or another word for what a caller lists. path: what to call it in errors.
+    sha256: of the embedded contents only, so touching or copying a file does not change it. summary: one line about
+    what was taken from a folder or table and what was left out.
     """
 
     kind: str
@@ -70,11 +71,18 @@ class Listed:
         texts = Texts(*(part and part[rows] for part in self.texts))
         return Shard(list(self.images[rows]), texts, self.path, rows.start)
 
-    def total(self, table, shards):
-        """The number of embeddings in these shards of a table; None where it is unknown before reading."""
-        each = 1 + len(self.texts.negatives[0]) if table == "captions" and self.texts.negatives else 1
-        rows = self.images if table == "images" else self.texts.captions
-        return each * sum(len(rows[self._rows(shard)]) for shard in shards)
+    def steps(self):
+        """[(table, shard)] in the order to embed them in."""
+        # Captions first: they are quick, and a mistake in one of them surfaces before hours of images.
+        return sorted((table, k) for table, n in self.shards().items() for k in range(n))
+
+    def total(self, steps):
+        """The number of embeddings of these steps; None where it is unknown before reading."""
+        each = 1 + len(self.texts.negatives[0]) if self.texts.negatives else 1
+        return sum(
+            len(self.images[self._rows(k)]) if table == "images" else each * len(self.texts.captions[self._rows(k)])
+            for table, k in steps
+        )
 
     def _rows(self, shard):
         return slice(shard * self.shard_size, (shard + 1) * self.shard_size)
@@ -110,7 +118,11 @@ class Tars:
         texts = Texts([caption for _, caption in samples])
         return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
 
-    def total(self, table, shards):
+    def steps(self):
+        """As in `Listed`; the two tables of a tar follow each other, so that it is read through once."""
+        return [(table, k) for k in range(len(self.tars)) for table in ("captions", "images")]
+
+    def total(self, steps):
         return None
 
 
@@ -120,6 +132,8 @@ def open_source(source, shard_size):
     source: a path, or a pattern of .tar files such as "data/{00000..00003}.tar". Raises ValueError, in one
     sentence, for what is missing or cannot be read.
     """
+    if shard_size < 1:
+        raise ValueError(f"shard_size must be 1 or more, got {shard_size}.")
     path = Path(source)
     if path.is_dir():
         return _folder(path, shard_size)
