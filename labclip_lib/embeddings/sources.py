@@ -90,7 +90,10 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True)
 class Tars:
-    """WebDataset tars, each one shard: samples of an image and a caption under one key."""
+    """WebDataset tars, each one shard: samples of an image and a caption under one key.
+
+    left_out: beside the tars. inside: {number of a tar that was read through: what was left out of it}.
+    """
 
     path: str
     sha256: str
@@ -98,15 +101,17 @@ class Tars:
     left_out: LeftOut
     kind: str = "tars"
     shard_size: None = None
+    inside: dict = dataclasses.field(default_factory=dict)
 
     @property
     def summary(self):
-        """As in `Listed`; it reads through the tars."""
-        left_out = LeftOut({reason: list(seen) for reason, seen in self.left_out.items()})
-        for path in self.tars:
-            with tarfile.open(path, "r:") as tar:
-                for _ in _members(tar, path, left_out):
-                    pass
+        """As in `Listed`; it reads through those tars that were not."""
+        for k in set(range(len(self.tars))) - set(self.inside):
+            self.shard(k)
+        left_out = LeftOut()
+        for part in (self.left_out, *map(self.inside.get, range(len(self.tars)))):
+            for reason, (count, first) in part.items():
+                left_out.add(reason, first, count)
         return _summary(f"{len(self.tars):,} .tar", left_out)
 
     def shards(self):
@@ -114,7 +119,8 @@ class Tars:
 
     def shard(self, k):
         """The shard of one tar; this reads through the tar."""
-        samples = _samples(self.tars[k])
+        self.inside[k] = LeftOut()
+        samples = _samples(self.tars[k], self.inside[k])
         texts = Texts([caption for _, caption in samples])
         return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
 
@@ -262,12 +268,15 @@ def _tars(source, tars, left_out):
     return Tars(str(source), digest(*contents(tars)), tuple(map(str, tars)), left_out)
 
 
-def _samples(path):
-    """The samples of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled."""
+def _samples(path, left_out):
+    """The samples of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled.
+
+    left_out: what is left out is added to it.
+    """
     out, after = [], ""
     try:
         with tarfile.open(path, "r:") as tar:
-            for sample in group_by_keys(_members(tar, path, LeftOut())):
+            for sample in group_by_keys(_members(tar, path, left_out)):
                 key = sample["__key__"]
                 images = [sample[end[1:]] for end in SUFFIXES if end[1:] in sample]
                 if len(images) != 1 or "txt" not in sample:

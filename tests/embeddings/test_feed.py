@@ -91,7 +91,8 @@ def test_a_tar_is_read_through_once(tiny, tmp_path, monkeypatch, workers):
     read, sound = [], tarfile.open
     monkeypatch.setattr(tarfile, "open", lambda path, *how: read.append(os.path.basename(path)) or sound(path, *how))
     made = list(Feed(tiny, source, 2, workers, "float32", False).embed(source.steps()))
-    assert len(made) == 6 and read == ["0.tar", "1.tar", "2.tar"]
+    assert len(made) == 6 and source.summary == "Taken: 3 .tar; left out: 6 .json (first 's/0000.json')."
+    assert read == ["0.tar", "1.tar", "2.tar"]
 
 
 def test_a_tar_that_cannot_be_read_takes_none_with_it(tiny, tmp_path, raises_saying):
