@@ -10,8 +10,9 @@ import torch
 
 from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.benchmarks.results import Answers, Results
+from labclip_lib.embeddings.feed import Texts
 from labclip_lib.embeddings.shards import embed_shards, load_shards
-from labclip_lib.embeddings.sources import Listed, Texts, contents
+from labclip_lib.embeddings.sources import Listed, contents
 from labclip_lib.measures.outcomes import (
     UNIT_ROWS,
     columns_of,

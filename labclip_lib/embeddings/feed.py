@@ -3,12 +3,30 @@
 import contextlib
 import hashlib
 import itertools
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import DataLoader
 
 from labclip_lib.base.progress import track
 from labclip_lib.measures.lengths import unit
+
+
+class Texts(NamedTuple):
+    """N captions. negatives: for each a list of K, or None. image: for each the row of its image, or None."""
+
+    captions: list
+    negatives: list | None = None
+    image: list | None = None
+
+
+class Shard(NamedTuple):
+    """A part of a source: its Pictures, its Texts, the source's path, for errors, and the number of its first row."""
+
+    images: list
+    texts: Texts
+    path: str
+    first: int
 
 
 class Feed:

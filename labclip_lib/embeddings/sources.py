@@ -4,44 +4,24 @@ import dataclasses
 import glob
 import os
 import re
-import tarfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from webdataset.shardlists import expand_urls
-from webdataset.tariterators import group_by_keys
 
 from labclip_lib.base.csv_tables import BREAK, read_table
 from labclip_lib.base.files import digest, sha256
-from labclip_lib.base.folders import LeftOut, ending, files_below, is_hidden
+from labclip_lib.base.folders import LeftOut, ending, files_below
 from labclip_lib.base.messages import first_line
 from labclip_lib.base.progress import track
-from labclip_lib.base.text_files import decoded, is_blank, read_text
+from labclip_lib.base.text_files import is_blank, read_text
+from labclip_lib.embeddings.feed import Shard, Texts
+from labclip_lib.embeddings.tars import Tars, summarise
 from labclip_lib.models.image_files import SUFFIXES, Picture, looks_like_a_picture
 
 WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file of pairs, or .tar files"
-
-
-class Texts(NamedTuple):
-    """N captions. negatives: for each a list of K, or None. image: for each the row of its image, or None."""
-
-    captions: list
-    negatives: list | None = None
-    image: list | None = None
-
-
 NO_TEXTS = Texts([])
-
-
-class Shard(NamedTuple):
-    """A part of a source: its Pictures, its Texts, the source's path, for errors, and the number of its first row."""
-
-    images: list
-    texts: Texts
-    path: str
-    first: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,50 +66,6 @@ class Listed:
 
     def _rows(self, shard):
         return slice(shard * self.shard_size, (shard + 1) * self.shard_size)
-
-
-@dataclasses.dataclass(frozen=True)
-class Tars:
-    """WebDataset tars, each one shard: samples of an image and a caption under one key.
-
-    left_out: beside the tars. inside: {number of a tar that was read through: what was left out of it}.
-    """
-
-    path: str
-    sha256: str
-    tars: tuple
-    left_out: LeftOut
-    kind: str = "tars"
-    shard_size: None = None
-    inside: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def summary(self):
-        """As in `Listed`; it reads through those tars that were not."""
-        for k in set(range(len(self.tars))) - set(self.inside):
-            self.shard(k)
-        left_out = LeftOut()
-        for part in (self.left_out, *map(self.inside.get, range(len(self.tars)))):
-            for reason, (count, first) in part.items():
-                left_out.add(reason, first, count)
-        return _summary(f"{len(self.tars):,} .tar", left_out)
-
-    def shards(self):
-        return {"images": len(self.tars), "captions": len(self.tars)}
-
-    def shard(self, k):
-        """The shard of one tar; this reads through the tar."""
-        self.inside[k] = LeftOut()
-        samples = _samples(self.tars[k], self.inside[k])
-        texts = Texts([caption for _, caption in samples])
-        return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
-
-    def steps(self):
-        """As in `Listed`; the two tables of a tar follow each other, so that it is read through once."""
-        return [(table, k) for k in range(len(self.tars)) for table in ("captions", "images")]
-
-    def total(self, steps):
-        return None
 
 
 def open_source(source, shard_size):
@@ -183,13 +119,9 @@ def _folder(path, shard_size):
     if tars:
         return _tars(path, list(tars.values()), left_out)
     paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
-    summary = _summary(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
+    summary = summarise(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
     pictures = tuple(map(Picture, paths))
     return Listed("folder", str(path), digest(*contents(paths)), shard_size, pictures, summary=summary)
-
-
-def _summary(taken, left_out):
-    return f"Taken: {taken}; left out: {left_out or 'nothing'}."
 
 
 def contents(paths):
@@ -241,7 +173,7 @@ def _pairs(path, shard_size):
     )
     content = digest(repr(texts), *contents(list(images)))
     taken = ["image", "caption", *negatives]
-    summary = _summary(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
+    summary = summarise(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
     return Listed("pairs", str(path), content, shard_size, tuple(map(Picture, images)), texts, summary)
 
 
@@ -268,61 +200,6 @@ def _tars(source, tars, left_out):
     return Tars(str(source), digest(*contents(tars)), tuple(map(str, tars)), left_out)
 
 
-def _samples(path, left_out):
-    """The samples of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled.
-
-    left_out: what is left out is added to it.
-    """
-    out, after = [], ""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for sample in group_by_keys(_members(tar, path, left_out)):
-                key = sample["__key__"]
-                images = [sample[end[1:]] for end in SUFFIXES if end[1:] in sample]
-                if len(images) != 1 or "txt" not in sample:
-                    lacks = f"{len(images) or 'no'} image" if len(images) != 1 else "no caption (txt)"
-                    raise ValueError(
-                        f"The sample {key!r} of {path} has {lacks}; the files of a sample stand together in the "
-                        "tar, one image and one .txt."
-                    )
-                text = tar.extractfile(sample["txt"]).read()
-                caption = decoded(text, f"the caption of the sample {key!r} of {path}").strip()
-                if is_blank(caption):
-                    raise ValueError(f"The sample {key!r} of {path} has a blank caption; write one or leave it out.")
-                out.append((Picture(path, key, images[0].offset_data, images[0].size), caption))
-                after = f" after the sample {key!r}"
-    except tarfile.TarError as error:
-        raise ValueError(f"{path} cannot be read as a plain tar{after} ({first_line(error)}); {FETCH}.") from None
-    except ValueError as error:
-        if "duplicate file name" not in str(error):  # then it is one of the sentences above
-            raise
-        name = error.args[0].partition(": duplicate")[0]
-        raise ValueError(f"{path} holds {name!r} twice{after}; {FETCH}.") from None
-    with open(path, "rb") as file:
-        file.seek(-512, os.SEEK_END)
-        if any(file.read()):  # tarfile accepts an archive cut between two members or within a header
-            raise ValueError(f"{path} is cut short{after}; {FETCH}.")
-    return out
-
-
-def _members(tar, path, left_out):
-    """The files of a tar's samples, as WebDataset groups them; all other members are added to left_out."""
-    for member in tar:
-        # By WebDataset's convention files in a folder such as __notes__ are not samples.
-        if is_hidden(member.name) or re.match(r"__[^/]*__($|/)", member.name):
-            left_out.add("hidden", member.name)
-        elif member.isdir():
-            continue
-        elif not member.isfile() or member.issparse():
-            left_out.add("links or no files", member.name)
-        else:
-            kind = ending(member.name)
-            if kind != ".txt" and kind not in SUFFIXES:
-                left_out.add(kind, member.name)
-            yield {"fname": member.name, "data": member, "__url__": path}
-
-
-FETCH = "fetch or write it again"
 READERS = {
     ".txt": _captions, ".csv": _pairs, ".tsv": _pairs,
     ".tar": lambda path, shard_size: _tars(path, [path], LeftOut()),
