@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "embed": "embed_images embed_texts",
         "feed": "text_ids",
-        "shards": "embed_shards embed_source load_shards",
+        "shards": "embed_source load_shards",
         "sources": "open_source",
         "tables": "load_tables",
         "real_clip": "load_real_clip",
