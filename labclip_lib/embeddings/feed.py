@@ -72,15 +72,15 @@ class Feed:
         )  # fmt: skip
         try:
             with bar:
-                for (table, k), after in itertools.zip_longest(steps, steps[1:], fillvalue=("", None)):
-                    if table == "captions":
-                        tensors, cut = self._captions(shard(k), bar)
-                    else:
-                        ready = iter(loader) if ready is None else ready
-                        tensors, cut = {"images": self._rows(shard(k).images, ready, bar)}, 0
-                    yield table, k, tensors, cut
-                    if k != after[1]:
-                        del shards[k]
+                for k, part in itertools.groupby(steps, key=lambda step: step[1]):
+                    for table, _ in part:
+                        if table == "captions":
+                            tensors, cut = self._captions(shard(k), bar)
+                        else:
+                            ready = iter(loader) if ready is None else ready
+                            tensors, cut = {"images": self._rows(shard(k).images, ready, bar)}, 0
+                        yield table, k, tensors, cut
+                    del shards[k]
         finally:
             del ready  # ends the workers now; an error's traceback would keep them alive
 

@@ -57,7 +57,7 @@ class Listed:
         return sorted((table, k) for table, n in self.shards().items() for k in range(n))
 
     def total(self, steps):
-        """The number of embeddings of these steps; None where it is unknown before reading."""
+        """The number of embeddings of these steps."""
         each = 1 + len(self.texts.negatives[0]) if self.texts.negatives else 1
         return sum(
             len(self.images[self._rows(k)]) if table == "images" else each * len(self.texts.captions[self._rows(k)])

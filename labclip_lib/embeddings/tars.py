@@ -57,6 +57,7 @@ class Tars:
         return [(table, k) for k in range(len(self.tars)) for table in ("captions", "images")]
 
     def total(self, steps):
+        """Unknown before the tars are read."""
         return None
 
 
