@@ -86,6 +86,6 @@ def forgetting(steps, curves, chance, ceiling):
     name = "bag-of-words ceiling"
     ax.axhline(ceiling, color=PALETTE[name], ls="--", lw=2.2, label=name)
     ax.axhline(chance, color=PALETTE["chance"], ls=":", lw=2.2, label="chance")
-    ax.set(xlabel="training step", ylabel="caption probe", ylim=(0, 1.05))
+    ax.set(xlabel="training step", ylabel="accuracy of the caption probe", ylim=(0, 1.05))
     ax.legend(frameon=False, ncols=2, fontsize=10, loc="lower left", bbox_to_anchor=(0.25, 0.14), handlelength=3)
     return ax
