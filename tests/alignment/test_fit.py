@@ -239,7 +239,7 @@ def test_the_epoch_that_chooses_best_is_kept_and_patience_ends():
             after[kept] = after.get(kept) or choosing(seed, rate, epochs=kept)
             assert torch.equal(labclip.linear.weight, after[kept].linear.weight)
             seen |= {("kept", kept), ("last", last), ("of equals", values.count(values[kept]) > 1)}
-            seen |= {("too late", 0 < patience and values[kept] < max(values))}
+            seen |= {("too late", patience > 0 and values[kept] < max(values))}
             seen |= {("fell and rose", kept > 1 and values[kept - 1] < max(values[:kept]))}
     assert {("kept", 0), ("kept", 1), ("kept", 4), ("last", 0), ("last", 1), ("last", 3), ("last", 6)} <= seen
     assert {("of equals", True), ("too late", True), ("fell and rose", True)} <= seen
