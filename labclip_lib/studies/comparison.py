@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 
 from labclip_lib.alignment.fit import RECIPES
 from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
-from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.files import sha256, write_atomically, write_json
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
@@ -87,14 +88,18 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
 
     runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... methods: in the form of METHODS. Each
     finished fine-tuning or fit is kept beside the table, so an interrupted comparison resumes where it stopped.
-    Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
+    Waits for another study in the folder. Raises ValueError when a PocketCLIP is missing, or when the folder holds a
+    comparison of other models or settings.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    pockets = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    with one_at_a_time(out, "study"):
+        return _compare(Path(runs), Path(out), device, seeds, steps, progress, world, methods, layouts)
+
+
+def _compare(runs, out, device, seeds, steps, progress, world, methods, layouts):
+    pockets = [runs / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
     _same_settings(out / "labclip-settings.json", pockets, world, steps, methods, layouts)
     for seed in seeds:
-        path, task = Path(runs) / f"pocket-{seed}" / "pocket.safetensors", None
+        path, task = runs / f"pocket-{seed}" / "pocket.safetensors", None
         for order in ("fixed", "random"):
             for name in [*methods, FULL]:
                 result_path = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
@@ -115,7 +120,7 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
         order: {name: _pool(out, seeds, order, name) for name in [*methods, FULL]} for order in ("fixed", "random")
     }
     path = out / "labclip-report.json"
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(table, indent=1) + "\n"))
+    write_json(path, table)
     return path
 
 
@@ -136,7 +141,7 @@ def _same_settings(path, pockets, world, steps, methods, layouts):
                 f"{path.parent} holds a comparison of other models or settings; choose another --out folder."
             )
         return
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
+    write_json(path, settings)
 
 
 def _pool(out, seeds, order, name):

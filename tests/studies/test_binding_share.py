@@ -147,7 +147,7 @@ class TestSeries:
             {"pace": "fast", "seed": 0, "step": step, "colours": 8} for step in (0, 1)
         ]
         assert list(table["rows"][-1]) == ["pace", "seed", "step", "colours"]
-        assert sorted(kept.name for kept in path.parent.iterdir()) == ["fast.json", "mine.json", "slow.json"]
+        assert sorted(kept.name for kept in path.parent.iterdir()) == [".lock", "fast.json", "mine.json", "slow.json"]
 
     def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path):
         """What is kept of a training is what it measured, not what the table calls it."""
@@ -171,7 +171,7 @@ class TestSeries:
         with pytest.raises(TypeError, match="JSON"):  # after the first rows
             self.train(tmp_path / "mine.json", tiny_recipe, runs | {"fast": ({"pace": object()}, runs["fast"][1])})
         assert (tmp_path / "mine.json").read_bytes() == before
-        assert {path.name for path in tmp_path.iterdir()} == {"fast.json", "mine.json", "slow.json"}
+        assert {path.name for path in tmp_path.iterdir()} == {".lock", "fast.json", "mine.json", "slow.json"}
 
     def test_a_training_of_another_recipe_is_refused(self, runs, tiny_recipe, tmp_path, raises_saying):
         self.train(tmp_path / "mine.json", tiny_recipe, runs)
@@ -187,7 +187,7 @@ class TestSeries:
 
         with pytest.raises(KeyboardInterrupt):
             self.train(tmp_path / "mine.json", tiny_recipe, runs, measure)
-        assert [kept.name for kept in tmp_path.iterdir()] == ["slow.json"]
+        assert sorted(kept.name for kept in tmp_path.iterdir()) == [".lock", "slow.json"]
         before = (tmp_path / "slow.json").stat().st_mtime_ns
         assert len(json.loads(self.train(tmp_path / "mine.json", tiny_recipe, runs).read_text())["rows"]) == 6
         assert (tmp_path / "slow.json").stat().st_mtime_ns == before
