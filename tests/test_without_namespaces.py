@@ -4,8 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from course_toy import toy
 
+from labclip_lib.course import folder
 from labclip_lib.course.grader.sandbox import GUARDS, guards
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs Linux")
@@ -38,7 +41,9 @@ for work in (lambda: Sandbox(["x = 1"]).__enter__(), lambda: grade(Course(sys.ar
 
 
 def test_guards_of_the_sandbox_are_found_missing_and_nothing_is_run(root, tmp_path):
-    nothing, *errors = run(root, sys.executable, "-c", UNGUARDED, tmp_path).stdout.decode().splitlines()
+    nbformat.write(toy(), tmp_path / "toy.ipynb")
+    course = folder.new(tmp_path / "a course", tmp_path)
+    nothing, *errors = run(root, sys.executable, "-c", UNGUARDED, course.root).stdout.decode().splitlines()
     assert nothing == "set()" and len(errors) == 2
     for error in errors:
         assert "guard" in error and "files, limits, network, processes" in error and error.endswith("namespaces.")
