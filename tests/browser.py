@@ -14,6 +14,8 @@ from pathlib import Path
 
 FOUND = filter(None, map(shutil.which, ("google-chrome", "chromium")))
 CHROMIUM = next((path for path in FOUND if Path(path).resolve().name != "snap"), None)  # a snap cannot read our files
+if not CHROMIUM and os.environ.get("LABCLIP_BROWSER") == "required":
+    raise RuntimeError("LABCLIP_BROWSER is 'required', and there is no Chromium here; install one, or unset it.")
 # The sandbox needs namespaces, which not every machine grants; the only page it would guard us from is our own.
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",

@@ -115,15 +115,17 @@ def tiny_quick(tiny_clip):
 
 
 @pytest.fixture
-def tiny_published(tiny_clip, monkeypatch):
-    """The checkpoint as if it were published as tiny-clip/published, with QuickGELU and a preparation of its own."""
+def tiny_published(tiny_clip, monkeypatch, tmp_path):
+    """The checkpoint as if tiny-clip/published had been downloaded, with QuickGELU and a preparation of its own."""
     config = {
-        "url": "", "hf_hub": "", "quick_gelu": True, "mean": (0.2, 0.5, 0.7), "std": (0.3, 0.2, 0.4),
-        "interpolation": "bilinear", "resize_mode": "squash",
+        "url": "https://clip.invalid/tiny.safetensors", "hf_hub": "", "quick_gelu": True, "mean": (0.2, 0.5, 0.7),
+        "std": (0.3, 0.2, 0.4), "interpolation": "bilinear", "resize_mode": "squash",
     }  # fmt: skip
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-clip", {"published": config})
-    monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda config, **options: str(tiny_clip[1]))
-    monkeypatch.setattr("labclip_lib.models.pretrained._need_download", lambda *args: None)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    downloads = tmp_path / "home" / ".cache" / "clip"
+    downloads.mkdir(parents=True)
+    shutil.copy(tiny_clip[1], downloads)
     return config
 
 

@@ -1,16 +1,16 @@
-import sys
+import runpy
+import shutil
 
 import nbformat
 import pytest
 
 
 @pytest.fixture
-def cells(root, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools"))
-    import cells
-
-    yield cells
-    del sys.modules["cells"]
+def cells(root, tmp_path):
+    """The tool in a book of its own, whose chapters are empty: its names, and where they are."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "chapters").mkdir()
+    return runpy.run_path(shutil.copy(root / "tools" / "cells.py", tmp_path / "tools")), tmp_path / "chapters"
 
 
 def notebook(path, *sources):
@@ -19,19 +19,20 @@ def notebook(path, *sources):
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One"), *made]), path)
 
 
-def test_blank_lines_and_the_set_up_cell_are_not_counted(cells, tmp_path):
-    notebook(tmp_path / "a.ipynb", "a\n\nb\n  \n", "", "c\n" * 40)
-    assert cells.lengths(tmp_path / "a.ipynb") == [2, 0, 40]
+def test_blank_lines_and_the_set_up_cell_are_not_counted(cells):
+    tool, chapters = cells
+    notebook(chapters / "a.ipynb", "a\n\nb\n  \n", "", "c\n" * 40)
+    assert tool["lengths"](chapters / "a.ipynb") == [2, 0, 40]
 
 
 @pytest.mark.parametrize(
     ("sources", "fails"), [(["a\n" * 8] * 20, False), (["a\n" * 9] * 20, True), (["a\n"] * 9 + ["a\n" * 31], True)]
 )
-def test_long_cells_fail(cells, tmp_path, monkeypatch, sources, fails, capsys):
-    notebook(tmp_path / "a.ipynb", *sources)
-    monkeypatch.setattr(cells, "CHAPTERS", tmp_path)
-    assert cells.main() == fails and "all chapters" in capsys.readouterr().out
+def test_long_cells_fail(cells, sources, fails, capsys):
+    tool, chapters = cells
+    notebook(chapters / "a.ipynb", *sources)
+    assert tool["main"]() == fails and "all chapters" in capsys.readouterr().out
 
 
-def test_the_chapters_cells_are_for_reading(cells):
-    assert not cells.main()
+def test_the_chapters_cells_are_for_reading(root):
+    assert not runpy.run_path(str(root / "tools" / "cells.py"))["main"]()

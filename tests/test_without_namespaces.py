@@ -4,8 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from course_toy import toy
 
+from labclip_lib.course import folder
 from labclip_lib.course.grader.sandbox import GUARDS, guards
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs Linux")
@@ -23,9 +26,27 @@ def test_namespaces_and_mounts_are_refused_and_all_else_runs(root, tmp_path):
     assert run(root, sys.executable, "-c", code).stdout == b"hi\n"
 
 
-def test_guards_of_the_sandbox_are_found_missing(root):
-    code = "from labclip_lib.course.grader.sandbox import guards; print({'files', 'processes'} & guards())"
-    assert run(root, sys.executable, "-c", code).stdout == b"set()\n"
+UNGUARDED = """
+import sys
+from labclip_lib.course.folder import Course
+from labclip_lib.course.grader.batch import grade
+from labclip_lib.course.grader.sandbox import Sandbox, guards
+print({"files", "processes"} & guards())
+for work in (lambda: Sandbox(["x = 1"]).__enter__(), lambda: grade(Course(sys.argv[1]), "toy")):
+    try:
+        work()
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_guards_of_the_sandbox_are_found_missing_and_nothing_is_run(root, tmp_path):
+    nbformat.write(toy(), tmp_path / "toy.ipynb")
+    course = folder.new(tmp_path / "a course", tmp_path)
+    nothing, *errors = run(root, sys.executable, "-c", UNGUARDED, course.root).stdout.decode().splitlines()
+    assert nothing == "set()" and len(errors) == 2
+    for error in errors:
+        assert "guard" in error and "files, limits, network, processes" in error and error.endswith("namespaces.")
 
 
 def test_where_namespaces_can_be_made_all_guards_stand():

@@ -21,13 +21,25 @@ def train_on_scenes(backbone, order="fixed", world=World(), layouts=6, **how):
 
 def train_on_tables(tables, seed=0, **how):
     """`train_on_scenes` for embeddings from `shards.load_shards`; a tenth of the images validates, another tests."""
+    train, validation, test, dropped = split_tables(tables, seed)
+    labclip = fit_pairs(train, validation, seed=seed, **how)
+    measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
+    summary = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
+    summary += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
+    return labclip, measures, f"{summary} {_fit_summary(labclip)}"
+
+
+def split_tables(tables, seed=0):
+    """Embeddings from `shards.load_shards` as `Pairs`: (train, validation, test, how many captions were left out).
+
+    No image is in two of them. Captions that have themselves among their negatives are left out.
+    Raises ValueError when images or captions are missing, or too few.
+    """
     if tables.images is None or tables.captions is None:
         raise ValueError("LABCLIP needs images with captions; embed a .csv of pairs or WebDataset shards.")
-    keep, summary = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device), ""
+    keep = torch.ones(len(tables.captions), dtype=torch.bool, device=tables.captions.device)
     if tables.negative_ids is not None:
         keep = (tables.negative_ids != tables.text_ids[:, None]).all(1)
-        dropped = int((~keep).sum())
-        summary = f"{dropped:,} captions that have themselves among their negatives were left out. " if dropped else ""
     image = torch.arange(len(tables.images), device=keep.device) if tables.image is None else tables.image
     n = len(image[keep].unique())
     if n < 3:
@@ -35,11 +47,7 @@ def train_on_tables(tables, seed=0, **how):
     of_captions = (tables.captions, tables.negatives, image, tables.text_ids, tables.negative_ids)
     pairs = Pairs(tables.images, *(None if table is None else table[keep] for table in of_captions))
     rest, test = hold_out(pairs, seed=seed + 1)
-    train, validation = hold_out(rest, seed)
-    labclip = fit_pairs(train, validation, seed=seed, **how)
-    measures = {"CLIP": examine_pairs(test), "LABCLIP": examine_pairs(test, labclip)}
-    summary += f"{len(train):,} captions to train on, {len(validation):,} to choose by, {len(test):,} to test on."
-    return labclip, measures, f"{summary} {_fit_summary(labclip)}"
+    return *hold_out(rest, seed), test, int((~keep).sum())
 
 
 def _fit_summary(labclip):

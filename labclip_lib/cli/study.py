@@ -89,29 +89,23 @@ def run_acceptance(args):
 
 
 def run_dial(args):
-    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.binding_share import train_binding_shares
 
-    with one_at_a_time(args.out, "study"):
-        print(train_binding_shares(args.out, args.device))
+    print(train_binding_shares(args.out, args.device))
     return 0
 
 
 def run_twins(args):
-    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.missing_twins import train_without_twins
 
-    with one_at_a_time(args.out, "study"):
-        print(train_without_twins(args.out, args.device))
+    print(train_without_twins(args.out, args.device))
     return 0
 
 
 def run_comparison(args):
-    from labclip_lib.base.locks import one_at_a_time
     from labclip_lib.studies.comparison import compare
 
-    with one_at_a_time(args.out, "study"):
-        print(compare(args.runs, args.out, args.device))
+    print(compare(args.runs, args.out, args.device))
     return 0
 
 

@@ -12,6 +12,7 @@ import scipy.stats
 
 from labclip_lib.base.devices import pick_device
 from labclip_lib.base.files import write_json
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.embeddings.embed import embed_images, embed_texts
@@ -50,19 +51,23 @@ def train_series(path, recipe, runs, measure, device="auto", progress=True):
 
     runs: {file stem: (labels, Recipe)}. measure: (Backbone, World) -> {metric: value}, plain data. A row of
     the table is labels | {"step"} | metrics. Each finished training is kept beside the table in a file of its own.
-    Raises ValueError when such a file is of another recipe.
+    Waits for another study in the folder. Raises ValueError when such a file is of another recipe.
     """
-    path, device, table = Path(path), pick_device(device), []
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(Path(path).parent, "study"):
+        return _train_series(Path(path), recipe, runs, measure, pick_device(device), progress)
+
+
+def _train_series(path, recipe, runs, measure, device, progress):
+    table = []
     for stem, (labels, this) in runs.items():
         run_path = path.with_name(f"{stem}.json")
         if not run_path.exists():
-            _write(run_path, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
+            write_json(run_path, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
         run = json.loads(run_path.read_text())
         if run["recipe"] != this.as_dict():
             raise ValueError(f"{run_path} holds a training of another recipe; choose another --out folder.")
         table += [labels | row for row in run["rows"]]
-    _write(path, {"recipe": recipe.as_dict(), "rows": table})
+    write_json(path, {"recipe": recipe.as_dict(), "rows": table})
     return path
 
 
@@ -110,7 +115,3 @@ def measure(backbone, world=World()):
         swaps[f"swap accuracy, {order} order"] = diagnose_embeddings(images, true, twin, split.cluster)["accuracy"]
         probes[f"text probe, {order} order"] = probe_attributes(true, *labels, split).measure
     return {name: measure.estimate()._asdict() for name, measure in (swaps | probes).items()}
-
-
-def _write(path, content):
-    write_json(path, content)

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from labclip_lib.alignment.fit import RECIPES
 from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256, write_atomically, write_json
+from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
@@ -81,51 +82,56 @@ def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, st
     return Backbone(model, backbone.tokenizer, f"{backbone.name}, fine-tuned", device)
 
 
-def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=World()):
+def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, world=World(), methods=METHODS,
+            layouts=LAYOUTS):  # fmt: skip
     """Every method on every PocketCLIP in both orders; writes `out`/labclip-report.json and returns its path.
 
-    runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... Each finished fine-tuning or fit is kept
-    beside the table, so an interrupted comparison resumes where it stopped.
-    Raises ValueError when a PocketCLIP is missing, or when the folder holds a comparison of other models or settings.
+    runs: the folder in which `study acceptance` left pocket-0, pocket-1, ... methods: in the form of METHODS. Each
+    finished fine-tuning or fit is kept beside the table, so an interrupted comparison resumes where it stopped.
+    Waits for another study in the folder. Raises ValueError when a PocketCLIP is missing, or when the folder holds a
+    comparison of other models or settings.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    pockets = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
-    _same_settings(out / "labclip-settings.json", pockets, world, steps)
+    with one_at_a_time(out, "study"):
+        return _compare(Path(runs), Path(out), device, seeds, steps, progress, world, methods, layouts)
+
+
+def _compare(runs, out, device, seeds, steps, progress, world, methods, layouts):
+    pockets = [runs / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    _same_settings(out / "labclip-settings.json", pockets, world, steps, methods, layouts)
     for seed in seeds:
-        path, task = Path(runs) / f"pocket-{seed}" / "pocket.safetensors", None
+        path, task = runs / f"pocket-{seed}" / "pocket.safetensors", None
         for order in ("fixed", "random"):
-            for name in [*METHODS, FULL]:
+            for name in [*methods, FULL]:
                 result_path = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
                 if result_path.exists():
                     continue
                 if name == FULL:
                     pocket = load_backbone(str(path), device)
-                    tuned = finetune(pocket, order, world, LAYOUTS, steps=steps, progress=progress)
-                    measures = examine(binding_task(tuned, world, LAYOUTS), None, order)
+                    tuned = finetune(pocket, order, world, layouts, steps=steps, progress=progress)
+                    measures = examine(binding_task(tuned, world, layouts), None, order)
                 else:
-                    task = task or binding_task(load_backbone(str(path), device), world, LAYOUTS)
-                    how = METHODS[name]
+                    task = task or binding_task(load_backbone(str(path), device), world, layouts)
+                    how = methods[name]
                     measures = examine(task, None if how is None else fit_task(task, order, **how), order)
                 arrays = {f"{k}|{what}": value for what, m in measures.items() for k, value in
                           (("values", m.values), ("clusters", m.clusters))}  # fmt: skip
                 write_atomically(result_path, lambda part, arrays=arrays: _write_arrays(part, arrays))
     table = {
-        order: {name: _pool(out, seeds, order, name) for name in [*METHODS, FULL]} for order in ("fixed", "random")
+        order: {name: _pool(out, seeds, order, name) for name in [*methods, FULL]} for order in ("fixed", "random")
     }
     path = out / "labclip-report.json"
     write_json(path, table)
     return path
 
 
-def _same_settings(path, pockets, world, steps):
+def _same_settings(path, pockets, world, steps, methods, layouts):
     """Record the settings; ValueError for a missing PocketCLIP or a folder with other settings."""
     missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
     if missing:
         raise ValueError(f"There is no {missing}; make it with `python -m labclip_lib study acceptance`.")
     settings = {
         "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world),
-        "layouts": LAYOUTS, "steps": steps, "methods": METHODS,
+        "layouts": layouts, "steps": steps, "methods": methods,
         "recipes": {name: dataclasses.asdict(recipe) for name, recipe in RECIPES.items()},
     }  # fmt: skip
     settings = json.loads(json.dumps(settings))

@@ -7,11 +7,11 @@ import torch
 from bindable import bound, unit
 from synthetic import SMALL, Binder
 
-from labclip_lib.alignment import reports
 from labclip_lib.alignment import scene_task as binding_task
 from labclip_lib.alignment.closed_form import STRENGTHS
-from labclip_lib.alignment.pairs import choice_outcomes
-from labclip_lib.alignment.reports import train_on_scenes, train_on_tables
+from labclip_lib.alignment.fit import fit_pairs
+from labclip_lib.alignment.pairs import choice_outcomes, examine_pairs
+from labclip_lib.alignment.reports import split_tables, train_on_scenes, train_on_tables
 from labclip_lib.embeddings.shards import EmbeddedTables
 
 # A LABCLIP on the book's scenes
@@ -73,28 +73,17 @@ def embedded(images=40, captions=70, negatives=2, dim=16, seed=0, image=True):
     )  # fmt: skip
 
 
-@pytest.fixture
-def parts(monkeypatch):
-    """Train on tables; gives the three parts that there were, as Pairs, and what was told."""
-
-    def run(tables, **how):
-        seen, fit, examine = {}, reports.fit_pairs, reports.examine_pairs
-
-        def fitted(train, validation, **more):
-            seen.update(train=train, validation=validation)
-            return fit(train, validation, **more)
-
-        def examined(pairs, labclip=None):
-            assert seen.setdefault("test", pairs) is pairs
-            return examine(pairs, labclip)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(reports, "fit_pairs", fitted)
-            patch.setattr(reports, "examine_pairs", examined)
-            labclip, measures, told = train_on_tables(tables, **{"batch_size": 8, "epochs": 1} | how)
-        return seen, labclip, measures, told
-
-    return run
+def parts(tables, seed=0, **how):
+    """Train on tables; gives the three parts, as Pairs, the LABCLIP, its measures and the summary."""
+    how = {"batch_size": 8, "epochs": 1} | how
+    train, validation, test, _ = split_tables(tables, seed)
+    labclip, measures, told = train_on_tables(tables, seed=seed, **how)
+    fitted = fit_pairs(train, validation, seed=seed, **how)  # on these parts, and on no other
+    assert torch.equal(labclip.linear.weight, fitted.linear.weight)
+    for name, matrix in (("CLIP", None), ("LABCLIP", fitted)):
+        for what, measure in examine_pairs(test, matrix).items():
+            assert np.array_equal(measures[name][what].values, measure.values), (name, what)
+    return {"train": train, "validation": validation, "test": test}, labclip, measures, told
 
 
 def rows_of(table, some):
@@ -106,7 +95,7 @@ def rows_of(table, some):
 
 @pytest.mark.parametrize("image", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_image_is_in_two_parts(parts, seed, image):
+def test_no_image_is_in_two_parts(seed, image):
     tables = embedded(image=image)
     seen, _, _, told = parts(tables, seed=seed)
     images, captions = [], []
@@ -126,7 +115,7 @@ def test_no_image_is_in_two_parts(parts, seed, image):
     assert told.startswith(", ".join(counts) + ". Fitted in ")
 
 
-def test_another_seed_makes_other_parts(parts):
+def test_another_seed_makes_other_parts():
     tables = embedded()
     first, second, third = (parts(tables, seed=seed)[0] for seed in (0, 0, 1))
     assert torch.equal(first["test"].texts, second["test"].texts)
@@ -148,7 +137,7 @@ def test_a_labclip_of_tables_binds():
     assert labclip.linear.weight.shape == (49, 49)
 
 
-def test_captions_that_have_themselves_as_negatives_are_left_out(parts):
+def test_captions_that_have_themselves_as_negatives_are_left_out():
     """By their words, and not by their embeddings."""
     tables = embedded()
     tables.negative_ids[[3, 8, 60], [0, 1, 0]] = tables.text_ids[[3, 8, 60]]
@@ -165,7 +154,7 @@ def test_captions_that_have_themselves_as_negatives_are_left_out(parts):
         assert torch.equal(pairs.images[pairs.image], tables.images[tables.image[own]])
 
 
-def test_without_negatives_sb_is_the_way(parts, raises_saying):
+def test_without_negatives_sb_is_the_way(raises_saying):
     tables = embedded(negatives=0)
     _, _, measures, _ = parts(tables, mode="SB")
     assert len(measures["CLIP"]) == len(measures["LABCLIP"]) == 2
@@ -195,7 +184,7 @@ def test_nothing_left_of_the_captions(raises_saying):
 
 
 @pytest.mark.parametrize("recipe", ["default", "paper"])
-def test_the_epoch_that_is_told_is_the_one_that_is_kept(parts, recipe):
+def test_the_epoch_that_is_told_is_the_one_that_is_kept(recipe):
     """The authors' recipes keep the last; ours the one that validation liked best, here not the last."""
     how = {"epochs": 6, "learning_rate": 0.3, "patience": 9}
     seen, labclip, _, told = parts(embedded(), recipe=recipe, **how)

@@ -8,7 +8,6 @@ import time
 import pytest
 from filelock import FileLock
 
-from labclip_lib.base import locks
 from labclip_lib.base.locks import one_at_a_time
 
 # Notes when it is alone and when it leaves, and stays for some seconds in between.
@@ -176,6 +175,6 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch, raises_saying):
     def acquire(self, timeout=None):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(locks.FileLock, "acquire", acquire)
+    monkeypatch.setattr(FileLock, "acquire", acquire)
     with raises_saying(OSError, "Read-only file system", "choose another folder"), one_at_a_time(tmp_path, "embed"):
         pass

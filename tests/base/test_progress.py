@@ -1,9 +1,9 @@
 import subprocess
 import sys
+import time
 
 import pytest
 
-from labclip_lib.base import progress
 from labclip_lib.base.progress import track
 
 
@@ -11,7 +11,7 @@ from labclip_lib.base.progress import track
 def clock(monkeypatch):
     """A clock that goes on by hand, in seconds."""
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

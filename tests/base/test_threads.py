@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,16 +10,18 @@ from labclip_lib.base import threads
 
 
 @pytest.fixture
-def cgroup(tmp_path, monkeypatch):
+def cgroup(monkeypatch):
     """Write what a container's files say of its processor time, on a machine of eight processors."""
-    monkeypatch.setattr(threads, "CGROUPS", tmp_path)
-    monkeypatch.setattr(threads, "processors", lambda: 8)
+    files = {}
 
-    def says(name, text):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+    def read(path):
+        if path not in files:
+            raise FileNotFoundError(path)
+        return files[path]
 
-    return says
+    monkeypatch.setattr(Path, "read_text", read)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    return lambda name, text: files.update({Path("/sys/fs/cgroup", name): text})
 
 
 class TestThreads:

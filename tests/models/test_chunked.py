@@ -2,8 +2,8 @@ import pytest
 import several as together
 import torch
 from torch.nn.functional import normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from labclip_lib.models import chunked
 from labclip_lib.models.chunked import chunked_info_nce
 from labclip_lib.models.losses import hard_negative_info_nce, info_nce
 
@@ -28,14 +28,29 @@ def test_chunks_change_neither_loss_nor_gradients(chunk, extra, device):
         assert torch.allclose(whole, parts, rtol=0, atol=1e-12)
 
 
-def test_no_more_than_a_chunk_of_similarities_is_held(monkeypatch):
-    seen = []
-    real = chunked.log_softmax
-    monkeypatch.setattr(chunked, "log_softmax", lambda logits, dim: seen.append(logits.shape) or real(logits, dim))
-    texts = unit(1, 20, 8).requires_grad_()
-    chunked_info_nce(unit(0, 20, 8), texts, unit(2, 20, 2, 8), 5.0, 20, chunk=6).backward()
-    assert max(rows for rows, _ in seen) == 6 and {columns for _, columns in seen} == {20, 60}
-    assert len(seen) == 2 * 4  # four chunks, two directions; nothing is computed again in the backward pass
+class Shapes(TorchDispatchMode):
+    """Notes the shape of each tensor that torch computes, and those of log-softmaxes in a list of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.every, self.log_softmaxes = set(), []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor):
+            self.every.add(tuple(out.shape))
+        if "log_softmax" in str(function):
+            self.log_softmaxes.append(tuple(out.shape))
+        return out
+
+
+def test_no_more_than_a_chunk_of_similarities_is_held():
+    texts = unit(1, 20, 4).requires_grad_()
+    with Shapes() as seen:
+        chunked_info_nce(unit(0, 20, 4), texts, unit(2, 20, 2, 4), 5.0, 20, chunk=6).backward()
+    wide = [shape for shape in seen.every if len(shape) == 2 and shape[1] >= 20]
+    assert max(rows for rows, _ in wide) == 6 and {columns for _, columns in wide} == {20, 60}
+    assert len(seen.log_softmaxes) == 2 * 4  # four chunks, two directions; the backward pass computes nothing again
 
 
 @pytest.mark.parametrize("chunk", [None, 2])

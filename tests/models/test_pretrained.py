@@ -15,31 +15,44 @@ from labclip_lib.models.backbones import load_backbone
 
 
 @pytest.fixture
-def no_network(monkeypatch, tmp_path):
-    """Point the hub at an address that never answers (RFC 5737) and at an empty folder of downloads."""
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://192.0.2.1")
+def hub(monkeypatch, tmp_path):
+    """An empty folder of downloads; `hub(ADDRESS)` says where the hub is to be found."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    for name in ("http_proxy", "HTTP_PROXY", "HF_HUB_OFFLINE"):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    return lambda address: monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
 
 
-def downloads(folder, repository):
-    """A folder where the hub's files of a repository lie once they are downloaded."""
-    root = folder / f"models--{repository.replace('/', '--')}"
-    (root / "refs").mkdir(parents=True)
-    (root / "refs" / "main").write_text("abc")
-    (root / "snapshots" / "abc").mkdir(parents=True)
-    return root / "snapshots" / "abc"
+@pytest.fixture
+def no_network(hub):
+    """The hub at an address that never answers (RFC 5737)."""
+    hub("http://192.0.2.1")
+
+
+def downloaded(folder, repository, name):
+    """A file of a repository, as the hub's library keeps it."""
+    place = folder / f"models--{repository.replace('/', '--')}"
+    for part in (place / "refs", place / "snapshots" / "abc"):
+        part.mkdir(parents=True, exist_ok=True)
+    (place / "refs" / "main").write_text("abc")
+    (place / "snapshots" / "abc" / name).touch()
+    return place / "snapshots" / "abc" / name
 
 
 @pytest.mark.parametrize(
-    ("name", "quick"),
-    [("ViT-B-32/openai", True), ("ViT-B-32-quickgelu/openai", True), ("ViT-B-32/laion2b_s34b_b79k", False)],
+    ("name", "repository", "quick"),
+    [
+        ("ViT-B-32/openai", "timm/vit_base_patch32_clip_224.openai", True),
+        ("ViT-B-32-quickgelu/openai", "timm/vit_base_patch32_clip_224.openai", True),
+        ("ViT-B-32/laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", False),
+    ],
 )
-def test_weights_trained_with_quick_gelu_run_with_it(tiny_clip, no_network, tmp_path, monkeypatch, name, quick):
+def test_weights_trained_with_quick_gelu_run_with_it(
+    tiny_clip, no_network, tmp_path, monkeypatch, name, repository, quick
+):
     """OpenAI's weights under plain GELU load without a word and give other numbers."""
-    create, repository = open_clip.create_model, open_clip.get_pretrained_cfg(*name.split("/"))["hf_hub"].strip("/")
-    (downloads(tmp_path, repository) / "open_clip_model.safetensors").touch()
+    downloaded(tmp_path, repository, "open_clip_model.safetensors")
+    create = open_clip.create_model
     monkeypatch.setattr(open_clip, "create_model", lambda model, pretrained, **options: create("tiny-clip", **options))
     model = load_backbone(name, "cpu").model
     assert any(isinstance(part, open_clip.transformer.QuickGELU) for part in model.modules()) is quick
@@ -161,38 +174,39 @@ def test_no_network_is_said_at_once(no_network, name, raises_saying):
     assert time.perf_counter() - started < 3.5
 
 
-def test_refused_connection_is_no_network(no_network, monkeypatch, raises_saying):
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+def test_refused_connection_is_no_network(hub, raises_saying):
+    hub("http://127.0.0.1:9")
     with raises_saying(ConnectionError, "127.0.0.1:9"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
 
 
-def test_what_was_downloaded_before_needs_no_network(no_network, tmp_path):
+def test_what_was_downloaded_before_needs_no_network(hub, web, tmp_path):
     """By either name that the file has on the hub."""
-    folder = downloads(tmp_path, "some/clip")
-    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
-        (folder / name).touch()
-        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})  # else it raises: nobody answers
-        (folder / name).unlink()
-
-
-def test_offline_mode_is_obeyed(no_network, web, monkeypatch, raises_saying):
-    """Even where the hub would answer."""
     _, address, log = web
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with raises_saying(ConnectionError, "'clip/some'"):
+    hub(address)
+    for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
+        path = downloaded(tmp_path, "some/clip", name)
         pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
+        path.unlink()
+    assert not log
+    pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
+    assert log == ["HEAD / HTTP/1.1"]
+
+
+def test_offline_mode_is_obeyed(hub, web, monkeypatch, raises_saying):
+    _, address, log = web
+    hub(address)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with raises_saying(ConnectionError, "ViT-B-32-quickgelu/openai"):
+        load_backbone("ViT-B-32-quickgelu/openai", "cpu")
     assert not log
 
 
-def test_the_hub_s_real_address_where_no_name_is_found(no_network, monkeypatch, raises_saying):
+def test_the_hub_s_real_address_where_no_name_is_found(hub, monkeypatch, raises_saying):
     def unknown(*args, **how):
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "https://huggingface.co")
+    hub("https://huggingface.co")
     with raises_saying(ConnectionError, "huggingface.co"):
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")

@@ -1,12 +1,13 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
 from labclip_lib.kept.trainings import load_study
-from labclip_lib.studies import binding_share as dial
+from labclip_lib.models.pretraining import Trainer
 from labclip_lib.studies.binding_share import (
     MOMENTS,
     RECIPE,
@@ -28,84 +29,59 @@ METRICS = (
 )
 
 
-@pytest.fixture
-def turn(monkeypatch, tiny_recipe, tmp_path):
-    """Turn the dial with the tiny model and a measurement that costs nothing."""
-    monkeypatch.setattr(dial, "measure", lambda backbone, world: {"name": backbone.name})
-
-    def turned(shares=(0.1,), seeds=(0, 1), recipe=None):
-        path = train_binding_shares(tmp_path / "dial", "cpu", recipe or tiny_recipe, shares, seeds, progress=False)
-        return json.loads(path.read_text())
-
-    return turned
+@pytest.fixture(scope="module")
+def turned(small_recipe, tmp_path_factory):
+    """The folder in which two shares and two seeds were trained and measured."""
+    out = tmp_path_factory.mktemp("dial")
+    path = train_binding_shares(out / "new", "cpu", small_recipe, (0.0, 0.1), (0, 1), progress=False)
+    assert path == out / "new" / "dial.json"
+    return path.parent
 
 
-def test_a_row_for_each_share_seed_and_moment(turn, tiny_recipe):
-    table = turn(shares=(0.0, 0.1))
-    assert table["recipe"] == tiny_recipe.as_dict()
-    want = [(share, seed, step) for share in (0.0, 0.1) for seed in (0, 1) for step in (0, 1, 2, 3)]
+def table_in(folder):
+    return json.loads((folder / "dial.json").read_text())
+
+
+def test_a_row_for_each_share_seed_and_moment(turned, small_recipe):
+    table = table_in(turned)
+    assert table["recipe"] == small_recipe.as_dict()
+    want = [(share, seed, step) for share in (0.0, 0.1) for seed in (0, 1) for step in (0, 1)]
     assert [(row["share"], row["seed"], row["step"]) for row in table["rows"]] == want
-    assert all(row["name"] == f"pocket at step {row['step']}" for row in table["rows"])  # measured at that step
 
 
-def test_it_is_measured_five_times(turn, tiny_recipe):
-    table = turn(seeds=(0,), recipe=dataclasses.replace(tiny_recipe, steps=6))
-    assert [row["step"] for row in table["rows"]] == [0, 1, 2, 4, 6] == [round(6 * moment) for moment in MOMENTS]
+def test_each_is_measured_at_its_step(turned, small_recipe):
+    policy = dataclasses.replace(small_recipe.policy, binding=0.1)
+    trainer = Trainer(dataclasses.replace(small_recipe, seed=1, policy=policy))
+    for row in table_in(turned)["rows"][-2:]:
+        assert row == {"share": 0.1, "seed": 1, "step": trainer.done} | measure(trainer.snapshot(), small_recipe.world)
+        trainer.step()
 
 
-def test_trainings_differ_in_share_and_seed_alone(turn, tiny_recipe, tmp_path):
-    turn(shares=(0.0, 0.1))
+def test_trainings_differ_in_share_and_seed_alone(turned, small_recipe):
     for share in (0.0, 0.1):
         for seed in (0, 1):
-            recipe = json.loads((tmp_path / "dial" / f"dial-{share:g}-{seed}.json").read_text())["recipe"]
+            recipe = json.loads((turned / f"dial-{share:g}-{seed}.json").read_text())["recipe"]
             assert recipe["policy"].pop("binding") == share and recipe["seed"] == seed
-            want = tiny_recipe.as_dict() | {"seed": seed}
+            want = small_recipe.as_dict() | {"seed": seed}
             del want["policy"]["binding"]
             assert recipe == want
 
 
-def test_what_is_finished_is_not_trained_again(turn, monkeypatch):
-    table = turn()
-    monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
-    assert turn() == table
-    assert [row["seed"] for row in turn(seeds=(1,))["rows"]] == [1] * 4
+def test_what_is_finished_is_not_trained_again(turned, small_recipe, tmp_path):
+    shutil.copytree(turned, tmp_path / "out")
+    run_path = tmp_path / "out" / "dial-0.1-1.json"
+    run_path.write_text(run_path.read_text().replace('"step"', '"moment"'))  # no training would write this
+    train_binding_shares(tmp_path / "out", "cpu", small_recipe, (0.1,), (0, 1), progress=False)
+    rows = table_in(tmp_path / "out")["rows"]
+    assert [row["seed"] for row in rows] == [0, 0, 1, 1] and rows[:2] == table_in(turned)["rows"][4:6]
+    assert all("moment" in row for row in rows[2:])
 
 
-def test_folder_of_another_recipe_is_refused(turn, tiny_recipe, tmp_path, raises_saying):
-    turn()
+def test_folder_of_another_recipe_is_refused(turned, small_recipe, raises_saying):
+    other = dataclasses.replace(small_recipe, text_lr=1e-3)
     with raises_saying(ValueError, "dial-0.1-0.json", "another recipe", "--out"):
-        turn(recipe=dataclasses.replace(tiny_recipe, text_lr=1e-3))
-    assert json.loads((tmp_path / "dial" / "dial.json").read_text())["recipe"] == tiny_recipe.as_dict()
-
-
-def test_interrupted_it_keeps_what_is_finished_and_nothing_else(turn, monkeypatch, tmp_path):
-    train = dial._train
-
-    def interrupted(recipe, *args):
-        if recipe.seed == 1:
-            raise KeyboardInterrupt
-        return train(recipe, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dial, "_train", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            turn()
-    assert [path.name for path in (tmp_path / "dial").iterdir()] == ["dial-0.1-0.json"]
-    kept = (tmp_path / "dial" / "dial-0.1-0.json").stat().st_mtime_ns
-    assert len(turn()["rows"]) == 8
-    assert (tmp_path / "dial" / "dial-0.1-0.json").stat().st_mtime_ns == kept
-
-
-def test_table_is_whole_or_not_there(turn, monkeypatch, tmp_path):
-    """A write that fails leaves the old table, not half of the new one."""
-    turn(seeds=(0,))
-    before = (tmp_path / "dial" / "dial.json").read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(dial.json, "dumps", lambda *args, **kwargs: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            turn(seeds=(0,))
-    assert (tmp_path / "dial" / "dial.json").read_bytes() == before
-    assert {path.name for path in (tmp_path / "dial").iterdir()} == {"dial-0.1-0.json", "dial.json"}
+        train_binding_shares(turned, "cpu", other, (0.1,), (0,), progress=False)
+    assert table_in(turned)["recipe"] == small_recipe.as_dict()
 
 
 def test_what_is_measured(tiny):
@@ -171,15 +147,31 @@ class TestSeries:
             {"pace": "fast", "seed": 0, "step": step, "colours": 8} for step in (0, 1)
         ]
         assert list(table["rows"][-1]) == ["pace", "seed", "step", "colours"]
-        assert sorted(kept.name for kept in path.parent.iterdir()) == ["fast.json", "mine.json", "slow.json"]
+        assert sorted(kept.name for kept in path.parent.iterdir()) == [".lock", "fast.json", "mine.json", "slow.json"]
 
-    def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path, monkeypatch):
+    def test_labels_are_given_afresh(self, runs, tiny_recipe, tmp_path):
         """What is kept of a training is what it measured, not what the table calls it."""
         self.train(tmp_path / "mine.json", tiny_recipe, runs)
-        monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
         renamed = {stem: ({"name": stem.upper()}, recipe) for stem, (_, recipe) in runs.items()}
-        rows = json.loads(self.train(tmp_path / "mine.json", tiny_recipe, renamed).read_text())["rows"]
+        again = self.train(tmp_path / "mine.json", tiny_recipe, renamed, lambda *args: pytest.fail("it trained again"))
+        rows = json.loads(again.read_text())["rows"]
         assert [row["name"] for row in rows] == ["SLOW"] * 4 + ["FAST"] * 2 and "pace" not in rows[0]
+
+    def test_it_is_measured_five_times(self, tiny_recipe, tmp_path):
+        runs = {"long": ({}, dataclasses.replace(tiny_recipe, steps=6))}
+        path = self.train(tmp_path / "mine.json", tiny_recipe, runs, lambda backbone, world: {"name": backbone.name})
+        steps = [0, 1, 2, 4, 6]
+        assert steps == [round(6 * moment) for moment in MOMENTS]
+        rows = json.loads(path.read_text())["rows"]
+        assert rows == [{"step": step, "name": f"pocket at step {step}"} for step in steps]
+
+    def test_a_table_is_whole_or_not_there(self, runs, tiny_recipe, tmp_path):
+        """A write that fails leaves the old table, not half of the new one."""
+        before = self.train(tmp_path / "mine.json", tiny_recipe, runs).read_bytes()
+        with pytest.raises(TypeError, match="JSON"):  # after the first rows
+            self.train(tmp_path / "mine.json", tiny_recipe, runs | {"fast": ({"pace": object()}, runs["fast"][1])})
+        assert (tmp_path / "mine.json").read_bytes() == before
+        assert {path.name for path in tmp_path.iterdir()} == {".lock", "fast.json", "mine.json", "slow.json"}
 
     def test_a_training_of_another_recipe_is_refused(self, runs, tiny_recipe, tmp_path, raises_saying):
         self.train(tmp_path / "mine.json", tiny_recipe, runs)
@@ -195,8 +187,10 @@ class TestSeries:
 
         with pytest.raises(KeyboardInterrupt):
             self.train(tmp_path / "mine.json", tiny_recipe, runs, measure)
-        assert [kept.name for kept in tmp_path.iterdir()] == ["slow.json"]
+        assert sorted(kept.name for kept in tmp_path.iterdir()) == [".lock", "slow.json"]
+        before = (tmp_path / "slow.json").stat().st_mtime_ns
         assert len(json.loads(self.train(tmp_path / "mine.json", tiny_recipe, runs).read_text())["rows"]) == 6
+        assert (tmp_path / "slow.json").stat().st_mtime_ns == before
 
 
 class TestKept:

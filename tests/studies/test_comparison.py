@@ -1,17 +1,17 @@
 import dataclasses
-import functools
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from synthetic import SMALL as WORLD
 
 from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256
 from labclip_lib.kept.trainings import load_study
-from labclip_lib.measures import intervals
-from labclip_lib.models.backbones import load_backbone
+from labclip_lib.models.backbones import Backbone, load_backbone
 from labclip_lib.models.losses import hard_negative_info_nce
 from labclip_lib.models.pretraining import pretrain
 from labclip_lib.models.tokenizer import WordTokenizer
@@ -20,7 +20,8 @@ from labclip_lib.studies import comparison
 from labclip_lib.studies.acceptance import pooled
 from labclip_lib.studies.comparison import FULL, METHODS, compare, finetune
 from labclip_lib.world.captions import parse
-from labclip_lib.world.scenes import Scenes, World
+from labclip_lib.world.layouts import Layouts
+from labclip_lib.world.scenes import World
 
 SMALL = World(colors=("red", "yellow", "green", "blue"), shapes=("circle", "square", "star", "ring", "moon"))
 FEW = {"CLIP": None, "HNB, closed form": {"mode": "HNB", "epochs": 0, "batch_size": 16}}
@@ -34,7 +35,7 @@ def pocket(tiny_checkpoint):
 
 
 def tuned(backbone, steps=2, order="fixed", **how):
-    return finetune(backbone, order, SMALL, 2, steps=steps, progress=False, **{"batch_size": 32} | how)
+    return finetune(backbone, order, SMALL, 2, steps=steps, **{"batch_size": 32, "progress": False} | how)
 
 
 # Training all weights on
@@ -76,53 +77,83 @@ def test_the_same_seed_trains_the_same(pocket):
     assert first.fingerprint == second.fingerprint != other.fingerprint
 
 
+class Noting(WordTokenizer):
+    """A tokenizer that keeps the lists of captions that it has read."""
+
+    def __call__(self, lines, *name):
+        self.read.append(lines)
+        return super().__call__(lines, *name)
+
+
+@pytest.fixture
+def watched(pocket):
+    """The tiny model; `tokenizer.read` holds what it has read, `seen` the prepared pictures that it has seen."""
+    tokenizer, seen = Noting(pocket.tokenizer.words, pocket.tokenizer.context_length), []
+    tokenizer.read = []
+    pocket.model.visual.register_forward_pre_hook(lambda model, inputs: seen.append(inputs[0].detach()))
+    backbone = Backbone(pocket.model, tokenizer, "watched", "cpu")
+    backbone.seen = seen
+    return backbone
+
+
+def drawn_in(batch, pictures):
+    """The layout and the scenes of a batch of prepared pictures: (k, (B,)); pictures: (L, S, 3, H, W)."""
+    same = (batch[:, None] - pictures.flatten(0, 1)[None]).flatten(2).abs().amax(2) < 1e-5
+    assert bool((same.sum(1) == 1).all())
+    rows = same.double().argmax(1)
+    (layout,) = set((rows // pictures.shape[1]).tolist())
+    return layout, rows % pictures.shape[1]
+
+
 @pytest.mark.parametrize("order", ORDERS)
-def test_only_training_scenes_are_drawn(pocket, monkeypatch, order):
-    """Held-out combinations appear in no image, no caption and no hard negative."""
-    scenes = SMALL.compositions()
-    split = split_by_combination(scenes.color, scenes.shape)
-    said, seen, encode, render = [], [], WordTokenizer.__call__, Scenes.render
-    monkeypatch.setattr(WordTokenizer, "__call__", lambda self, lines: said.append(lines) or encode(self, lines))
-    monkeypatch.setattr(Scenes, "render", lambda self, *args: seen.append(self) or render(self, *args))
-    tuned(pocket, 12, order)
-    batches = [lines for lines in said if len(lines) == 64]  # a new Backbone reads a word too
-    assert len(batches) == len(seen) == 12
-    kinds = [frozenset(parse(caption, SMALL)) for caption in scenes.captions()]
+def test_only_training_scenes_are_drawn(watched, order):
+    """Held-out combinations appear in no image, no caption and no hard negative; images are prepared as usual."""
+    every = Layouts.draw(SMALL, 2, 7)
+    scenes, split = every.scenes, split_by_combination(every.scenes.color, every.scenes.shape)
+    for part in every.parts:
+        watched.encode_images(part)
+    pictures = torch.stack(watched.seen)
+    watched.seen.clear()
+    tuned(watched, 12, order)
+    batches = [lines for lines in watched.tokenizer.read if len(lines) == 64]  # a new Backbone reads a word too
+    assert len(batches) == len(watched.seen) == 12
+    kinds, twins = ([frozenset(parse(c, SMALL)) for c in part.captions()] for part in (scenes, scenes.swapped()))
     trained = {kinds[i] for i in torch.where(split.train)[0].tolist()}
     assert {frozenset(parse(c, SMALL)) for lines in batches for c in lines} == trained  # by now each has been there
-    for lines, drawn in zip(batches, seen, strict=True):
-        own = [frozenset(parse(caption, SMALL)) for caption in drawn.captions()]
-        twin = [frozenset(parse(caption, SMALL)) for caption in drawn.swapped().captions()]
-        assert [frozenset(parse(caption, SMALL)) for caption in lines] == own + twin
-        assert len(set(own)) == len(own)  # no scene is in a batch twice
+    layouts = set()
+    for lines, batch in zip(batches, watched.seen, strict=True):
+        layout, rows = drawn_in(batch, pictures)
+        layouts.add(layout)
+        assert bool(split.train[rows].all()) and len(rows.unique()) == 32  # no scene is in a batch twice
+        said = [frozenset(parse(caption, SMALL)) for caption in lines]
+        assert said == [side[row] for side in (kinds, twins) for row in rows.tolist()]
+    assert layouts == {0, 1}
 
 
-def test_captions_are_in_the_order_asked_for(pocket, monkeypatch):
-    said, encode = [], WordTokenizer.__call__
-    monkeypatch.setattr(WordTokenizer, "__call__", lambda self, lines: said.extend(lines) or encode(self, lines))
+def test_captions_are_in_the_order_asked_for(watched):
     known = set(SMALL.compositions().captions())
     for order in ORDERS:
-        said.clear()
-        tuned(pocket, 4, order)
-        share = np.mean([caption in known for caption in said if " and " in caption])
+        watched.tokenizer.read.clear()
+        tuned(watched, 4, order)
+        said = [caption for lines in watched.tokenizer.read for caption in lines if " and " in caption]
+        share = np.mean([caption in known for caption in said])
         assert share == 1 if order == "fixed" else 0.35 < share < 0.65
 
 
-def test_images_are_prepared_as_a_backbone_does(pocket, monkeypatch):
-    """Without a step taken and with running statistics, training sees the embeddings that a reader sees."""
-    batches, loss = [], comparison.chunked_info_nce
-    monkeypatch.setattr(type(pocket.model), "train", lambda self, mode=True: self)
-    monkeypatch.setattr(
-        comparison, "chunked_info_nce", lambda *args: batches.append([x.detach() for x in args[:4]]) or loss(*args)
-    )
-    drawn, render = [], Scenes.render
-    monkeypatch.setattr(Scenes, "render", lambda self, *args: drawn.append(self) or render(self, *args))
-    tuned(pocket, 1)
-    ((images, texts, negatives, scale),), (scenes,) = batches, drawn
-    assert torch.allclose(images, pocket.encode_images(render(scenes, 32)), atol=1e-5)
-    assert torch.allclose(texts, pocket.encode_texts(scenes.captions()), atol=1e-5)
-    assert torch.allclose(negatives, pocket.encode_texts(scenes.swapped().captions()), atol=1e-5)
-    assert float(scale) == pytest.approx(pocket.logit_scale)
+def test_the_loss_is_that_of_the_embeddings_that_a_reader_sees(watched, monkeypatch, capsys):
+    """Without a step taken and with running statistics."""
+    every = Layouts.draw(SMALL, 2, 7)
+    for part in every.parts:
+        watched.encode_images(part)
+    pictures = torch.stack(watched.seen)
+    watched.seen.clear()
+    monkeypatch.setattr(torch.nn.BatchNorm2d, "train", lambda self, mode=True: self)
+    tuned(watched, 1, progress=True)
+    layout, rows = drawn_in(watched.seen[0], pictures)
+    scenes = every.parts[layout][rows]
+    texts, negatives = (watched.encode_texts(part.captions()) for part in (scenes, scenes.swapped()))
+    loss = hard_negative_info_nce(watched.encode_images(scenes), texts, negatives, watched.logit_scale)
+    assert f"loss={float(loss):.3f}" in capsys.readouterr().err
 
 
 # The comparison
@@ -137,98 +168,96 @@ def runs(tiny_checkpoint, tiny_recipe, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def compared(runs, monkeypatch, tmp_path):
-    """Compare two methods and the training of all weights."""
-    monkeypatch.setattr(comparison, "METHODS", FEW)
-    monkeypatch.setattr(comparison, "LAYOUTS", 2)
-    monkeypatch.setattr(comparison, "finetune", functools.partial(finetune, batch_size=32))
-    monkeypatch.setattr(intervals, "bootstrap_ci", functools.partial(intervals.bootstrap_ci, draws=50))
+def compared(runs, out, seeds=(0,), methods=FEW):
+    """Compare two methods and the training of all weights, in a world of as many scenes as a batch needs."""
+    path = compare(runs, out, "cpu", seeds, steps=2, progress=False, world=WORLD, methods=methods, layouts=2)
+    assert path == out / "labclip-report.json"
+    return json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
-    def run(seeds=(0,)):
-        path = compare(runs, tmp_path / "new" / "out", "cpu", seeds, steps=2, progress=False, world=SMALL)
-        assert path == tmp_path / "new" / "out" / "labclip-report.json"
-        return json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
-    return run
+@pytest.fixture(scope="module")
+def finished(runs, tmp_path_factory):
+    """The folder of a finished comparison of one PocketCLIP, and its table."""
+    out = tmp_path_factory.mktemp("comparison") / "new" / "out"
+    return out, compared(runs, out)
 
 
 def files(folder):
-    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"}
 
 
-def test_every_method_is_examined_in_both_orders(compared, pocket, tmp_path):
-    table = compared()
+def test_every_method_is_examined_in_both_orders(finished, pocket):
+    out, table = finished
     assert list(table) == ["fixed", "random"] and all(list(rows) == [*FEW, FULL] for rows in table.values())
-    task = binding_task(pocket, SMALL, 2)
+    task = binding_task(pocket, WORLD, 2)
     for order in ORDERS:
         found = {"CLIP": examine(task, None, order)}
         found["HNB, closed form"] = examine(task, fit_task(task, order, **FEW["HNB, closed form"]), order)
-        found[FULL] = examine(binding_task(tuned(pocket, 2, order), SMALL, 2), None, order)
+        tuned = finetune(pocket, order, WORLD, 2, steps=2, progress=False)
+        found[FULL] = examine(binding_task(tuned, WORLD, 2), None, order)
         for name, measures in found.items():
             rows = table[order][name]
             assert list(rows) == list(measures)
             for what, measure in measures.items():
                 assert rows[what] == pooled([measure]), (order, name, what)
-    out = tmp_path / "new" / "out"
     kept = {f"labclip-0-{o}-{m}.npz" for o in ORDERS for m in ("CLIP", "HNB-closed-form", "fine-tuned-all-weights")}
     assert set(files(out)) == kept | {"labclip-report.json", "labclip-settings.json"}
 
 
-def test_seeds_are_pooled(compared, runs):
-    table = compared((0, 1))
+def test_seeds_are_pooled(runs, tmp_path):
+    table = compared(runs, tmp_path, (0, 1), {"CLIP": None})
     backbones = (load_backbone(str(runs / f"pocket-{seed}" / "pocket.safetensors"), "cpu") for seed in (0, 1))
-    found = [examine(binding_task(backbone, SMALL, 2), None, "random") for backbone in backbones]
+    found = [examine(binding_task(backbone, WORLD, 2), None, "random") for backbone in backbones]
     for what, row in table["random"]["CLIP"].items():
         assert row == pooled([measures[what] for measures in found]) and len(row["seeds"]) == 2, what
     seeds = [row["seeds"] for row in table["random"]["CLIP"].values()]
     assert any(first != second for first, second in seeds)
 
 
-def test_what_is_finished_is_not_made_again(compared, monkeypatch, tmp_path):
-    table, before = compared(), files(tmp_path / "new" / "out")
-    del before["labclip-report.json"]
-    for name in ("binding_task", "examine", "fit_task", "finetune", "load_backbone"):
-        monkeypatch.setattr(comparison, name, lambda *args, **how: pytest.fail("it was made again"))
-    assert compared() == table
-    after = files(tmp_path / "new" / "out")
-    assert {name: after[name] for name in before} == before
+def test_what_is_finished_is_not_made_again(runs, finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "out")
+    names = [f"labclip-0-{order}-HNB-closed-form.npz" for order in ORDERS]
+    first, second = (tmp_path / "out" / name for name in names)
+    first.unlink()
+    first.hardlink_to(second)  # another's result, and not what would be made here
+    before = files(tmp_path / "out")
+    table = compared(runs, tmp_path / "out")
+    after, want = files(tmp_path / "out"), json.loads(json.dumps(finished[1]))
+    want["fixed"]["HNB, closed form"] = want["random"]["HNB, closed form"]
+    assert table == want != finished[1]
+    assert {name for name in after if after[name] != before[name]} == {"labclip-report.json"}
 
 
-def test_interrupted_it_goes_on_where_it_stopped(compared, monkeypatch, tmp_path):
-    sound, asked, out = comparison.examine, [], tmp_path / "new" / "out"
+def test_interrupted_it_goes_on_where_it_stopped(runs, finished, monkeypatch, tmp_path):
+    sound, written, out = os.replace, [], tmp_path / "out"
 
     def interrupted(*args):
-        asked.append(args)
-        if len(asked) == 4:
+        written.append(args)
+        if len(written) == 5:  # the settings, and three results
             raise KeyboardInterrupt
         return sound(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(comparison, "examine", interrupted)
+        patch.setattr(os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            compared()
+            compared(runs, out)
     before = files(out)
     assert len([name for name in before if name.startswith("labclip-0-fixed-")]) == 3 == len(before) - 1
-    asked.clear()
-    monkeypatch.setattr(comparison, "examine", lambda *args: asked.append(args) or sound(*args))
-    table, after = compared(), files(out)
-    assert len(asked) == 3 and {name: after[name] for name in before} == before
-    for path in out.iterdir():
-        path.unlink()
-    assert compared() == table  # as if nothing had happened
+    table, after = compared(runs, out), files(out)
+    assert {name: after[name] for name in before} == before
+    assert table == finished[1]  # as if nothing had happened
 
 
-def test_a_result_is_whole_or_not_there(compared, monkeypatch, tmp_path):
-    monkeypatch.setattr(comparison.np, "savez_compressed", lambda file, **arrays: file.write(b"PK") and 1 / 0)
+def test_a_result_is_whole_or_not_there(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr(np, "savez_compressed", lambda file, **arrays: file.write(b"PK") and 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        compared()
-    assert not list((tmp_path / "new" / "out").glob("*labclip-0*"))
+        compared(runs, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*labclip-0*"))
 
 
-def test_a_folder_without_pocketclips(compared, tmp_path, raises_saying):
+def test_a_folder_without_pocketclips(runs, tmp_path, raises_saying):
     with raises_saying(ValueError, "pocket-7"):
-        compared((7,))
+        compared(runs, tmp_path, (7,))
 
 
 def test_names_of_methods_are_names_of_files():
@@ -236,11 +265,9 @@ def test_names_of_methods_are_names_of_files():
     assert len(set(names)) == len(METHODS) + 1 and all(set(name) <= set(map(chr, range(45, 123))) for name in names)
 
 
-def test_another_comparison_s_folder_is_refused(compared, monkeypatch, raises_saying):
-    compared()
-    monkeypatch.setattr(comparison, "METHODS", FEW | {"SB": {"mode": "SB", "epochs": 0}})
+def test_another_comparison_s_folder_is_refused(runs, finished, raises_saying):
     with raises_saying(ValueError, "another --out"):
-        compared()
+        compared(runs, finished[0], methods=FEW | {"SB": {"mode": "SB", "epochs": 0}})
 
 
 def test_missing_models_are_named_before_the_work(tmp_path, raises_saying):

@@ -1,18 +1,21 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from synthetic import SMALL, BagOfWords, Binder
 
-from labclip_lib.embeddings.embed import embed_texts
+from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.kept.trainings import load_study
-from labclip_lib.studies import binding_share as dial
-from labclip_lib.studies import missing_twins as support
+from labclip_lib.measures.intervals import estimate
+from labclip_lib.measures.outcomes import pairwise_outcomes
+from labclip_lib.models.pretraining import Trainer
 from labclip_lib.studies.binding_share import MOMENTS, RECIPE
 from labclip_lib.studies.missing_twins import CONDITIONS, SEEDS, UNSEEN, measure, train_without_twins
 from labclip_lib.world.captions import FILLERS, CaptionPolicy
+from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.twin_world import TwinWorld
 from labclip_lib.world.twins import pair_clusters
 
@@ -37,41 +40,50 @@ METRICS = (
 BOTH, ONE = list(CONDITIONS)[:2]
 
 
-@pytest.fixture
-def take(monkeypatch, tiny_recipe, tmp_path):
-    """Take twins away from the tiny model, with a measurement that costs nothing."""
-    monkeypatch.setattr(support, "measure", lambda backbone, world: {"name": backbone.name, "coin": world.coin})
-
-    def taken(conditions=(ONE,), seeds=(0, 1), recipe=None):
-        path = train_without_twins(tmp_path / "out", "cpu", recipe or tiny_recipe, conditions, seeds, progress=False)
-        return json.loads(path.read_text())
-
-    return taken
+@pytest.fixture(scope="module")
+def taken(small_recipe, tmp_path_factory):
+    """The folder in which twins were taken away from a small model: every condition, two seeds."""
+    path = train_without_twins(
+        tmp_path_factory.mktemp("twins") / "out", "cpu", small_recipe, seeds=(0, 3), progress=False
+    )
+    assert path.name == "support.json"
+    return path.parent
 
 
-def test_a_row_for_each_condition_seed_and_moment(take, tiny_recipe, tmp_path):
-    table = take((BOTH, ONE))
-    assert table["recipe"] == tiny_recipe.as_dict()
-    want = [(name, seed, step) for name in (BOTH, ONE) for seed in (0, 1) for step in (0, 1, 2, 3)]
+def table_in(folder):
+    return json.loads((folder / "support.json").read_text())
+
+
+def test_a_row_for_each_condition_seed_and_moment(taken, small_recipe):
+    table = table_in(taken)
+    assert table["recipe"] == small_recipe.as_dict()
+    want = [(name, seed, step) for name in CONDITIONS for seed in (0, 3) for step in (0, 1)]
     assert [(row["condition"], row["seed"], row["step"]) for row in table["rows"]] == want
-    for row in table["rows"]:
-        assert row["name"] == f"pocket at step {row['step']}" and row["coin"] == row["seed"]
-    assert json.loads((tmp_path / "out" / "support.json").read_text()) == table
 
 
-def test_trainings_differ_in_what_is_stated_alone(take, tiny_recipe, tmp_path):
-    table = take(tuple(CONDITIONS), (0, 3))
-    assert len(table["rows"]) == 4 * 2 * 4
-    seen = set()
-    for path in (tmp_path / "out").glob("support-*.json"):
-        recipe = json.loads(path.read_text())["recipe"]
-        twins, single, seed = recipe["world"]["twins"], recipe["policy"]["single"], recipe["seed"]
-        seen.add((twins, single, seed))
-        assert path.name == f"support-{twins}-{single:g}-{seed}.json"
-        world = TwinWorld(tiny_recipe.world.colors, tiny_recipe.world.shapes, twins, coin=seed)
-        policy = CaptionPolicy(single, binding=1.0)
-        assert recipe == dataclasses.replace(tiny_recipe, seed=seed, world=world, policy=policy).as_dict()
-    assert seen == {(twins, single, seed) for twins, single in CONDITIONS.values() for seed in (0, 3)}
+def recipe_of(small_recipe, condition, seed):
+    twins, single = CONDITIONS[condition]
+    world = TwinWorld(small_recipe.world.colors, small_recipe.world.shapes, twins, coin=seed)
+    return dataclasses.replace(small_recipe, seed=seed, world=world, policy=CaptionPolicy(single, binding=1.0))
+
+
+def test_each_is_measured_at_its_step_in_its_world(taken, small_recipe):
+    recipe = recipe_of(small_recipe, ONE, 3)
+    trainer = Trainer(recipe)
+    for row in table_in(taken)["rows"][6:8]:
+        found = measure(trainer.snapshot(), recipe.world)
+        assert row == {"condition": ONE, "seed": 3, "step": trainer.done} | found
+        trainer.step()
+
+
+def test_trainings_differ_in_what_is_stated_alone(taken, small_recipe):
+    names = set()
+    for condition, (twins, single) in CONDITIONS.items():
+        for seed in (0, 3):
+            path = taken / f"support-{twins}-{single:g}-{seed}.json"
+            assert json.loads(path.read_text())["recipe"] == recipe_of(small_recipe, condition, seed).as_dict()
+            names.add(path.name)
+    assert {path.name for path in taken.iterdir()} == names | {".lock", "support.json"} and len(names) == 8
 
 
 def test_conditions():
@@ -81,22 +93,25 @@ def test_conditions():
     assert len(set(CONDITIONS.values())) == len(CONDITIONS) and len(set(SEEDS)) == len(SEEDS)
 
 
-def test_what_is_finished_is_not_trained_again(take, monkeypatch):
-    table = take()
-    monkeypatch.setattr(dial, "Trainer", lambda *args: pytest.fail("it trained again"))
-    assert take() == table
-    assert [row["seed"] for row in take(seeds=(1,))["rows"]] == [1] * 4
+def test_what_is_finished_is_not_trained_again(taken, small_recipe, tmp_path):
+    shutil.copytree(taken, tmp_path / "out")
+    run_path = tmp_path / "out" / "support-coin-0.34-3.json"
+    run_path.write_text(run_path.read_text().replace('"step"', '"moment"'))  # no training would write this
+    train_without_twins(tmp_path / "out", "cpu", small_recipe, (ONE,), (0, 3), progress=False)
+    rows = table_in(tmp_path / "out")["rows"]
+    assert [row["seed"] for row in rows] == [0, 0, 3, 3] and rows[:2] == table_in(taken)["rows"][4:6]
+    assert all("moment" in row for row in rows[2:])
 
 
-def test_folder_of_another_recipe_is_refused(take, tiny_recipe, raises_saying):
-    take(seeds=(0,))
+def test_folder_of_another_recipe_is_refused(taken, small_recipe, raises_saying):
+    other = dataclasses.replace(small_recipe, steps=4)
     with raises_saying(ValueError, "support-coin-0.34-0.json", "another recipe", "--out"):
-        take(seeds=(0,), recipe=dataclasses.replace(tiny_recipe, steps=4))
+        train_without_twins(taken, "cpu", other, (ONE,), (0,), progress=False)
 
 
-def test_unknown_condition(take):
+def test_unknown_condition(small_recipe, tmp_path):
     with pytest.raises(KeyError, match="no twins"):
-        take(("no twins",))
+        train_without_twins(tmp_path, "cpu", small_recipe, ("no twins",), progress=False)
 
 
 # The measurement
@@ -159,20 +174,27 @@ def test_groups_are_told_apart(with_eyes):
     assert found["replace accuracy"] == 0.5  # neither caption fits what it sees there
 
 
-def test_words_are_described_in_random_order(with_eyes, monkeypatch):
+class ReadsOrder(Binder):
+    """Embeds which shape is named before which, and nothing else."""
+
+    def of(self, caption):
+        out = torch.zeros(len(SMALL.shapes), len(SMALL.shapes))
+        out[*(SMALL.shapes.index(word) for word in caption.split() if word in SMALL.shapes)] = 1
+        return out.flatten()
+
+
+def test_words_are_described_in_random_order(with_eyes):
     """Both mention orders occur, and a scene's captions name its objects in the same one."""
     said = []
-    monkeypatch.setattr(support, "embed_texts", lambda _, captions: said.extend(captions) or embed_texts(_, captions))
-    with_eyes(Binder())
-    true, swap, replace, replaced, added = np.array_split(said, 5)
-    assert len(true) == 200 == len(COIN.compositions())
+    with_eyes(Binder(), read=lambda captions: said.extend(captions) or captions)
+    true = [caption.removeprefix(f"{UNSEEN} ") for caption in said if len(caption.split()) == 6]
+    assert len(true) == len(set(true)) == 200 == len(COIN.compositions()) and set(true) <= set(said)
     first = [SMALL.shapes.index(caption.split()[1]) < SMALL.shapes.index(caption.split()[4]) for caption in true]
     assert 0.3 < np.mean(first) < 0.7
-    for captions in zip(true, swap, replace, replaced, added, strict=True):
-        was, swapped, changed, unseen, more = (caption.split() for caption in captions)
-        assert swapped == [was[3], was[1], "and", was[0], was[4]]
-        assert sum(a != b for a, b in zip(was, changed, strict=True)) == 1 and changed[1::3] == was[1::3]
-        assert unseen == [UNSEEN, *was[1:]] and more == [UNSEEN, *was]
+    unseen = {caption for caption in said if caption.startswith(UNSEEN) and len(caption.split()) == 5}
+    assert unseen == {" ".join([UNSEEN, *caption.split()[1:]]) for caption in true}
+    found = with_eyes(ReadsOrder())
+    assert found["caption moves, swap"] == found["caption moves, replace"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_unseen_word_is_known_and_never_said():
@@ -182,10 +204,12 @@ def test_the_unseen_word_is_known_and_never_said():
         assert not any(UNSEEN in caption.split() for caption in captions)
 
 
+KNOWN = TwinWorld(("red", "blue", "green", "pink"), ("circle", "square", "star", "ring"))  # to the tiny model
+
+
 def test_what_is_measured_of_a_backbone(tiny):
-    world = TwinWorld(("red", "blue", "green", "pink"), ("circle", "square", "star", "ring"))
-    found = measure(tiny, world)
-    assert tuple(found) == METRICS and measure(tiny, world) == found
+    found = measure(tiny, KNOWN)
+    assert tuple(found) == METRICS and measure(tiny, KNOWN) == found
     assert_sound(found)
 
 
@@ -196,15 +220,22 @@ def assert_sound(row):
         assert -1e-6 <= value["low"] <= value["mean"] <= value["high"] <= most, name  # cosines are rounded
 
 
-def test_intervals_draw_twins_together(with_eyes, monkeypatch):
-    asked = []
-    estimate = support.estimate
-    monkeypatch.setattr(support, "estimate", lambda values, own: asked.append(own) or estimate(values, own))
-    with_eyes(Binder())
-    scenes = COIN.compositions(seed=7)
-    cluster, group = pair_clusters(scenes.color, scenes.shape), COIN.group(scenes)
-    want = [group["shown"], group["other"], group["held out"], *[group["other"]] * 7]
-    assert all(np.array_equal(own, cluster[mask]) for own, mask in zip(asked, want, strict=True))
+def test_intervals_draw_twins_together(tiny):
+    found = measure(tiny, KNOWN)
+    every = Layouts.draw(KNOWN, 1)
+    cluster, group = pair_clusters(every.color, every.shape).numpy(), KNOWN.group(every.scenes)
+    images, true = embed_images(tiny, every.scenes), embed_texts(tiny, every.captions("random"))
+    for name, drawn in (("swap", every.swapped()), ("replace", every.replaced("color"))):
+        text, other = embed_texts(tiny, drawn.captions("random")), group["other"].numpy()
+        right = pairwise_outcomes((images * true).sum(1), (images * text).sum(1))
+        groups = {f"{name} accuracy, {key}": mask.numpy() for key, mask in group.items()}
+        for metric, mask in groups.items() if name == "swap" else [("replace accuracy", other)]:
+            assert found[metric] == estimate(right[mask], cluster[mask])._asdict(), metric
+        moves = (1 - (true * text).sum(1)).double().numpy()[other]
+        assert found[f"caption moves, {name}"] == pytest.approx(estimate(moves, cluster[other])._asdict(), abs=1e-6)
+    held_out, swapped = group["held out"].numpy(), embed_texts(tiny, every.swapped().captions("random"))
+    right = pairwise_outcomes((images * true).sum(1), (images * swapped).sum(1))[held_out]
+    assert found["swap accuracy, held out"] != estimate(right)._asdict()  # here both twins are there
 
 
 class TestKept:
