@@ -13,6 +13,7 @@ from labclip_lib.alignment.closed_form import fit_closed_form
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, choice_outcomes, hold_out
 from labclip_lib.base import devices
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.progress import track
 from labclip_lib.models.chunked import chunked_info_nce
 
@@ -223,16 +224,21 @@ class _Fit:
 
 
 def _checked(train, mode, precision, recipe, changes):
-    """The Recipe with its changes; ValueError for unknown names and impossible numbers."""
+    """The Recipe with its changes; ValueError for unknown names, impossible numbers and missing negatives."""
     if mode not in MODES:
         raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
     if mode == "HNB" and train.negatives is None:
         raise ValueError("mode 'HNB' needs negatives; pass some, or mode='SB'.")
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}.")
+    return named_recipe(recipe, changes)
+
+
+def named_recipe(recipe, changes):
+    """The Recipe of a name, or a Recipe itself, with changes to its fields; ValueError for what does not fit."""
     if not isinstance(recipe, Recipe):
         if recipe not in RECIPES:
-            raise ValueError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
+            raise ValueError(f"There is no recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
         recipe = RECIPES[recipe]
     recipe = dataclasses.replace(recipe, **changes)
     if recipe.start not in STARTS:

@@ -1,5 +1,6 @@
 """`labclip course`: making, releasing and grading assignments."""
 
+import shlex
 from pathlib import Path
 
 from labclip_lib.cli.parser import add_verb, command
@@ -74,7 +75,10 @@ def run_report(args):
     course, assignment = Course(args.course), args.assignment
     course.source(assignment)
     if not any(course.result(assignment, student).is_file() for student in _handed_in(course, assignment)):
-        raise ValueError(f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}` first.")
+        where = "" if args.course == Path(".") else f" --course {shlex.quote(str(args.course))}"
+        raise ValueError(
+            f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}{where}` first."
+        )
     print(report(course, assignment))
     _print_unknown(course, assignment)
     return 0

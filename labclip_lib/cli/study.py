@@ -23,7 +23,7 @@ def add_to(verbs):
     accept = add_verb(
         studies,
         "acceptance",
-        "train three PocketCLIPs and measure what one must show before it ships",
+        "train three PocketCLIPs and measure what one must show before it ships; an hour and a half on one core",
         "--backbone pocket",
         run_acceptance,
     )

@@ -54,7 +54,7 @@ class Recipe:
 
     def __post_init__(self):
         if self.steps < 1:
-            raise ValueError(f"Recipe needs one or more steps, got {self.steps}.")
+            raise ValueError(f"steps must be 1 or more, got {self.steps}.")
 
     def as_dict(self):
         """The recipe as plain data, for the card and to compare recipes; the config file by its contents."""

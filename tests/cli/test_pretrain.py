@@ -32,9 +32,9 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
 @pytest.mark.parametrize(
     ("more", "seen"),
     [
-        (["--binding", "1.5"], "1.5"),
+        (["--binding", "1.5"], ": --binding must be between 0 and 1, got 1.5."),
         (["--device", "tpu"], "use --device 'auto'"),
-        (["--steps", "-3"], "got -3"),
+        (["--steps", "-3"], ": --steps must be 1 or more, got -3."),
         (["--steps", "0"], "got 0"),
         (["--backbone", "pocket"], "it takes no '--backbone'"),
         (["--report"], "--report is `python -m labclip_lib study acceptance` now."),
@@ -43,8 +43,9 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
         (["--twins"], "study twins"),
     ],
 )
-def test_mistakes_are_one_sentence(small, more, seen, mistake):
+def test_mistakes_are_one_sentence(small, more, seen, mistake, tmp_path):
     assert seen in mistake(*small, *more)
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_of_another_recipe(small, mistake):

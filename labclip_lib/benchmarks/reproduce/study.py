@@ -47,8 +47,6 @@ class Study:
         self.backbone, self.root, self.out = backbone, Path(root), Path(out)
         self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
         self._cache, self.without = {}, ""
-        for folder in ("embeddings", "matrices", "answers"):
-            (self.out / folder).mkdir(parents=True, exist_ok=True)
 
     @property
     def toy(self):
@@ -138,6 +136,7 @@ class Study:
             )  # fmt: skip
             out[method] = dataclasses.replace(results, model=f"{self.backbone.name}, {method}")
             name = f"{benchmark}-{method}".lower().replace(" ", "-").replace(",", "").replace("'", "")
+            (self.out / "answers").mkdir(parents=True, exist_ok=True)
             out[method].save(self.out / "answers" / f"{name}.csv")
         return out
 

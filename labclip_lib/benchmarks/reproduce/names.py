@@ -1,0 +1,31 @@
+"""The names of the papers' tables, and what is in each."""
+
+from labclip_lib.base.messages import did_you_mean
+
+CONTENTS = {
+    "probes": "CLEVR, PUG:SPAR and PUG:SPARE: what linear probes find in images and in captions",
+    "crossmodal": "CLEVR, PUG:SPAR and PUG:SPARE: does an image choose its caption or the swapped one?",
+    "alignment": "CLEVR, PUG:SPAR and PUG:SPARE: the cosine of image probes and caption probes",
+    "aro": "ARO: attributes (VG-A), relations (VG-R) and word order",
+    "sugarcrepe": "SugarCrepe: replaced, swapped and added words",
+    "retrieval": "COCO: images find captions, captions find images",
+    "further": "SugarCrepe++, VALSE and COLA",
+}
+
+
+def check_names(names):
+    """Raise ValueError for a name that is not in CONTENTS; of a benchmark it says which tables have it."""
+    for name in names:
+        if name not in CONTENTS:
+            tables = [table for table, what in CONTENTS.items() if len(name) > 2 and _plain(name) in _plain(what)]
+            hint = (
+                f"it is part of {' and of '.join(map(repr, tables))}."
+                if tables
+                else did_you_mean(name, [*CONTENTS, "all"])
+            )
+            raise ValueError(f"There is no table {name!r}; {hint}")
+
+
+def _plain(text):
+    """Letters alone, because people write "SugarCrepe++", "sugarcrepe_pp" and "PUG-SPAR"."""
+    return "".join(filter(str.isalpha, text.casefold().replace("+", "p")))
