@@ -13,7 +13,6 @@ from labclip_lib.alignment.closed_form import fit_closed_form
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.pairs import Pairs, choice_outcomes, hold_out
 from labclip_lib.base import devices
-from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.progress import track
 from labclip_lib.models.chunked import chunked_info_nce
 
@@ -238,7 +237,7 @@ def named_recipe(recipe, changes):
     """The Recipe of a name, or a Recipe itself, with changes to its fields; ValueError for what does not fit."""
     if not isinstance(recipe, Recipe):
         if recipe not in RECIPES:
-            raise ValueError(f"There is no recipe {recipe!r}; {did_you_mean(recipe, RECIPES)}")
+            raise ValueError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
     recipe = dataclasses.replace(recipe, **changes)
     if recipe.start not in STARTS:

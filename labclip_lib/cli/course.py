@@ -15,7 +15,7 @@ def add_to(verbs):
     make.add_argument("folder", type=Path, help="a new one, or an empty one")
     for name, run, what in (
         ("release", run_release, "write the students' notebook, and look for solutions in everything they get"),
-        ("grade", run_grade, "mark what was handed in and has changed since; stopped, the same command goes on"),
+        ("grade", run_grade, "mark what was handed in and has changed since. After a stop, the same command goes on"),
         ("report", run_report, "write the gradebook, feedback for each student, marks as CSV, and an overview"),
     ):
         each = add_verb(steps, name, what, "1-infonce --course my-course", run)

@@ -9,7 +9,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "diagnose",
-        "is the binding used? Swap and replace accuracy, retrieval and margins between images and captions; "
+        "is the binding used? Swap and replace accuracy, retrieval and margins between images and captions. It takes "
         f"{HOW_LONG}",
         "--tables my-embeddings --json table.json",
         run,
@@ -18,12 +18,12 @@ def add_to(verbs):
 
 
 def run(args):
+    look_ahead(args)
     from labclip_lib.base.devices import pick_device
     from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_tables
     from labclip_lib.embeddings.tables import TABLES, load_tables
     from labclip_lib.models.backbones import load_backbone
 
-    look_ahead(args)
     if args.tables:
         tables = load_tables(args.tables, TABLES, args.attributes, pick_device(args.device))
         announce("Testing", args.tables, args.backbone)

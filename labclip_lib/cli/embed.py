@@ -12,7 +12,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "embed",
-        "embed images, captions or pairs into a folder of tables; interrupted, the same command goes on",
+        "embed images, captions or pairs into a folder of tables. After a stop, the same command goes on",
         "pairs.csv --backbone ViT-B-32-quickgelu/openai --out tables",
         run,
     )
@@ -35,12 +35,13 @@ def add_to(verbs):
 
 
 def run(args):
+    can_write("--out", args.out / "manifest.json")
+
     from labclip_lib.base.devices import device_of_rank, ranks
     from labclip_lib.embeddings.shards import embed_source
     from labclip_lib.embeddings.sources import open_source
     from labclip_lib.models.backbones import load_backbone
 
-    can_write("--out", args.out / "manifest.json")
     backbone = load_backbone(args.backbone, device_of_rank(args.device))
     source = open_source(args.source, args.shard_size)
     options = {name: getattr(args, name) for name in ("batch_size", "shard_size", "workers", "precision")}

@@ -4,6 +4,7 @@ import argparse
 import re
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 
 from labclip_lib.base.messages import did_you_mean
@@ -99,10 +100,14 @@ def as_typed(sentence, data=None):
 
 
 def add_verb(verbs, name, what, example, run=None):
-    """The parser of one verb. what: a sentence without its full stop. example: arguments. run: args -> exit status."""
-    short = re.match(r"[^;?]*\??", what)[0]
+    """The parser of one verb. what: sentences without the last full stop, of which the first says it in short.
+
+    example: arguments. run: args -> exit status.
+    """
+    short = re.match(r"[^.;?]*\??", what)[0]
+    description = textwrap.fill(f"{what[0].upper()}{what[1:]}.", 79)
     parser = verbs.add_parser(
-        name, help=short, description=f"{what[0].upper()}{what[1:]}.", epilog=f"example:\n  %(prog)s {example}".rstrip()
+        name, help=short, description=description, epilog=f"example:\n  %(prog)s {example}".rstrip()
     )
     parser.set_defaults(run=run, parser=parser)
     return parser

@@ -9,7 +9,8 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "pretrain",
-        "make a PocketCLIP from nothing; half an hour each on one core; interrupted, the same command goes on",
+        "make a PocketCLIP from nothing. It takes half an hour for each seed, on one core. After a stop, the same "
+        "command goes on",
         "--seed 3 --out runs",
         run,
     )

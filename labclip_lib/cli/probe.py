@@ -10,7 +10,8 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "probe",
-        f"which colour has which shape? Linear probes of image and caption embeddings, each side alone; {HOW_LONG}",
+        "which colour has which shape? Linear probes of image and caption embeddings, each side alone. It takes "
+        f"{HOW_LONG}",
         "--backbone ViT-B-32-quickgelu/openai",
         run,
     )
@@ -43,12 +44,12 @@ def look_ahead(args):
 
 
 def run(args):
+    look_ahead(args)
     from labclip_lib.base.devices import pick_device
     from labclip_lib.embeddings.tables import load_tables
     from labclip_lib.models.backbones import load_backbone, random_init_encoder
     from labclip_lib.probing.reports import probe_backbone, probe_tables
 
-    look_ahead(args)
     if args.tables:
         tables = load_tables(args.tables, (), args.attributes, pick_device(args.device))
         announce("Probing", args.tables, args.backbone)

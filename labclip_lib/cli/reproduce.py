@@ -13,7 +13,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "reproduce",
-        "print the papers' tables, theirs beside yours, and write a report; stopped, the same command goes on",
+        "print the papers' tables, theirs beside yours, and write a report. After a stop, the same command goes on",
         "--table sugarcrepe --backbone ViT-B-32-quickgelu/openai --data DATA",
         run,
     )
@@ -48,16 +48,17 @@ def add_to(verbs):
 
 
 def run(args):
+    names = list(CONTENTS) if args.table == ["all"] else args.table
+    check_names(names)
+    can_write("--out", args.out / "report.html")
+
     from labclip_lib.base.devices import ranks
     from labclip_lib.base.published_files import data_folder
     from labclip_lib.benchmarks.reproduce.report import as_markdown, write_report
     from labclip_lib.benchmarks.reproduce.study import Study, check_labclip, write_toys
-    from labclip_lib.benchmarks.reproduce.tables import TABLES, reproduce
+    from labclip_lib.benchmarks.reproduce.tables import reproduce
     from labclip_lib.models.backbones import load_backbone
 
-    names = list(TABLES) if args.table == ["all"] else args.table
-    check_names(names)
-    can_write("--out", args.out / "report.html")
     if ranks().world > 1:
         raise ValueError(f"reproduce runs in one process, got {ranks().world}; start it without torchrun.")
     backbone = load_backbone(args.backbone, args.device)

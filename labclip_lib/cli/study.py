@@ -15,7 +15,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "study",
-        "make anew what the book keeps of long trainings; interrupted, the same command goes on",
+        "make anew what the book keeps of long trainings. After a stop, the same command goes on",
         "dial --out runs/dial",
     )
     studies = parser.add_verbs("STUDY")
@@ -23,7 +23,7 @@ def add_to(verbs):
     accept = add_verb(
         studies,
         "acceptance",
-        "train three PocketCLIPs and measure what one must show before it ships; an hour and a half on one core",
+        "train three PocketCLIPs and measure what one must show before it ships (an hour and a half)",
         "--backbone pocket",
         run_acceptance,
     )

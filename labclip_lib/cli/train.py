@@ -11,7 +11,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "train",
-        f"fit a LABCLIP, and print CLIP beside it; interrupted, the same command goes on; {HOW_LONG}",
+        f"fit a LABCLIP, and print CLIP beside it. After a stop, the same command goes on. It takes {HOW_LONG}",
         "--embeddings tables --out labclip.safetensors",
         run,
     )
@@ -64,15 +64,16 @@ def add_to(verbs):
 
 
 def run(args):
-    from labclip_lib.base.devices import device_of_rank, process_group
-    from labclip_lib.base.locks import one_at_a_time
-
     if args.out.suffix != ".safetensors":
         raise ValueError(f"--out is the file of the matrix and ends in .safetensors, got {str(args.out)!r}.")
     if args.embeddings and args.order:
         raise ValueError("--order is for the book's scenes; embeddings have the captions that they were made of.")
     can_write("--out", args.out)
     can_write("--json", args.json)
+
+    from labclip_lib.base.devices import device_of_rank, process_group
+    from labclip_lib.base.locks import one_at_a_time
+
     device = device_of_rank(args.device)
     alone = one_at_a_time(args.out.parent, "train", f".{args.out.name}.lock")
     with alone, process_group(device) as process:

@@ -99,7 +99,7 @@ def read_pocket(path):
             f"There is no checkpoint {str(path)!r}; check the path, or make one with `python -m labclip_lib pretrain`."
         )
     if not config.is_file():
-        raise ValueError(f"There is no {str(config)!r}, the model's config; put it beside {path.name}.")
+        raise ValueError(f"There is no {str(config)!r}, the config of {str(path)!r}; put it there.")
     try:
         words = read_words(path)
         open_clip.add_model_config(config)

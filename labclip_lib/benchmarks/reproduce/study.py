@@ -116,6 +116,7 @@ class Study:
             # A toy has fewer pairs than a batch of the recipe's size.
             small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
             checkpoint = path.with_suffix(".checkpoint")
+            path.parent.mkdir(parents=True, exist_ok=True)
             labclip = fit_pairs(
                 pairs, validation, mode=mode, recipe=recipe, checkpoint=checkpoint, progress=self.progress, **small,
             )  # fmt: skip
