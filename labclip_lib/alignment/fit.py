@@ -244,6 +244,8 @@ def named_recipe(recipe, changes):
         raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
+    if not recipe.learning_rate > 0:
+        raise ValueError(f"learning_rate must be above 0, got {recipe.learning_rate}.")
     return recipe
 
 

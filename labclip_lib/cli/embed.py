@@ -18,6 +18,7 @@ def add_to(verbs):
     )
     parser.add_argument(
         "source",
+        metavar="SOURCE",
         help="a folder of images, a .txt of captions, a .csv or .tsv with the columns image, caption and, if you have "
         "any, negative, or WebDataset .tar files such as 'shards/{000..009}.tar'",
     )

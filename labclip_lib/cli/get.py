@@ -14,7 +14,9 @@ def add_to(verbs):
         "sugarcrepe --data DATA",
         run,
     )
-    parser.add_argument("name", nargs="?", help="what to get, out of the names below (default: the list of all)")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="what to get, out of the names below (default: the list of all)"
+    )
     names = "\n".join(f"  {name:<15}{benchmark.title}" for name, benchmark in BENCHMARKS.items())
     parser.epilog = f"names:\n{names}\n\n{parser.epilog}"
     parser.add_argument(

@@ -36,6 +36,8 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
         (["--device", "tpu"], "use --device 'auto'"),
         (["--steps", "-3"], ": --steps must be 1 or more, got -3."),
         (["--steps", "0"], "got 0"),
+        (["--text-lr", "-1"], ": --text-lr must be 0 or more, got -1.0."),
+        (["--seed", "0", "-1"], ": --seed must be 0 or more, got -1."),
         (["--backbone", "pocket"], "it takes no '--backbone'"),
         (["--report"], "--report is `python -m labclip_lib study acceptance` now."),
         (["--report", "--backbone", "pocket"], "study acceptance"),

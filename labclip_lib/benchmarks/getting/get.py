@@ -68,7 +68,8 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
             _obtain_all(root, to_do, taken, out)
     left = [part.path for part in missing if not is_there(root, part)]
     if left:
-        out(f"{len(left)} of {len(benchmark.parts)} parts are still missing; put them into {root} as above, or --from.")
+        rest = f"put them into {root} as above, or name them with --from"
+        out(f"{len(left)} of {len(benchmark.parts)} parts are still missing; {rest}.")
     elif other := [part.path for part in benchmark.parts if is_other(root, part)]:
         out(f"{len(other)} of {len(benchmark.parts)} parts are not as published; move them away and run this again.")
         return False

@@ -17,12 +17,10 @@ def check_names(names):
     """Raise ValueError for a name that is not in CONTENTS; of a benchmark it says which tables have it."""
     for name in names:
         if name not in CONTENTS:
-            tables = [table for table, what in CONTENTS.items() if len(name) > 2 and _plain(name) in _plain(what)]
-            hint = (
-                f"it is part of {' and of '.join(map(repr, tables))}."
-                if tables
-                else did_you_mean(name, [*CONTENTS, "all"])
-            )
+            of = {table: _plain(what.partition(": ")[0]) for table, what in CONTENTS.items()}
+            tables = [repr(table) for table, benchmarks in of.items() if len(name) > 2 and _plain(name) in benchmarks]
+            otherwise = did_you_mean(name, [*CONTENTS, "all"])
+            hint = f"it is part of {' and of '.join(tables)}." if tables else otherwise
             raise ValueError(f"There is no table {name!r}; {hint}")
 
 
