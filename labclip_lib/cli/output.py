@@ -30,9 +30,9 @@ def can_write(option, path):
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def announce(work, tables, backbone):
+def announce(work, tables, backbone, how_long=HOW_LONG):
     """Say on standard error what begins now and how long it takes. tables: a reader's folder, or None."""
-    of = f"{tables}: a minute or so" if tables else f"{backbone} on the book's scenes: {HOW_LONG}"
+    of = f"{tables}: a minute or so" if tables else f"{backbone} on the book's scenes: {how_long}"
     print(f"{work} {of}.", file=sys.stderr, flush=True)
 
 

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 from labclip_lib.base.files import write_json
+from labclip_lib.cli.output import announce
 from labclip_lib.cli.parser import add_device, add_verb
 from labclip_lib.cli.pretrain import add_recipe, train
 
 SEEDS = (0, 1, 2)
+HOW_LONG = "a minute for each PocketCLIP, on one core"
 RECIPE = {"--seed": "seed", "--steps": "steps", "--binding": "binding", "--text-lr": "text_lr"}
 
 
@@ -75,6 +77,7 @@ def run_acceptance(args):
         paths.append(path)
         print(f"seed {seed}: {path}")
     backbones = [load_backbone(str(path), args.device) for path in paths]
+    announce("Measuring", None, f"{len(backbones)} PocketCLIPs", HOW_LONG)
     runs = [measure(backbone) for backbone in backbones]
     table = summary(runs)
     cards = [_add_report(path, summary([run])) for path, run in zip(paths, runs, strict=True)]
@@ -120,7 +123,9 @@ def _measure_one(args):
     from labclip_lib.models.pocket import verify_weights
     from labclip_lib.studies.acceptance import as_markdown, measure, summary
 
-    table = summary([measure(load_backbone(args.backbone, args.device))])
+    backbone = load_backbone(args.backbone, args.device)
+    announce("Measuring", None, args.backbone, HOW_LONG)
+    table = summary([measure(backbone)])
     print(as_markdown(table))
     if args.backbone == "pocket":
         shipped = verify_weights()["report"]
