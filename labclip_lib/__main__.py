@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from labclip_lib import __version__
 from labclip_lib.cli.parser import Parser, as_options, as_typed, command
 
 # Each is a file in cli/, which imports at its top only what comes with Python: --help and `doctor` always answer.
@@ -17,6 +18,7 @@ def main(argv=None):
     parser = Parser(
         prog=command(), description="The tools of the book.", epilog="`%(prog)s VERB --help` says more of each."
     )
+    parser.add_argument("-V", "--version", action="version", version=f"labclip {__version__}", help="show the version")
     verbs = parser.add_verbs("VERB")
     for name in VERBS:
         importlib.import_module(f"labclip_lib.cli.{name}").add_to(verbs)
@@ -38,10 +40,8 @@ def main(argv=None):
         told = _cannot_be_loaded(error)
         if not told and not isinstance(error, (ValueError, OSError)):
             raise
-        print(
-            f"{args.parser.prog}: {told or as_typed(as_options(_sentence(error), args.parser.options()))}",
-            file=sys.stderr,
-        )
+        sentence = told or as_options(_sentence(error), args.parser.options())
+        print(f"{args.parser.prog}: {as_typed(sentence, getattr(args, 'data', None))}", file=sys.stderr)
         return 2
 
 

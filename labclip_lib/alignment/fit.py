@@ -223,13 +223,18 @@ class _Fit:
 
 
 def _checked(train, mode, precision, recipe, changes):
-    """The Recipe with its changes; ValueError for unknown names and impossible numbers."""
+    """The Recipe with its changes; ValueError for unknown names, impossible numbers and missing negatives."""
     if mode not in MODES:
         raise ValueError(f"mode must be 'SB' or 'HNB', got {mode!r}.")
     if mode == "HNB" and train.negatives is None:
         raise ValueError("mode 'HNB' needs negatives; pass some, or mode='SB'.")
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be 'float32' or 'bfloat16', got {precision!r}.")
+    return named_recipe(recipe, changes)
+
+
+def named_recipe(recipe, changes):
+    """The Recipe of a name, or a Recipe itself, with changes to its fields; ValueError for what does not fit."""
     if not isinstance(recipe, Recipe):
         if recipe not in RECIPES:
             raise ValueError(f"There is no recipe {recipe!r}; choose from {', '.join(RECIPES)}.")
@@ -239,6 +244,8 @@ def _checked(train, mode, precision, recipe, changes):
         raise ValueError(f"start must be 'identity' or 'closed form', got {recipe.start!r}.")
     if recipe.epochs < 0:
         raise ValueError(f"epochs must be 0 or more, got {recipe.epochs}.")
+    if not recipe.learning_rate > 0:
+        raise ValueError(f"learning_rate must be above 0, got {recipe.learning_rate}.")
     return recipe
 
 

@@ -72,6 +72,8 @@ def as_table(lines, path, needed=()):
     columns = [trimmed(column) for column in lines[0][1]] if lines else []
     while columns and not columns[-1]:
         columns.pop()
+    if len(columns) == 1 and ";" in columns[0]:  # as spreadsheets of many countries save it
+        raise ValueError(f"{name} has semicolons between its columns, {columns[0]}; save it as CSV with commas.")
     seen = {}
     for column in filter(None, columns):
         if column.casefold() in seen:

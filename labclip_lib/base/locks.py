@@ -28,6 +28,7 @@ def one_at_a_time(folder, work, name=".lock"):
     runs unlocked, after a warning.
     """
     folder = Path(folder)
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     holder = folder / f"{name}.job"
@@ -46,6 +47,13 @@ def one_at_a_time(folder, work, name=".lock"):
             else:
                 holder.unlink(missing_ok=True)
         yield
+    except Exception:  # a refused job leaves nothing
+        if lock.lock_counter == 1:
+            with contextlib.suppress(OSError):  # of folders that are not empty
+                (folder / name).unlink()
+                for path in new:
+                    path.rmdir()
+        raise
     finally:
         lock.release()
 

@@ -11,7 +11,7 @@ get: texts and benchmarks
 reproduce: the papers' tables
 course: making, releasing and grading assignments
 parser: options that several verbs have, and mistakes in options as one sentence
-output: a table on the screen, and as JSON in a file
+output: what begins now, a table on the screen, and the same as JSON in a file
 
 Sentences of the library say `python -m labclip_lib`: they are read in notebooks too, where the folder that holds
 `labclip` need not be on the PATH. The command line spells itself as it was typed.

@@ -1,5 +1,6 @@
 """`labclip course`: making, releasing and grading assignments."""
 
+import shlex
 from pathlib import Path
 
 from labclip_lib.cli.parser import add_verb, command
@@ -11,14 +12,14 @@ def add_to(verbs):
     )
     steps = parser.add_verbs("STEP")
     make = add_verb(steps, "new", "make a course folder, with the book's assignments in it", "my-course", run_new)
-    make.add_argument("folder", type=Path, help="a new one, or an empty one")
+    make.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or an empty one")
     for name, run, what in (
         ("release", run_release, "write the students' notebook, and look for solutions in everything they get"),
-        ("grade", run_grade, "mark what was handed in and has changed since; stopped, the same command goes on"),
+        ("grade", run_grade, "mark what was handed in and has changed since. After a stop, the same command goes on"),
         ("report", run_report, "write the gradebook, feedback for each student, marks as CSV, and an overview"),
     ):
         each = add_verb(steps, name, what, "1-infonce --course my-course", run)
-        each.add_argument("assignment", help="its name, such as 1-infonce")
+        each.add_argument("assignment", metavar="ASSIGNMENT", help="its name, such as 1-infonce")
         each.add_argument(
             "--course", type=Path, metavar="FOLDER", default=Path("."), help="of the course (default: this one)"
         )
@@ -48,6 +49,10 @@ def run_release(args):
 
 
 def run_grade(args):
+    for option, value in (("--jobs", args.jobs), ("--seconds", args.seconds)):
+        if value <= 0:
+            raise ValueError(f"{option} must be above 0, got {value:g}.")
+
     from labclip_lib.course.folder import Course
     from labclip_lib.course.grader.batch import grade
     from labclip_lib.course.grader.sandbox import on_one_line
@@ -74,7 +79,10 @@ def run_report(args):
     course, assignment = Course(args.course), args.assignment
     course.source(assignment)
     if not any(course.result(assignment, student).is_file() for student in _handed_in(course, assignment)):
-        raise ValueError(f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}` first.")
+        where = "" if args.course == Path(".") else f" --course {shlex.quote(str(args.course))}"
+        raise ValueError(
+            f"Nothing of {assignment} is graded; run `{command()} course grade {assignment}{where}` first."
+        )
     print(report(course, assignment))
     _print_unknown(course, assignment)
     return 0

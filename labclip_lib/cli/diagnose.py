@@ -1,6 +1,6 @@
 """`labclip diagnose`: whether what an embedding holds is used."""
 
-from labclip_lib.cli.output import show
+from labclip_lib.cli.output import HOW_LONG, announce, show
 from labclip_lib.cli.parser import add_verb
 from labclip_lib.cli.probe import add_subject, look_ahead
 
@@ -9,7 +9,8 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "diagnose",
-        "is the binding used? Swap and replace accuracy, retrieval and margins between images and captions",
+        "is the binding used? Swap and replace accuracy, retrieval and margins between images and captions. It takes "
+        f"{HOW_LONG}",
         "--tables my-embeddings --json table.json",
         run,
     )
@@ -17,15 +18,19 @@ def add_to(verbs):
 
 
 def run(args):
+    look_ahead(args)
     from labclip_lib.base.devices import pick_device
     from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_tables
     from labclip_lib.embeddings.tables import TABLES, load_tables
     from labclip_lib.models.backbones import load_backbone
 
-    look_ahead(args)
     if args.tables:
-        measures = diagnose_tables(load_tables(args.tables, TABLES, args.attributes, pick_device(args.device)))
+        tables = load_tables(args.tables, TABLES, args.attributes, pick_device(args.device))
+        announce("Testing", args.tables, args.backbone)
+        measures = diagnose_tables(tables)
     else:
-        measures = diagnose(load_backbone(args.backbone, args.device))
+        backbone = load_backbone(args.backbone, args.device)
+        announce("Testing", args.tables, args.backbone)
+        measures = diagnose(backbone)
     show(measures, str(args.tables or args.backbone), args.json)
     return 0

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 from labclip_lib.base.published_files import ADDRESSES, at_hand, data_folder
+from labclip_lib.benchmarks.getting.catalog import BENCHMARKS
+from labclip_lib.benchmarks.getting.inventory import is_there
 from labclip_lib.cli.parser import add_verb, command
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -45,7 +47,7 @@ def doctor():
             print(f"  for {purpose}: pip install {' '.join(wanting)}")
         sound = sound and not (wanting and needed)
     sound = all([sound, _print_finding(_device), _print_finding(_weights)])
-    for line in _texts():
+    for line in (*_texts(), _benchmarks()):
         print(line)
     return sound
 
@@ -134,3 +136,14 @@ def _texts():
     rest = "" if present == len(ADDRESSES) else f"; fetch them with `{command()} get texts`"
     yield f"texts of the book: {seen} {len(ADDRESSES)} are in {data_folder()}{rest}"
     yield from damaged
+
+
+def _benchmarks():
+    """A line about the benchmarks' data: which are complete, which in part, and where."""
+    whole, begun, root = [], [], data_folder()
+    for name, benchmark in BENCHMARKS.items():
+        present = [is_there(root, part) for part in benchmark.parts]
+        if name != "texts" and any(present):
+            (whole if all(present) else begun).append(name)
+    part = f", {', '.join(begun)} in part" if begun else ""
+    return f"benchmarks: {', '.join(whole) or 'none'} in {root}{part}; `{command()} get` lists all"

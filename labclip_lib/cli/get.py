@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from labclip_lib.benchmarks.getting.catalog import BENCHMARKS
 from labclip_lib.cli.parser import add_verb, as_typed
 
 
@@ -13,7 +14,11 @@ def add_to(verbs):
         "sugarcrepe --data DATA",
         run,
     )
-    parser.add_argument("name", nargs="?", help="'texts', or a benchmark (default: the list of all)")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="what to get, out of the names below (default: the list of all)"
+    )
+    names = "\n".join(f"  {name:<15}{benchmark.title}" for name, benchmark in BENCHMARKS.items())
+    parser.epilog = f"names:\n{names}\n\n{parser.epilog}"
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="of all data (default: LABCLIP_DATA, or the cache folder)"
     )
@@ -31,6 +36,8 @@ def run(args):
     if args.name is None and (args.source or args.yes):
         raise ValueError(f"{'--from' if args.source else '--yes'} goes with a name; `get` alone lists them.")
     if args.name is None:
-        print(as_typed("\n".join(status(root))))
+        print("\n".join(status(root)))
+        more = as_typed("`python -m labclip_lib get NAME` says more of one, and asks before it fetches", args.data)
+        print(f"\nData are in {root}. {more}.")
         return 0
     return 0 if get(args.name, root, args.yes, source=args.source) else 1

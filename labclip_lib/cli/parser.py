@@ -1,12 +1,22 @@
 """Options of the command line. A mistake in them is one sentence, which names the verb and says what to do."""
 
 import argparse
-import difflib
 import re
+import shlex
 import sys
+import textwrap
 from pathlib import Path
 
+from labclip_lib.base.messages import did_you_mean
+
 MODULE = "python -m labclip_lib"
+# What argparse says -> how this book says it.
+PLAIN = (
+    (r"argument (\S+): not allowed with argument (\S+)", r"\1 is not allowed with \2; leave one of the two out."),
+    (r"argument (\S+): expected .*argument", r"\1 needs a value"),
+    (r"argument ([^:]+): ", r"\1 "),
+    (r"the following arguments are required: ", "it needs "),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,18 +25,22 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **how):
         # Without abbreviations an option of another verb is never taken for one of this verb.
         super().__init__(**how, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        self.register("type", int, _number(int, "a whole number"))
+        self.register("type", float, _number(float, "a number"))
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists the options.\n")
+        for theirs, plain in PLAIN:
+            message = re.sub(f"^{theirs}", plain, message)
+        end = "" if message.endswith((".", "?")) else f"; {self._where_to_look()}"
+        self.exit(2, f"{self.prog}: {message}{end}\n")
 
     def refuse(self, words):
         """Exit with a sentence about words that are no options or arguments of this verb."""
         word = words[0].partition("=")[0]
-        close = difflib.get_close_matches(word, self.options(), n=1)
-        self.error(f"it takes no {word!r}" + (f" (did you mean {close[0]}?)" if close else ""))
+        self.error(f"it takes no {word!r}; {did_you_mean(word, self.options(), otherwise=self._where_to_look())}")
 
     def options(self):
-        """{option: the name of its argument}, without --help and renamed options."""
+        """{option: the name of its argument}, without --help, --version and renamed options."""
         return {
             option: action.dest
             for action in self._actions
@@ -35,10 +49,29 @@ class Parser(argparse.ArgumentParser):
         }
 
     def add_verbs(self, metavar):
-        """Verbs of which one must be given; `add_verb` adds one."""
-        verbs = self.add_subparsers(metavar=metavar, title="one of")
-        self.set_defaults(run=lambda args: self.error(f"it needs a {metavar} (choose from {', '.join(verbs.choices)})"))
-        return verbs
+        """Verbs of which one must be given; `add_verb` adds one. Without a verb the help is shown, with status 2."""
+        self.set_defaults(run=lambda args: self.print_help(sys.stderr) or 2)
+        return self.add_subparsers(metavar=metavar, title="one of")
+
+    def _check_value(self, action, value):
+        """argparse's own sentence about a value that is none of the choices is hard to read."""
+        if action.choices is not None and value not in action.choices:
+            option = "".join(action.option_strings[-1:])
+            what = f"{option} takes no" if option else f"there is no {action.metavar}"
+            self.error(f"{what} {value!r}; {did_you_mean(value, list(action.choices))}")
+
+    def _where_to_look(self):
+        return f"`{self.prog} --help` lists the options."
+
+
+def _number(kind, what):
+    def read(text):
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"takes {what}, got {text!r}") from None
+
+    return read
 
 
 class Renamed(argparse.Action):
@@ -57,15 +90,24 @@ def command():
     return "labclip" if Path(sys.argv[0]).stem == "labclip" else MODULE
 
 
-def as_typed(sentence):
-    """A sentence of the library, with the command as it was called."""
+def as_typed(sentence, data=None):
+    """A sentence of the library, with the command as it was called, and with --data where that was given."""
+    if data:
+        sentence = re.sub(
+            rf"({MODULE} get \w+)(?! --data)", lambda it: f"{it[1]} --data {shlex.quote(str(data))}", sentence
+        )
     return sentence.replace(MODULE, command())
 
 
 def add_verb(verbs, name, what, example, run=None):
-    """The parser of one verb. what: a sentence without its full stop. example: arguments. run: args -> exit status."""
+    """The parser of one verb. what: sentences without the last full stop, of which the first says it in short.
+
+    example: arguments. run: args -> exit status.
+    """
+    short = re.match(r"[^.;?]*\??", what)[0]
+    description = textwrap.fill(f"{what[0].upper()}{what[1:]}.", 79)
     parser = verbs.add_parser(
-        name, help=what, description=f"{what[0].upper()}{what[1:]}.", epilog=f"example:\n  %(prog)s {example}".rstrip()
+        name, help=short, description=description, epilog=f"example:\n  %(prog)s {example}".rstrip()
     )
     parser.set_defaults(run=run, parser=parser)
     return parser

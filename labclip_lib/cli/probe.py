@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labclip_lib.cli.output import add_json, can_write, show
+from labclip_lib.cli.output import HOW_LONG, add_json, announce, can_write, show
 from labclip_lib.cli.parser import add_backbone, add_device, add_verb
 
 
@@ -10,7 +10,8 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "probe",
-        "which colour has which shape? Linear probes of image and caption embeddings, each side alone",
+        "which colour has which shape? Linear probes of image and caption embeddings, each side alone. It takes "
+        f"{HOW_LONG}",
         "--backbone ViT-B-32-quickgelu/openai",
         run,
     )
@@ -39,23 +40,26 @@ def look_ahead(args):
     """Raise for mistakes that can be found before the work."""
     if args.attributes and not args.tables:
         raise ValueError("--attributes goes with --tables; the book's scenes have their own colours.")
-    can_write(args.json)
+    can_write("--json", args.json)
 
 
 def run(args):
+    look_ahead(args)
     from labclip_lib.base.devices import pick_device
     from labclip_lib.embeddings.tables import load_tables
     from labclip_lib.models.backbones import load_backbone, random_init_encoder
     from labclip_lib.probing.reports import probe_backbone, probe_tables
 
-    look_ahead(args)
     if args.tables:
-        measures = probe_tables(load_tables(args.tables, (), args.attributes, pick_device(args.device)))
+        tables = load_tables(args.tables, (), args.attributes, pick_device(args.device))
+        announce("Probing", args.tables, args.backbone)
+        measures = probe_tables(tables)
     else:
         backbone = load_backbone(args.backbone, args.device)
         # The name of a local checkpoint gives no architecture for an untrained encoder; it goes without that control.
         is_checkpoint = Path(args.backbone).suffix == ".safetensors"
         untrained = None if is_checkpoint else random_init_encoder(args.backbone, device=args.device)
+        announce("Probing", args.tables, args.backbone)
         measures = probe_backbone(backbone, untrained)
     show(measures, str(args.tables or args.backbone), args.json)
     return 0

@@ -4,14 +4,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, command
+from labclip_lib.benchmarks.reproduce.names import CONTENTS, check_names
+from labclip_lib.cli.output import can_write
+from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, as_typed, command
 
 
 def add_to(verbs):
     parser = add_verb(
         verbs,
         "reproduce",
-        "print the papers' tables, theirs beside yours, and write a report; stopped, the same command goes on",
+        "print the papers' tables, theirs beside yours, and write a report. After a stop, the same command goes on",
         "--table sugarcrepe --backbone ViT-B-32-quickgelu/openai --data DATA",
         run,
     )
@@ -20,8 +22,10 @@ def add_to(verbs):
         nargs="+",
         metavar="NAME",
         default=["all"],
-        help="probes, crossmodal, alignment, aro, sugarcrepe, retrieval, further or all (default: all)",
+        help="names out of the list below, or all (default: all)",
     )
+    tables = "\n".join(f"  {name:<12}{what}" for name, what in CONTENTS.items())
+    parser.epilog = f"tables:\n{tables}\n\n{parser.epilog}"
     add_backbone(parser)
     parser.add_argument(
         "--data",
@@ -44,15 +48,17 @@ def add_to(verbs):
 
 
 def run(args):
+    names = list(CONTENTS) if args.table == ["all"] else args.table
+    check_names(names)
+    can_write("--out", args.out / "report.html")
+
     from labclip_lib.base.devices import ranks
     from labclip_lib.base.published_files import data_folder
     from labclip_lib.benchmarks.reproduce.report import as_markdown, write_report
     from labclip_lib.benchmarks.reproduce.study import Study, check_labclip, write_toys
-    from labclip_lib.benchmarks.reproduce.tables import TABLES, check_names, reproduce
+    from labclip_lib.benchmarks.reproduce.tables import reproduce
     from labclip_lib.models.backbones import load_backbone
 
-    names = list(TABLES) if args.table == ["all"] else args.table
-    check_names(names)
     if ranks().world > 1:
         raise ValueError(f"reproduce runs in one process, got {ranks().world}; start it without torchrun.")
     backbone = load_backbone(args.backbone, args.device)
@@ -70,7 +76,10 @@ def run(args):
             "runs, and what PocketCLIP does. They are not the benchmarks, so no figure here repeats a paper's. The "
             "paper's recipe for COCO was made for half a million captions; on six thousand it takes few steps."
         )
-    tables = reproduce(names, study)
+    tables = [
+        table._replace(note=as_typed(table.note, args.data), missing=as_typed(table.missing, args.data))
+        for table in reproduce(names, study)
+    ]
     notes += [f"Backbone: {backbone.name}.", f"Data: {root}.", f"Made by `{command()} {shlex.join(sys.argv[1:])}`."]
     heading = "The papers' tables, theirs beside ours"
     print(as_markdown(tables, heading, notes))

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 from labclip_lib.base.files import write_json
+from labclip_lib.cli.output import announce
 from labclip_lib.cli.parser import add_device, add_verb
 from labclip_lib.cli.pretrain import add_recipe, train
 
 SEEDS = (0, 1, 2)
+HOW_LONG = "a minute for each PocketCLIP, on one core"
 RECIPE = {"--seed": "seed", "--steps": "steps", "--binding": "binding", "--text-lr": "text_lr"}
 
 
@@ -15,7 +17,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "study",
-        "make anew what the book keeps of long trainings; interrupted, the same command goes on",
+        "make anew what the book keeps of long trainings. After a stop, the same command goes on",
         "dial --out runs/dial",
     )
     studies = parser.add_verbs("STUDY")
@@ -23,7 +25,7 @@ def add_to(verbs):
     accept = add_verb(
         studies,
         "acceptance",
-        "train three PocketCLIPs and measure what one must show before it ships",
+        "train three PocketCLIPs and measure what one must show before it ships (an hour and a half)",
         "--backbone pocket",
         run_acceptance,
     )
@@ -75,6 +77,7 @@ def run_acceptance(args):
         paths.append(path)
         print(f"seed {seed}: {path}")
     backbones = [load_backbone(str(path), args.device) for path in paths]
+    announce("Measuring", None, f"{len(backbones)} PocketCLIPs", HOW_LONG)
     runs = [measure(backbone) for backbone in backbones]
     table = summary(runs)
     cards = [_add_report(path, summary([run])) for path, run in zip(paths, runs, strict=True)]
@@ -114,7 +117,9 @@ def _measure_one(args):
     from labclip_lib.models.pocket import verify_weights
     from labclip_lib.studies.acceptance import as_markdown, measure, summary
 
-    table = summary([measure(load_backbone(args.backbone, args.device))])
+    backbone = load_backbone(args.backbone, args.device)
+    announce("Measuring", None, args.backbone, HOW_LONG)
+    table = summary([measure(backbone)])
     print(as_markdown(table))
     if args.backbone == "pocket":
         shipped = verify_weights()["report"]

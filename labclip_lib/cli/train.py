@@ -1,9 +1,9 @@
 """`labclip train`: a LABCLIP, and CLIP beside it."""
 
+import functools
 from pathlib import Path
 
-from labclip_lib.base.files import write_json
-from labclip_lib.cli.output import add_json, can_write
+from labclip_lib.cli.output import HOW_LONG, add_json, announce, can_write, write_table
 from labclip_lib.cli.parser import Renamed, add_backbone, add_device, add_precision, add_verb
 
 
@@ -11,7 +11,7 @@ def add_to(verbs):
     parser = add_verb(
         verbs,
         "train",
-        "fit a LABCLIP, and print CLIP beside it; interrupted, the same command goes on",
+        f"fit a LABCLIP, and print CLIP beside it. After a stop, the same command goes on. It takes {HOW_LONG}",
         "--embeddings tables --out labclip.safetensors",
         run,
     )
@@ -64,15 +64,16 @@ def add_to(verbs):
 
 
 def run(args):
-    from labclip_lib.base.devices import device_of_rank, process_group
-    from labclip_lib.base.locks import one_at_a_time
-
     if args.out.suffix != ".safetensors":
         raise ValueError(f"--out is the file of the matrix and ends in .safetensors, got {str(args.out)!r}.")
     if args.embeddings and args.order:
         raise ValueError("--order is for the book's scenes; embeddings have the captions that they were made of.")
-    for path in (args.out, args.json):
-        can_write(path)
+    can_write("--out", args.out)
+    can_write("--json", args.json)
+
+    from labclip_lib.base.devices import device_of_rank, process_group
+    from labclip_lib.base.locks import one_at_a_time
+
     device = device_of_rank(args.device)
     alone = one_at_a_time(args.out.parent, "train", f".{args.out.name}.lock")
     with alone, process_group(device) as process:
@@ -82,6 +83,8 @@ def run(args):
 def _fit(args, device, process):
     import torch.distributed as dist
 
+    from labclip_lib.alignment.fit import named_recipe
+    from labclip_lib.alignment.labclip import LABCLIP
     from labclip_lib.alignment.reports import train_on_scenes, train_on_tables
     from labclip_lib.embeddings.shards import load_shards
     from labclip_lib.measures.markdown import as_columns, as_rows
@@ -89,14 +92,19 @@ def _fit(args, device, process):
 
     checkpoint = args.out.with_suffix(".checkpoint")
     how = {name: getattr(args, name) for name in ("mode", "recipe", "side", "rank", "seed", "chunk", "precision")}
-    how |= {
-        name: value for name in ("epochs", "batch_size", "learning_rate") if (value := getattr(args, name)) is not None
-    }
-    how |= {"checkpoint": checkpoint, "progress": True}
+    changes = ("epochs", "batch_size", "learning_rate")
+    changes = {name: value for name in changes if (value := getattr(args, name)) is not None}
+    named_recipe(args.recipe, changes)  # mistakes in it are found before the work
+    how |= changes | {"checkpoint": checkpoint, "progress": True}
     if args.embeddings:
-        labclip, tables, summary = train_on_tables(load_shards(args.embeddings, device=device), **how)
+        fit = functools.partial(train_on_tables, load_shards(args.embeddings, device=device))
     else:
-        labclip, tables, summary = train_on_scenes(load_backbone(args.backbone, device), args.order or "fixed", **how)
+        backbone = load_backbone(args.backbone, device)
+        LABCLIP(backbone.dim, args.side, args.rank)  # and a rank that does not fit
+        fit = functools.partial(train_on_scenes, backbone, args.order or "fixed")
+    if process.rank == 0:
+        announce("Fitting a LABCLIP to", args.embeddings, args.backbone)
+    labclip, tables, summary = fit(**how)
     if process.world > 1:
         dist.barrier()  # now every process has read the checkpoint, and it may go
     if process.rank == 0:
@@ -104,7 +112,6 @@ def _fit(args, device, process):
         checkpoint.unlink(missing_ok=True)
         print(as_columns(tables))
         print(f"\n{summary} The matrix is in {args.out}.")
-        if args.json:
-            of = str(args.embeddings or args.backbone)
-            write_json(args.json, {"of": of} | {name: as_rows(measures) for name, measures in tables.items()})
+        rows = {name: as_rows(measures) for name, measures in tables.items()}
+        write_table(args.json, {"of": str(args.embeddings or args.backbone)} | rows)
     return 0

@@ -38,7 +38,8 @@ class Course:
         self.root = Path(root)
         if not (self.root / "nbgrader_config.py").is_file():
             raise ValueError(
-                f"{root} is no course folder; give --course, or make one with `python -m labclip_lib course new`."
+                f"{self.root.resolve()} is no course folder; name one with --course FOLDER, or make one with "
+                "`python -m labclip_lib course new FOLDER`."
             )
 
     def source(self, assignment):

@@ -202,6 +202,12 @@ def load_backbone(name="pocket", device="auto"):
     named = name.partition("/")[0] in open_clip.list_models()  # true of "pocket" too, once loaded
     if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
         return Backbone(*read_pocket(name), name, device)
+    architecture, _, file = name.partition("/") if named else ("", "", name)
+    if Path(file).suffix in (".pt", ".pth", ".bin", ".safetensors"):
+        if not Path(file).is_file():
+            raise ValueError(f"There is no checkpoint {file!r}; check the path.")
+        if not architecture:
+            raise ValueError(f"{file!r} does not say its architecture; write it in front, such as ViT-B-32/{file}.")
     return Backbone(*read_open_clip(name), name, device)
 
 

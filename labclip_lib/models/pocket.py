@@ -94,9 +94,12 @@ def read_pocket(path):
     Raises ValueError for a missing or damaged file, and for a checkpoint of something else.
     """
     path, config = Path(path), Path(path).with_suffix(".json")
-    for needed in (path, config):
-        if not needed.exists():
-            raise ValueError(f"No file {str(needed)!r} to load {str(path)!r} from; check the path.")
+    if not path.is_file():
+        raise ValueError(
+            f"There is no checkpoint {str(path)!r}; check the path, or make one with `python -m labclip_lib pretrain`."
+        )
+    if not config.is_file():
+        raise ValueError(f"There is no {str(config)!r}, the config of {str(path)!r}; put it there.")
     try:
         words = read_words(path)
         open_clip.add_model_config(config)

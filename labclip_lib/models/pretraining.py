@@ -54,7 +54,12 @@ class Recipe:
 
     def __post_init__(self):
         if self.steps < 1:
-            raise ValueError(f"Recipe needs one or more steps, got {self.steps}.")
+            raise ValueError(f"steps must be 1 or more, got {self.steps}.")
+        for name in ("image_lr", "text_lr"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {self.seed}.")
 
     def as_dict(self):
         """The recipe as plain data, for the card and to compare recipes; the config file by its contents."""

@@ -128,7 +128,9 @@ def _same_settings(path, pockets, world, steps, methods, layouts):
     """Record the settings; ValueError for a missing PocketCLIP or a folder with other settings."""
     missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
     if missing:
-        raise ValueError(f"There is no {missing}; make it with `python -m labclip_lib study acceptance`.")
+        raise ValueError(
+            f"There is no {missing}; make it with `python -m labclip_lib study acceptance --out {missing.parents[1]}`."
+        )
     settings = {
         "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world),
         "layouts": layouts, "steps": steps, "methods": methods,

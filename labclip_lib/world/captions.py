@@ -63,7 +63,7 @@ class CaptionPolicy:
     def __post_init__(self):
         for name in ("single", "binding"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"CaptionPolicy needs {name} in [0, 1], got {getattr(self, name)}.")
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
 
     def sample(self, world, n, seed=0):
         """Draw n captioned scenes: (one-object Scenes, two-object Scenes, n captions).

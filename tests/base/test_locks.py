@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import signal
@@ -67,6 +68,18 @@ def test_an_error_gives_the_lock_back(tmp_path, notes):
     with pytest.raises(KeyError), one_at_a_time(tmp_path, "embed"):
         raise KeyError
     assert start(tmp_path, notes, "b", 0).communicate()[1] == ""
+
+
+def test_a_refused_job_leaves_nothing(tmp_path):
+    for folder in (tmp_path / "new" / "out", tmp_path):
+        with pytest.raises(ValueError), one_at_a_time(folder, "embed"):
+            raise ValueError
+    with pytest.raises(ValueError), one_at_a_time(tmp_path / "out", "embed"):
+        with contextlib.suppress(ValueError), one_at_a_time(tmp_path / "out", "embed"):
+            raise ValueError
+        assert (tmp_path / "out" / ".lock").exists()  # which the outer one still has
+        raise ValueError
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_ranks_of_one_job_are_in_it_together_and_wait_for_the_first(tmp_path, notes):

@@ -63,6 +63,7 @@ def test_a_report_needs_something_to_report(course, mistake):
     (course / "submitted" / "ada" / "toy" / "toy.ipynb").write_text("{}")
     said = mistake("course", "report", "toy")
     assert "Nothing of toy is graded; run `python -m labclip_lib course grade toy` first." in said
+    assert f"grade toy --course '{course}'` first." in mistake("course", "report", "toy", "--course", str(course))
     assert not (course / "report").exists()
 
 
@@ -73,10 +74,15 @@ def test_a_report_needs_something_to_report(course, mistake):
         (["grade", "tox"], "There is no assignment 'tox'"),
         (["report", "tox"], "There is no assignment 'tox'"),
         (["grade", "toy"], "Nothing was handed in for toy"),
-        (["grade", "toy", "--course", "/"], "/ is no course folder; give --course"),
-        (["grade", "toy", "--job", "2"], "it takes no '--job' (did you mean --jobs?)"),
+        (["grade", "toy", "--course", "/"], "/ is no course folder; name one with --course FOLDER"),
+        (["grade", "toy", "--job", "2"], "it takes no '--job'; did you mean '--jobs'?"),
+        (["grade", "toy", "--jobs", "0"], "--jobs must be above 0, got 0."),
+        (["grade", "toy", "--seconds", "-1"], "--seconds must be above 0, got -1."),
+        (["grade"], "course grade: it needs ASSIGNMENT; `"),
         (["new", "."], ". is not empty"),
     ],
 )
 def test_mistakes_are_one_sentence(course, words, said, mistake):
+    before = sorted(course.rglob("*"))
     assert said in mistake("course", *words)
+    assert sorted(course.rglob("*")) == before

@@ -138,7 +138,18 @@ def test_which_texts_are_there(capsys, to_download, monkeypatch):
 def test_all_texts_are_there(capsys, real_data, monkeypatch):
     monkeypatch.setenv("LABCLIP_DATA", str(real_data))
     doctor()
-    assert capsys.readouterr().out.splitlines()[-1] == f"texts of the book: all {len(ADDRESSES)} are in {real_data}"
+    assert f"texts of the book: all {len(ADDRESSES)} are in {real_data}" in capsys.readouterr().out.splitlines()
+
+
+def test_which_benchmarks_are_there(capsys, to_download):
+    doctor()
+    assert f"\nbenchmarks: none in {to_download}; `python -m labclip_lib get` lists all\n" in capsys.readouterr().out
+    for path in ("pug_spar/labels.csv", "coco/val2017/1.jpg"):
+        (to_download / path).parent.mkdir(parents=True)
+        (to_download / path).touch()
+    doctor()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"benchmarks: pug_spar in {to_download}, sugarcrepe, sugarcrepe_pp, valse in part; ")
 
 
 # It answers when it is needed: what is missing or broken here is so in a process of its own

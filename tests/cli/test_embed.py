@@ -35,7 +35,25 @@ def test_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsy
     monkeypatch.setattr(backbones.Backbone, "tokenize", lambda *args: (sound(*args)[0], [True] * len(args[1])))
     assert main(["embed", str(path), *argv[2:]]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("2 images and 3 captions in") and said.endswith("saw the beginning: 6.\n")
+    assert said.startswith("2 images, 3 captions, 3 negatives in") and said.endswith("saw the beginning: 6.\n")
+
+
+def test_captions_among_their_own_negatives_are_counted(pictured, tmp_path, capsys):
+    (tmp_path / "pairs.csv").write_text(
+        "image,caption,negative1,negative2\nin/000.png,a red ring,a red ring,a red star\n"
+        "in/000.png,a red star,a red moon,a red ring\n"
+    )
+    assert main(["embed", str(tmp_path / "pairs.csv"), *pictured[0][2:]]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert (
+        first.startswith("1 images, 2 captions, 4 negatives in ") and "own negatives" in last and last.endswith(": 1.")
+    )
+
+
+def test_a_caption_that_cannot_be_read_leaves_nothing(pictured, tmp_path, mistake):
+    (tmp_path / "words.txt").write_text("a red ring\na red dog\n")
+    assert "'dog'" in mistake("embed", str(tmp_path / "words.txt"), *pictured[0][2:])
+    assert not pictured[1].exists()
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@ from labclip_lib.__main__ import main
 
 
 def test_what_is_there_and_what_is_missing(tmp_path, capsys):
-    assert main(["get", "--data", str(tmp_path)]) == 0
+    folder = tmp_path / "my data"
+    assert main(["get", "--data", str(folder)]) == 0
     shown = capsys.readouterr().out
-    for part in ("pug_spare: 0 of 5 parts", "must not be used for generative AI", "about 16 GB", "get coco --data"):
-        assert part in shown
+    assert "\npug_spare      0 of 5   not published   CC BY-NC 4.0" in shown and len(shown.splitlines()) < 16
+    assert f"Data are in {folder}. `python -m labclip_lib get NAME --data '{folder}'` says more" in shown
 
 
 def test_what_was_fetched_by_hand_is_taken(tmp_path):

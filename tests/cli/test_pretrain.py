@@ -32,10 +32,12 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
 @pytest.mark.parametrize(
     ("more", "seen"),
     [
-        (["--binding", "1.5"], "1.5"),
+        (["--binding", "1.5"], ": --binding must be between 0 and 1, got 1.5."),
         (["--device", "tpu"], "use --device 'auto'"),
-        (["--steps", "-3"], "got -3"),
+        (["--steps", "-3"], ": --steps must be 1 or more, got -3."),
         (["--steps", "0"], "got 0"),
+        (["--text-lr", "-1"], ": --text-lr must be 0 or more, got -1.0."),
+        (["--seed", "0", "-1"], ": --seed must be 0 or more, got -1."),
         (["--backbone", "pocket"], "it takes no '--backbone'"),
         (["--report"], "--report is `python -m labclip_lib study acceptance` now."),
         (["--report", "--backbone", "pocket"], "study acceptance"),
@@ -43,8 +45,9 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
         (["--twins"], "study twins"),
     ],
 )
-def test_mistakes_are_one_sentence(small, more, seen, mistake):
+def test_mistakes_are_one_sentence(small, more, seen, mistake, tmp_path):
     assert seen in mistake(*small, *more)
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_of_another_recipe(small, mistake):

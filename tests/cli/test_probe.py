@@ -66,7 +66,10 @@ def test_mistakes_are_one_sentence(tables, mistake):
     assert "use --device 'auto'" in mistake(*argv, "--device", "tpu")
     assert "nowhere" in mistake("probe", "--tables", "nowhere")
     assert "did you mean 'pocket'?" in mistake("probe", "--backbone", "pocke")
-    assert "no/such.safetensors" in mistake("probe", "--backbone", "no/such.safetensors")
+    said = mistake("probe", "--backbone", "no/such.safetensors")
+    assert "There is no checkpoint 'no/such.safetensors'; check the path, or make one with `" in said
+    for name in ("no/such.pt", "ViT-B-32/no/such.pt"):
+        assert "There is no checkpoint 'no/such.pt'; check the path." in mistake("probe", "--backbone", name)
     assert "/proc/labclip" in mistake(*argv, "--device", "cpu", "--json", "/proc/labclip/table.json")
     assert "not allowed with" in mistake("probe", "--tables", "mine", "--backbone", "ViT-B-32/openai")
 

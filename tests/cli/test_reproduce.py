@@ -28,13 +28,20 @@ def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
     ("argv", "seen"),
     [
         (["--table", "swaps"], "There is no table 'swaps'"),
+        (["--table", "valse"], "There is no table 'valse'; it is part of 'further'."),
         (["--labclip", "none.safetensors"], "There is no file none.safetensors"),
-        (["--table", "sugarcrepe", "--data", "nowhere"], "get sugarcrepe"),
-        (["--table", "aro", "--data", "nowhere"], "get aro"),
+        (["--table", "sugarcrepe", "--data", "nowhere"], "`python -m labclip_lib get sugarcrepe --data nowhere`"),
+        (["--table", "aro", "--data", "nowhere"], "get aro --data nowhere`"),
         (["--epochs", "3"], "it takes no '--epochs'"),
     ],
 )
 def test_mistakes_are_said_before_it_works(argv, seen, tmp_path, monkeypatch, mistake):
     monkeypatch.chdir(tmp_path)
     assert seen in mistake("reproduce", *argv)
-    assert not (tmp_path / "runs" / "reproduce" / "toys").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_help_says_what_is_in_each_table(capsys):
+    with pytest.raises(SystemExit):
+        main(["reproduce", "--help"])
+    assert "\n  further     SugarCrepe++, VALSE and COLA\n" in capsys.readouterr().out

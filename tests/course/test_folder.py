@@ -90,7 +90,7 @@ def test_a_roster_that_is_no_table(course, raises_saying):
         (b"id,email,email\nada,a@b.edu,z@z\n", "'email' twice"),
         ("id,name\nzo\u00eb,Zo\u00eb\n".encode("cp1252"), "save it as UTF-8"),
         ("id,name\nada,Ada\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
-        (b"id;name\nada;Ada\n", "no column 'id'"),
+        (b"id;name\nada;Ada\n", "students.csv has semicolons between its columns"),
         (b"", "no column 'id'"),
         (b'id,name\nada,"Ada\nbob,Bob\neve,Eve"\n', "Line 2"),
     ):

@@ -177,6 +177,12 @@ def test_real_models_refuse_empty_captions_too(tiny_clip, raises_saying):
         backbone.encode_texts([""])
 
 
+def test_a_checkpoint_without_its_architecture_is_refused(tmp_path, raises_saying):
+    (tmp_path / "mine.pt").touch()
+    with raises_saying(ValueError, "does not say its architecture", f"such as ViT-B-32/{tmp_path / 'mine.pt'}"):
+        load_backbone(str(tmp_path / "mine.pt"), "cpu")
+
+
 # Captions that are too long
 
 

@@ -43,12 +43,16 @@ class Part(NamedTuple):
 
 
 class Benchmark(NamedTuple):
-    """What one name gets: title, parts (each a Part), and licence and limits, which are shown before a download."""
+    """What one name gets: title, parts (each a Part), and licence, which is shown before a download.
+
+    terms: what the licence leaves unsaid. size: of the downloads, "" where the sizes of the parts say it.
+    """
 
     title: str
     licence: str
     parts: tuple
-    limits: str = ""
+    terms: str = ""
+    size: str = ""
 
 
 def _drive(path, file, key, gigabytes=None):
@@ -89,20 +93,21 @@ _VAL2017 = Part("coco/val2017/", "val2017.zip", f"{_COCO}/val2017.zip", 1)
 _VAL2014 = Part("coco/val2014/", "val2014.zip", f"{_COCO}/val2014.zip", 6)
 _TRAIN2014 = Part("coco/train2014/", "train2014.zip", f"{_COCO}/train2014.zip", 13)
 _COCO_LICENCE = "COCO's annotations CC BY 4.0, its photos under their owners' Flickr terms"
-_PUG_LICENCE = "CC BY-NC 4.0 (no commercial use)"
-_PUG_LIMITS = "The PUG data must not be used for generative AI."
+_PUG_LICENCE = "CC BY-NC 4.0: no commercial use; it must not be used for generative AI"
 
 BENCHMARKS = {
     "texts": Benchmark(
-        "all that the book's chapters read, and no benchmark's pictures: about 20 MB",
-        f"MIT of SugarCrepe, SugarCrepe++, VALSE, COLA, ARO, BiVLC, NPCLIP and clip-retrieval, Apache 2.0 of Detic; "
-        f"{_COCO_LICENCE}; vl_compo, the scores of 202 models, states no licence",
+        "all that the book's chapters read, and no benchmark's pictures",
+        "MIT, Apache 2.0, CC BY 4.0; one part states none",
         _pinned(),
-        "What states no licence is yours to read, and not to pass on.",
+        f"MIT of SugarCrepe, SugarCrepe++, VALSE, COLA, ARO, BiVLC, NPCLIP and clip-retrieval, Apache 2.0 of Detic; "
+        f"{_COCO_LICENCE}; vl_compo, the scores of 202 models, states no licence: it is yours to read, and not to "
+        "pass on.",
+        "about 20 MB",
     ),
     "clevr": Benchmark(
         "CLEVR scenes of 2 to 10 objects, as the LABCLIP authors made them",
-        f"as {_CLEVR} says",
+        "as the authors' page says",
         tuple(_clevr()),
     ),
     "pug_spare": Benchmark(
@@ -115,7 +120,6 @@ BENCHMARKS = {
             _drive("pug_spare/MountainRange/", "MountainRange.zip", "18xaLyYq1hEEUuOe6KoSKfjvHsqvMitfA"),
             _drive("pug_spare/Spaceship/", "Spaceship.zip", "1mVEg_eLWkGjeuCd3iXPbpx5MFdXgqBnu"),
         ),
-        _PUG_LIMITS,
     ),
     "pug_spar": Benchmark(
         "PUG:SPAR, two textured animals in ten worlds",
@@ -129,7 +133,6 @@ BENCHMARKS = {
                 sign="labels.csv",
             ),
         ),
-        _PUG_LIMITS,
     ),
     "coco": Benchmark(
         "COCO captions in Karpathy's splits",
@@ -178,7 +181,7 @@ BENCHMARKS = {
     ),
     "valse": Benchmark(
         "VALSE: six linguistic phenomena",
-        f"MIT; {_COCO_LICENCE}; the other photos as their publishers say",
+        f"MIT; {_COCO_LICENCE}",
         (
             *_pinned("valse"),
             _VAL2017,
@@ -189,6 +192,7 @@ BENCHMARKS = {
                 for name in ("visual7w", "SWiG", "VisDial_v1.0")
             ),
         ),
+        "The photos that are not of COCO: as their publishers say.",
     ),
     "cola": Benchmark(
         "COLA: two pictures, two captions of several objects",

@@ -22,6 +22,7 @@ from labclip_lib.benchmarks.getting.inventory import (
     is_there,
     pictures_of,
     target_of,
+    total_size,
 )
 from labclip_lib.benchmarks.getting.unpack import Refused, scratch, unpacked
 
@@ -47,12 +48,12 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
     for part in missing:
         _check_free_way(root, part, taken)
     to_do = sorted((part for part in missing if part.url or part in taken), key=lambda part: part not in taken)
-    out(f"{name}: {benchmark.title}")
+    out(f"{name}: {benchmark.title} ({total_size(benchmark)})")
     for line in described(root, [part for part in benchmark.parts if part not in missing], missing, taken):
         out(line)
     out(f"  licence        {benchmark.licence}")
-    if benchmark.limits:
-        out(f"  limits         {benchmark.limits}")
+    if benchmark.terms:
+        out(f"  terms          {benchmark.terms}")
     if to_do:
         _check_room(root, [part for part in to_do if part not in taken])
         agreed = yes or _agreed(ask, root)
@@ -67,7 +68,8 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
             _obtain_all(root, to_do, taken, out)
     left = [part.path for part in missing if not is_there(root, part)]
     if left:
-        out(f"{len(left)} of {len(benchmark.parts)} parts are still missing; put them into {root} as above, or --from.")
+        rest = f"put them into {root} as above, or name them with --from"
+        out(f"{len(left)} of {len(benchmark.parts)} parts are still missing; {rest}.")
     elif other := [part.path for part in benchmark.parts if is_other(root, part)]:
         out(f"{len(other)} of {len(benchmark.parts)} parts are not as published; move them away and run this again.")
         return False
@@ -77,17 +79,13 @@ def get(name, root, yes=False, ask=input, out=print, source=None):
 
 
 def status(root):
-    """Lines that say of each benchmark which parts are present, how to get the others, and its licence."""
-    root, lines = Path(root), []
+    """A line of each benchmark: how many of its parts are there, how much there is to fetch, and its licence."""
+    rows = [("name", "there", "size", "licence")]
     for name, benchmark in BENCHMARKS.items():
-        present = [part for part in benchmark.parts if is_there(root, part)]
-        missing = [part for part in benchmark.parts if part not in present]
-        state = f"{len(present)} of {len(benchmark.parts)} parts are there" if missing else "all is there"
-        lines += [f"{name}: {state} ({benchmark.title})", *described(root, present, missing, {})]
-        if any(part.url for part in missing):
-            lines.append(f"  get it with    python -m labclip_lib get {name} --data {root}")
-        lines.append(f"  licence        {benchmark.licence}. {benchmark.limits}".rstrip())
-    return lines
+        present = sum(is_there(Path(root), part) for part in benchmark.parts)
+        rows.append((name, f"{present} of {len(benchmark.parts)}", total_size(benchmark), benchmark.licence))
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    return ["".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _check_free_way(root, part, taken):

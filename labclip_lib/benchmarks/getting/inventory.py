@@ -37,6 +37,15 @@ def _lines(what, rows):
             yield f"  {what:<14} {path}" + (f"  {text}" if text else "")
 
 
+def total_size(benchmark):
+    """How much a benchmark's downloads are in all, in words."""
+    if benchmark.size or not any(part.url for part in benchmark.parts):
+        return benchmark.size or "by hand"
+    known = sum(part.gigabytes or 0 for part in benchmark.parts)
+    more = any(part.gigabytes is None or part.pictures for part in benchmark.parts)
+    return f"{known} GB{' and more' if more else ''}" if known else "not published"
+
+
 def _how_big(root, part):
     size = begun(root, part)
     fetched = f", {size / GB:.2f} GB of it fetched" if size else ""

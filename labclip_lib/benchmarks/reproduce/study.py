@@ -47,8 +47,6 @@ class Study:
         self.backbone, self.root, self.out = backbone, Path(root), Path(out)
         self.labclip, self.jobs, self.progress, self.how = labclip, jobs, progress, how
         self._cache, self.without = {}, ""
-        for folder in ("embeddings", "matrices", "answers"):
-            (self.out / folder).mkdir(parents=True, exist_ok=True)
 
     @property
     def toy(self):
@@ -120,6 +118,7 @@ class Study:
             # A toy has fewer pairs than a batch of the recipe's size.
             small = {} if recipe != "default" and len(pairs) >= 2048 else {"batch_size": min(512, len(pairs) // 4)}
             checkpoint = path.with_suffix(".checkpoint")
+            path.parent.mkdir(parents=True, exist_ok=True)
             labclip = fit_pairs(
                 pairs, validation, mode=mode, recipe=recipe, checkpoint=checkpoint, progress=self.progress, **small,
             )  # fmt: skip
@@ -140,6 +139,7 @@ class Study:
             )  # fmt: skip
             out[method] = dataclasses.replace(results, model=f"{self.backbone.name}, {method}")
             name = f"{benchmark}-{method}".lower().replace(" ", "-").replace(",", "").replace("'", "")
+            (self.out / "answers").mkdir(parents=True, exist_ok=True)
             out[method].save(self.out / "answers" / f"{name}.csv")
         return out
 

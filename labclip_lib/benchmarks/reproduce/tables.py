@@ -13,6 +13,7 @@ import torch
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, CHOICE, PARAPHRASE
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, sugarcrepe, valse
+from labclip_lib.benchmarks.reproduce.names import check_names
 from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
 from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
@@ -262,13 +263,6 @@ TABLES = {
     "probes": probes, "crossmodal": crossmodal, "alignment": alignment, "aro": aro_table,
     "sugarcrepe": sugarcrepe_table, "retrieval": retrieval, "further": further,
 }  # fmt: skip
-
-
-def check_names(names):
-    """Raise ValueError for a name that is not in TABLES."""
-    unknown = [name for name in names if name not in TABLES]
-    if unknown:
-        raise ValueError(f"There is no table {unknown[0]!r}; choose from {', '.join(TABLES)} or all.")
 
 
 def reproduce(names, study):

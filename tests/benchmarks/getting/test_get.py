@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -273,41 +274,36 @@ def test_unknown_name(name, seen, data, raises_saying):
 # The list of all
 
 
-def of(name, lines):
-    """The lines about one benchmark."""
-    heads = [k for k, line in enumerate(lines) if not line.startswith("  ")] + [len(lines)]
-    start = next(k for k in heads if lines[k].startswith(f"{name}:"))
-    return lines[start : heads[heads.index(start) + 1]]
-
-
-def test_nothing_is_there(tmp_path):
-    lines = status(tmp_path / "none")
-    assert [line.split(":")[0] for line in lines if not line.startswith("  ")] == list(catalog.BENCHMARKS)
-    assert not any(line.startswith("  there") for line in lines)
-    assert any("get coco --data" in line for line in of("coco", lines))
-    by_hand = of("clevr", lines)
-    assert any("by hand" in line and "output_{n}obj.csv" in line for line in by_hand)
-    assert not any("get it with" in line for line in by_hand)
-    assert any("generative AI" in line for line in of("pug_spar", lines))
-
-
-def test_part_of_it_is_there(tmp_path):
+def test_a_line_of_each_says_what_is_there_how_much_it_is_and_its_licence(tmp_path):
     (tmp_path / "coco" / "val2014").mkdir(parents=True)
     (tmp_path / "coco" / "val2014" / ".DS_Store").touch()
     (tmp_path / "coco" / "val2017").mkdir()
     (tmp_path / "coco" / "val2017" / "1.jpg").touch()
-    with open(tmp_path / "coco" / "train2014.zip.part", "wb") as file:
-        file.truncate(3 * 10**9)
-    lines = status(tmp_path)
-    coco = of("coco", lines)
-    assert "0 of 3 parts" in coco[0] and any("train2014" in line and "3.00 GB of it" in line for line in coco)
-    assert any("there" in line and "coco/val2017/" in line for line in of("sugarcrepe", lines))
-
-
-def test_all_of_it_is_there(tmp_path):
     (tmp_path / "pug_spar").mkdir()
     (tmp_path / "pug_spar" / "labels.csv").touch()
-    assert "all is there" in of("pug_spar", status(tmp_path))[0]
+    head, *lines = status(tmp_path)
+    rows = {name: cells for name, *cells in (re.split(r"  +", line) for line in lines)}
+    assert head.split() == ["name", "there", "size", "licence"] and list(rows) == list(catalog.BENCHMARKS)
+    assert all(len(line) < 130 for line in lines)
+    assert rows["texts"] == ["0 of 42", "about 20 MB", "MIT, Apache 2.0, CC BY 4.0; one part states none"]
+    assert rows["clevr"][:2] == ["0 of 18", "by hand"] and rows["pug_spare"][1] == "not published"
+    assert rows["pug_spar"][:2] == ["1 of 1", "16 GB"] and "generative AI" in rows["pug_spar"][2]
+    assert rows["coco"][:2] == ["0 of 3", "19 GB and more"] and rows["sugarcrepe"][:2] == ["1 of 8", "1 GB"]
+
+
+def test_one_name_says_what_each_part_is(shop, data):
+    (data / "coco" / "val2017").mkdir(parents=True)
+    (data / "coco" / "val2017" / "1.jpg").touch()
+    with open(data / "coco" / "train2014.zip.part", "wb") as file:
+        file.truncate(3 * 10**9)
+    shown = []
+    get("valse", data, ask=lambda _: "n", out=shown.append)
+    assert shown[0] == "valse: VALSE: six linguistic phenomena (20 GB and more)"
+    assert any("there" in line and "coco/val2017/" in line for line in shown)
+    assert any("train2014" in line and "3.00 GB of it" in line for line in shown)
+    shown.clear()
+    assert not get("clevr", data, ask=None, out=shown.append)
+    assert any("by hand" in line and "output_{n}obj.csv" in line for line in shown)
 
 
 # The texts of the book
