@@ -1,6 +1,6 @@
 """Is what an embedding holds used when image and caption are compared?
 
-cross_modal: images against captions: swap, replace, groups of twins, retrieval, twin errors, for a backbone or a reader's tables
+cross_modal: images against captions: swap, replace, groups of twins, retrieval and twin errors, of any embeddings
 within_modality: images with images, captions with captions
 """
 

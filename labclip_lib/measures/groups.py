@@ -85,9 +85,9 @@ def _by_luck(right, tied, width):
     """Probability that no tie of a group falls the wrong way.
 
     right: k similarities. tied: (image, caption) pairs of which each ties with the lower of its two right ones.
-    For each possible order of the right ones, from low to high, every tied wrong one must fall below the lower of its
-    two. With numbers drawn at random, a right one that stands i-th in its tie and has m wrong ones below it, counted up to it, is their
-    maximum with probability 1 / (i + m).
+    In each possible order of the right ones, from low to high, every tied wrong one must fall below the lower of its
+    two. Of numbers drawn at random, the i-th right one of a tie, with m wrong ones below it or its predecessors, is the
+    largest of them with probability 1 / (i + m).
     """
     total, k = 0.0, len(right)
     for order in permutations(range(k)):

@@ -63,7 +63,7 @@ def test_a_tie_counts_its_expected_value_under_random_tie_breaking(k):
             assert outcomes(torch.tensor(levels)) == pytest.approx(want)
         else:
             want = slow(broken).reshape(2000, -1).mean(0)
-            assert 0 < ((want > 0) & (want < 1)).mean()
+            assert ((want > 0) & (want < 1)).any()
             assert outcomes(torch.tensor(levels)) == pytest.approx(want, abs=0.05)
 
 
