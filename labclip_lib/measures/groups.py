@@ -45,8 +45,8 @@ def group_score_outcomes(similarity):
 def group_match_outcomes(similarity):
     """Whether the right order of a group's captions fits its images better than every other order: (G,) float64.
 
-    An order fits as well as the sum of its k similarities; for k = 2 this asks whether s11 + s22 > s12 + s21. With
-    s_ij = u_i . v_j the difference is (u_1 - u_2) . (v_1 - v_2), so a preference for one image, or for one caption,
+    An order fits as well as the sum of its k similarities; for k = 2 this asks whether S11 + S22 > S12 + S21. With
+    S_ij = u_i . v_j the difference is (u_1 - u_2) . (v_1 - v_2), so a preference for one image, or for one caption,
     whatever stands on the other side, changes nothing.
     similarity, ties and errors: as in `group_score_outcomes`.
 
