@@ -24,6 +24,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from labclip_lib.base.files import sha256
+from labclip_lib.base.published_files import PINNED
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.models.pretraining import Recipe, pretrain
 
@@ -162,6 +164,20 @@ def to_download(tmp_path, monkeypatch):
     monkeypatch.delenv("LABCLIP_DATA", raising=False)
     monkeypatch.setenv("LABCLIP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def pin(tmp_path, monkeypatch):
+    """`pin(name, text)` writes a text where the published file of that name lies, and has it taken for that file."""
+    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+        monkeypatch.setitem(PINNED, name, sha256(path))
+
+    return write
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ internet: whether a server can be reached, answered within seconds
 published_files: the published texts and embeddings: where they lie, their addresses and checksums
 progress: progress of long work: a bar in a terminal or notebook, a line now and then in a log file
 text_files: text that people write: its encoding, and characters that show nothing
-csv_tables: CSV and TSV tables that people write, read strictly, so that no value ends up in the wrong place
+csv_tables: CSV and TSV tables: people's are read strictly, so that no value ends up in the wrong place
 folders: the files of a folder and its subfolders, without hidden and system files
 old_paths: the import paths of earlier versions, and what to write instead
 """

@@ -4,12 +4,12 @@ Text only; the pictures are not needed here. Where the files come from: `base/pu
 """
 
 import ast
-import json
 from typing import NamedTuple
 
-from labclip_lib.base.csv_tables import as_table, lines_of
+from labclip_lib.base.csv_tables import read_table
 from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.published_files import PINNED, pinned_file
+from labclip_lib.benchmarks.records import read_json
 
 _FOLDERS = {
     "sugarcrepe": "SugarCrepe", "sugarcrepe_pp": "SugarCrepe++", "valse": "VALSE", "cola": "COLA", "aro": "NegCLIP",
@@ -44,34 +44,32 @@ def load_hard_negatives(name):
         raise ValueError(
             f"There is no subset {name!r}; {did_you_mean(name, SUBSETS, otherwise='choose a key of SUBSETS.')}"
         )
-    project = name.partition("/")[0]
-    with pinned_file(SUBSETS[name]).open(encoding="utf-8", newline="") as lines:
-        return _READERS[project](lines)
+    return _READERS[name.partition("/")[0]](pinned_file(SUBSETS[name]))
 
 
-def _sugarcrepe(lines):
-    items = json.load(lines).values()
+def _sugarcrepe(path):
+    items = read_json(path, "texts").values()
     return _columns(items, "caption", "negative_caption", None, "filename")
 
 
-def _sugarcrepe_pp(lines):
-    return _columns(json.load(lines), "caption", "negative_caption", "caption2", "filename")
+def _sugarcrepe_pp(path):
+    return _columns(read_json(path, "texts"), "caption", "negative_caption", "caption2", "filename")
 
 
-def _valse(lines):
-    items = [item for item in json.load(lines).values() if item["mturk"]["caption"] >= 2]
+def _valse(path):
+    items = [item for item in read_json(path, "texts").values() if item["mturk"]["caption"] >= 2]
     return _columns(items, "caption", "foil", None, "image_file")
 
 
-def _cola(lines):
-    items = json.load(lines)
+def _cola(path):
+    items = read_json(path, "texts")
     return _columns(items, 1, 3, None, 0)
 
 
-def _negclip(lines):
+def _negclip(path):
     rows = [
         (row["title"], negative, row["filepath"])
-        for _, row in as_table(lines_of(lines.read(), "NegCLIP's file", "\t"), "NegCLIP's file").rows
+        for _, row in read_table(path).rows
         for negative in ast.literal_eval(row["neg_caption"])
     ]
     return _columns(rows, 0, 1, None, 2)

@@ -1,6 +1,5 @@
 """Images of several objects with known attributes: what the benchmarks CLEVR and PUG have in common."""
 
-import csv
 import dataclasses
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
@@ -8,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from labclip_lib.base.files import write_atomically
 from labclip_lib.benchmarks.records import Record, check_records
 from labclip_lib.embeddings.tables import Tables
 from labclip_lib.models.image_files import Picture
@@ -132,13 +130,3 @@ def lay_out(world, color, shape, seed):
     """Scenes of given (N, K) colours and shapes, each in a random layout."""
     scenes = world.sample(len(color), color.shape[1], seed=seed, distinct=False)
     return dataclasses.replace(scenes, color=color, shape=shape)
-
-
-def write_rows(path, rows):
-    """Write a CSV file, whole or not at all."""
-
-    def write(part):
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(rows)
-
-    write_atomically(Path(path), write)

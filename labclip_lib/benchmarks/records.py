@@ -5,7 +5,6 @@ sentence what is missing. `root` is the folder of all data; README.md of the rep
 say what lies where in it. `evaluation.py` evaluates a backbone on any records.
 """
 
-import difflib
 import json
 import re
 import reprlib
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labclip_lib.base.csv_tables import as_table, read_lines
-from labclip_lib.base.messages import first_line
+from labclip_lib.base.messages import closest, first_line
 from labclip_lib.models.image_files import Picture
 
 
@@ -61,10 +60,6 @@ def read_csv(path, of, columns=(), header=True):
     lines = read_lines(path)
     if len(lines) <= header:
         raise ValueError(f"{path} holds no row; fetch it again.")
-    if header:
-        header_names = dict.fromkeys(as_table(lines[:1], path).columns)
-        for column in columns:
-            field_of(header_names, column, path, "its first line")
     return as_table(lines, path, columns).rows if header else lines
 
 
@@ -72,9 +67,9 @@ def field_of(item, field, path, where):
     """A field of an item, a dict. ValueError when it is missing, with the field that was perhaps meant."""
     if field in item:
         return item[field]
-    close = difflib.get_close_matches(field, map(str, item), n=1)
-    hint = f" (it has {close[0]!r})" if close else f" (it has {', '.join(map(str, list(item)[:6]))})"
-    raise ValueError(f"{path}: {where} has no {field!r}{hint}; this is not the published format.")
+    close = closest(field, map(str, item))
+    hint = repr(close) if close else ", ".join(map(str, list(item)[:6]))
+    raise ValueError(f"{path}: {where} has no {field!r} (it has {hint}); this is not the published format.")
 
 
 def typed(value, kind, path, what):

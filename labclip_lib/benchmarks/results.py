@@ -1,15 +1,13 @@
 """A model's answers item by item, in a table, so that any two models can be compared on the same items."""
 
-import csv
 import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from labclip_lib.base.csv_tables import read_table
-from labclip_lib.base.files import write_atomically
-from labclip_lib.benchmarks.records import field_of
+from labclip_lib.base.csv_tables import as_csv, read_table
+from labclip_lib.base.files import write_text
 from labclip_lib.measures.intervals import Estimate, estimate
 from labclip_lib.measures.measure import Measure
 
@@ -67,16 +65,11 @@ class Results:
 
     def save(self, path):
         """Write a CSV file with one line per item and question, whole or not at all."""
-
-        def write(part):
-            with open(part, "w", newline="", encoding="utf-8") as file:
-                out = csv.writer(file)
-                out.writerow(COLUMNS)
-                for question, answers in self.answers.items():
-                    front = (self.benchmark, self.model, self.truncated, question)
-                    out.writerows((*front, *row) for row in zip(*(part.tolist() for part in answers), strict=True))
-
-        write_atomically(Path(path), write)
+        rows = [COLUMNS]
+        for question, answers in self.answers.items():
+            front = (self.benchmark, self.model, self.truncated, question)
+            rows += [(*front, *row) for row in zip(*(part.tolist() for part in answers), strict=True)]
+        write_text(path, as_csv(rows))
 
     @classmethod
     def load(cls, path):
@@ -84,11 +77,9 @@ class Results:
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"There is no file {path}; give one that `reproduce` or Results.save wrote.")
-        rows = [row for _, row in read_table(path).rows]
+        rows = [row for _, row in read_table(path, COLUMNS).rows]
         if not rows:
             raise ValueError(f"{path} holds no answers; make it again.")
-        for column in COLUMNS:
-            field_of(rows[0], column, path, "its first line")
         by_question = {}
         for row in rows:
             by_question.setdefault(row["question"], []).append(row)

@@ -1,5 +1,6 @@
 """What a page shows; no mathematics inside.
 
+page: the page of a report, as HTML and as Markdown
 tables: tables of a page
 values: the numbers behind a Measure or an Estimate, and glue, which hands them to the prose
 text: intervals and the machine, in words

@@ -14,6 +14,7 @@ from html import escape
 import nbformat
 
 from labclip_lib.base.files import digest, write_bytes
+from labclip_lib.book.page import Note, html_page
 from labclip_lib.course.gradebook import search_path
 from labclip_lib.course.grader.matching import places
 from labclip_lib.course.notebooks import products
@@ -110,7 +111,7 @@ def write(course, assignment, entries, notebooks, marks):
             continue
         shutil.rmtree(path.parent, ignore_errors=True)
         if entry.status == "rejected":
-            put(page, REJECTED.format(*map(escape, (assignment, student, entry.reason))).encode())
+            put(page, _rejected(assignment, student, entry.reason).encode())
         else:
             shutil.rmtree(page.parent, ignore_errors=True)
     if new:
@@ -121,16 +122,11 @@ def write(course, assignment, entries, notebooks, marks):
         put(page, page.read_bytes() + stamp.encode())
 
 
-REJECTED = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{0}</title></head>
-<body style="font: 1rem/1.55 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem">
-<h1>{0}</h1>
-<p>The submission of <strong>{1}</strong> could not be graded. It has no mark; this is not a mark of 0.</p>
-<p><strong>Why:</strong> {2}</p>
-<p>Please hand it in again, or ask your instructor.</p>
-</body></html>
-"""
+def _rejected(assignment, student, reason):
+    """The page of a submission that was rejected."""
+    outcome = " could not be graded. It has no mark; this is not a mark of 0."
+    who, why = [("", "The submission of "), ("strong", student), ("", outcome)], [("strong", "Why: "), ("", reason)]
+    return html_page(assignment, [*map(Note, (who, why, "Please hand it in again, or ask your instructor."))])
 
 
 def _generate(course, assignment):

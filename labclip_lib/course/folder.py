@@ -1,13 +1,13 @@
 """A course on disk, in nbgrader's layout: making it, releasing an assignment, finding what was handed in."""
 
-import difflib
 import shutil
 import unicodedata
 from pathlib import Path
 
 import labclip_lib
-from labclip_lib.base.csv_tables import read_table
+from labclip_lib.base.csv_tables import check_filled, read_table
 from labclip_lib.base.files import write_bytes
+from labclip_lib.base.messages import closest
 from labclip_lib.base.text_files import folded, trimmed
 from labclip_lib.course.grader.submission import Rejected, find, same_name
 from labclip_lib.course.notebooks import products
@@ -58,13 +58,10 @@ class Course:
         path = self.root / "students.csv"
         if not path.is_file():
             raise ValueError(f"There is no {path}; write one whose first line is {ROSTER.strip()}.")
-        table, rows, lines = read_table(path), {}, {}
-        if "id" not in table.columns:
-            raise ValueError(f"{path} has no column id; its first line should be {ROSTER.strip()}.")
+        table, rows, lines = read_table(path, ["id"]), {}, {}
+        check_filled(table.rows, ["id"], path)
         for line, row in table.rows:
             student = trimmed(row["id"])
-            if not student:
-                raise ValueError(f"Line {line} of {path} has no id; fill it in or drop the line.")
             if not _names_a_folder(student):
                 raise ValueError(
                     f"Line {line} of {path} has the id {student[:80]!r}, which cannot be the name of a folder in "
@@ -124,8 +121,8 @@ class Course:
             if path in graded:
                 out |= _beside(path, assignment)
             elif alike in ([], [assignment]) or not path.is_dir() or path.is_symlink():
-                close = difflib.get_close_matches(path.stem.casefold(), sorted(names), 1)
-                meant = f" (did you mean {close[0]}?)" if close and depth == 2 and path.is_dir() else ""
+                close = closest(path.stem.casefold(), sorted(names))
+                meant = f" (did you mean {close}?)" if close and depth == 2 and path.is_dir() else ""
                 out |= dict.fromkeys(_files(path), where + meant)
         return out
 

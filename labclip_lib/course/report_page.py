@@ -1,21 +1,19 @@
 """After grading: update gradebook and feedback, write the marks as a table and a page for the instructor."""
 
-import base64
-import csv
 import hashlib
 import hmac
-import io
 import math
 import secrets
 from collections import Counter
-from html import escape
 from statistics import median
 
 import matplotlib
 import matplotlib.pyplot as plt
 
+from labclip_lib.base.csv_tables import as_csv
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER, use_style
+from labclip_lib.book.page import Bullets, Choice, Figure, Heading, Note, Table, html_page, svg
 from labclip_lib.course import feedback, gradebook
 from labclip_lib.course.notebooks import products
 
@@ -90,22 +88,17 @@ def leaderboard(entries):
 
 def page(assignment, entries, marks, points, board, names):
     """The text of report/A.html, one file for all. names: {student: pseudonym}."""
-    sections = [_counts(entries, marks), _scores(assignment, marks, points), _parts(entries, marks, points)]
-    sections += [_board(board, names), _times(entries)]
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(assignment)}: report</title><style>{STYLE}</style></head><body><main>
-<h1>{escape(assignment)}</h1>
-<p class="note">For the instructor: it names students.</p>
-{"".join(sections)}</main></body></html>
-"""
+    blocks = [Note("For the instructor: it names students.", "faint"), *_counts(entries, marks)]
+    blocks += [*_scores(assignment, marks, points), *_parts(entries, marks, points)]
+    blocks += [*_board(board, names), *_times(entries)]
+    return html_page(assignment, blocks, f"{assignment}: report")
 
 
 def _counts(entries, marks):
     waiting = {student: it.waiting for student, it in marks.items() if it.waiting}
     counts = Counter(entry.status for entry in entries.values())
-    items = "".join(f"<li>{status}: {counts[status]}</li>" for status in STATUSES if counts[status])
-    items += f"<li>waiting for marking by hand: {len(waiting)}</li>" if waiting else ""
+    items = [f"{status}: {counts[status]}" for status in STATUSES if counts[status]]
+    items += [f"waiting for marking by hand: {len(waiting)}"] if waiting else []
     rows = [
         [student, entry.status, entry.reason]
         for status in STATUSES[1:4]
@@ -125,7 +118,7 @@ def _counts(entries, marks):
     ]
     rows += [[student, entry.status, ""] for student, entry in entries.items() if entry.status == "not submitted"]
     table = _table("Whom to look at, and why; only what is graded has a score", ["student", "status", "why"], rows)
-    return f"<section><h2>Submissions</h2><ul>{items}</ul>{table}</section>"
+    return [Heading("Submissions"), Bullets(items), table]
 
 
 def _waiting(parts, entry):
@@ -137,12 +130,12 @@ def _waiting(parts, entry):
 def _scores(assignment, marks, points):
     totals, most = [sum(it.scores.values()) for it in marks.values()], sum(points.values())
     if not totals:
-        return "<section><h2>Scores</h2><p>Nothing is graded yet.</p></section>"
+        return [Heading("Scores"), Note("Nothing is graded yet.")]
     facts = (
         f"{len(totals)} scores out of {most:g} points: the lowest is {min(totals):g}, "
         f"the median {median(totals):g}, the highest {max(totals):g}."
     )
-    with matplotlib.rc_context({"svg.hashsalt": assignment}):
+    with matplotlib.rc_context():
         use_style()
         figure, ax = plt.subplots(figsize=(7.2, 3.2))
         ax.hist(totals, bins=20, range=(0, max([most, *totals]) or 1), color=PALETTE["LABCLIP"], edgecolor=PAPER)
@@ -150,14 +143,11 @@ def _scores(assignment, marks, points):
         ax.set(xlabel=f"score, out of {most:g} points", ylabel="students")
         ax.yaxis.get_major_locator().set_params(integer=True)
         ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1))  # above the axes: a bar may be anywhere
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        picture = Figure("scores", f"Histogram of {facts}", svg(figure, assignment))
         plt.close(figure)
-    data = base64.b64encode(file.getvalue()).decode()
     pending = sum(bool(it.waiting) for it in marks.values())
-    note = f"<p>Waiting for marking by hand: {pending}. These scores may rise.</p>" if pending else ""
-    picture = f'<div class="card"><img alt="Histogram of {facts}" src="data:image/svg+xml;base64,{data}"></div>'
-    return f"<section><h2>Scores</h2><p>{facts}</p>{note}{picture}</section>"
+    note = Note(f"Waiting for marking by hand: {pending}. These scores may rise.") if pending else None
+    return [Heading("Scores"), Note(facts), note, picture]
 
 
 def _parts(entries, marks, points):
@@ -174,21 +164,16 @@ def _parts(entries, marks, points):
         commonest = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         rows.append([name, f"{most:g}", share, f"{sum(score >= most for score in done)} of {len(done)}", commonest])
     heads = ["part", "points", "mean share", "in full", "commonest reasons"]
-    return f"<section><h2>Parts</h2>{_table('Without what waits for marking by hand', heads, rows)}</section>"
+    return [Heading("Parts"), _table("Without what waits for marking by hand", heads, rows)]
 
 
 def _board(board, names):
     if not board:
-        return ""
+        return []
     heads, *rows = _board_rows(board, {student: student for _, student, _ in board})
     _, *hidden = _board_rows(board, names)
-    tables = [
-        f'<div class="{kind}">{_table("The best first", heads, lines)}</div>'
-        for kind, lines in (("named", rows), ("anonymous", hidden))
-    ]
-    return f"""<section><h2>Leaderboard</h2>
-<input type="checkbox" id="anonymous"><label for="anonymous"> names that only I can resolve, as in the CSV file</label>
-{"".join(tables)}</section>"""
+    tables = [_table("The best first", heads, lines) for lines in (rows, hidden)]
+    return [Heading("Leaderboard"), Choice("names that only I can resolve, as in the CSV file", *tables)]
 
 
 def _times(entries):
@@ -196,13 +181,14 @@ def _times(entries):
         student: entry.result["seconds"] for student, entry in entries.items() if (entry.result or {}).get("seconds")
     }
     if not seconds:
-        return ""
+        return []
     slowest = max(seconds, key=seconds.get)
-    return (
-        f"<section><h2>Time</h2><p>Grading took {sum(seconds.values()) / 60:.1f} minutes of one process in all, "
+    facts = (
+        f"Grading took {sum(seconds.values()) / 60:.1f} minutes of one process in all, "
         f"{median(seconds.values()):.1f} s for the median submission and {seconds[slowest]:.1f} s for the slowest, "
-        f"{escape(slowest)}.</p></section>"
+        f"{slowest}."
     )
+    return [Heading("Time"), Note(facts)]
 
 
 def _board_rows(board, names):
@@ -224,41 +210,13 @@ def _anonymous(course, students):
 
 
 def _table(caption, heads, rows):
-    if not rows:
-        return ""
-    head = "".join(f'<th scope="col">{escape(it)}</th>' for it in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(it))}</td>' for it in row)}</tr>" for row in rows)
-    return f"""<div class="box" tabindex="0" role="region" aria-label="{escape(caption)}"><table>
-<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"""
+    return Table(caption, caption, heads, {"": [[*map(str, row)] for row in rows]}) if rows else None
 
 
 def _csv(rows):
     """Rows as CSV, in which no text is a formula to a spreadsheet."""
-    file = io.StringIO()
-    safe = ([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows)
-    csv.writer(file, lineterminator="\n").writerows(safe)
-    return file.getvalue().encode()
+    return as_csv([f"'{it}" if str(it).startswith(FORMULA) else it for it in row] for row in rows).encode()
 
 
 def _number(value):
     return "" if value is None else f"{round(value, 4):g}"
-
-
-STYLE = f"""
-:root {{ color-scheme: light dark; --paper: {PAPER}; --ink: {INK}; --faint: #5A5A5A; --line: #D5D1C6; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --paper: #17191C; --ink: #E9E6DF; --faint: #ABA89F; --line: #3B3E44; }} }}
-body {{ margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }}
-main {{ max-width: 60rem; margin: auto; padding: 1.5rem 1rem 4rem; }}
-h2 {{ font-size: 1.25rem; margin: 2.5rem 0 .5rem; }}
-caption, .note {{ color: var(--faint); font-size: .9rem; text-align: left; }}
-.box {{ overflow-x: auto; margin: 1rem 0; }}
-.card {{ max-width: 46rem; border-radius: .4rem; background: {PAPER}; }}
-.card img {{ display: block; width: 100%; height: auto; }}
-table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; }}
-th {{ white-space: nowrap; }} td {{ min-width: 2.5rem; overflow-wrap: anywhere; }}
-thead, tbody {{ border-bottom: 1px solid var(--line); }}
-#anonymous ~ .anonymous, #anonymous:checked ~ .named {{ display: none; }}
-#anonymous:checked ~ .anonymous {{ display: block; }}
-"""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from webdataset.shardlists import expand_urls
 from webdataset.tariterators import group_by_keys
 
-from labclip_lib.base.csv_tables import BREAK, read_table
+from labclip_lib.base.csv_tables import BREAK, check_filled, read_table
 from labclip_lib.base.files import digest, sha256
 from labclip_lib.base.folders import LeftOut, ending, files_below, is_hidden
 from labclip_lib.base.messages import first_line
@@ -231,10 +231,7 @@ def _rows(path):
     if not rows:
         raise ValueError(f"{path} holds no pair; give one line per pair below the header.")
     wanted = [name for name in columns if name in ("image", "caption") or name.startswith("negative")]
-    for number, row in rows:
-        blank = [name for name in wanted if is_blank(row[name])]
-        if blank:
-            raise ValueError(f"Line {number} of {path} has no {blank[0]}; fill it in or drop the line.")
+    check_filled(rows, wanted, path)
     return rows, columns
 
 

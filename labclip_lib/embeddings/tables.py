@@ -9,7 +9,6 @@
 """
 
 import dataclasses
-import difflib
 import re
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from labclip_lib.base.csv_tables import as_table, read_lines
+from labclip_lib.base.csv_tables import as_table, check_filled, read_lines
+from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.text_files import trimmed
 from labclip_lib.measures.lengths import even_lengths, look_over, unit
 
@@ -85,13 +85,8 @@ def _read_labels(path):
     rows = as_table(lines, path, wanted).rows
     if not rows:
         raise ValueError(f"{path} holds no scene; give one line per scene below the header.")
-    words = []
-    for number, line in rows:
-        row = [trimmed(line[name]) for name in wanted]
-        if not all(row):
-            raise ValueError(f"Line {number} of {path} has no {wanted[row.index('')]}; fill it in or drop the line.")
-        words.append(row)
-    return np.array(words)
+    check_filled(rows, wanted, path)
+    return np.array([[trimmed(row[name]) for name in wanted] for _, row in rows])
 
 
 def _read_table(folder, name):
@@ -133,8 +128,6 @@ def _number(words, what, known):
     names = sorted(set(words.flatten().tolist())) if known is None else list(known)
     unknown = sorted(set(words.flatten().tolist()) - set(names))
     if unknown:
-        close = difflib.get_close_matches(unknown[0], names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it may be one of {', '.join(names)}."
-        raise ValueError(f"labels.csv has the unknown {what} {unknown[0]!r}; {hint}")
+        raise ValueError(f"labels.csv has the unknown {what} {unknown[0]!r}; {did_you_mean(unknown[0], names)}")
     place = {name: i for i, name in enumerate(names)}
     return torch.tensor([[place[word] for word in row] for row in words.tolist()]), tuple(names)

@@ -3,9 +3,13 @@
 import math
 
 
-def markdown_table(head, rows):
-    """A Markdown table. head: the column names. rows: lists of as many cells. All are str."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+def markdown_table(head, rows, numbers=0):
+    """A Markdown table. head: the column names. rows: lists of as many cells. All are str.
+
+    numbers: how many of the last columns hold numbers, which stand at the right of their column.
+    """
+    ruler = ["---"] * (len(head) - numbers) + ["--:"] * numbers
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ruler, *rows))
 
 
 def as_table(measures):

@@ -1,6 +1,5 @@
 """Find, check and download open_clip's pretrained models, before any weights are read."""
 
-import difflib
 import os
 import warnings
 from pathlib import Path
@@ -10,7 +9,7 @@ import open_clip
 import torch
 
 from labclip_lib.base.internet import online
-from labclip_lib.base.messages import first_line
+from labclip_lib.base.messages import did_you_mean, first_line
 from labclip_lib.models.pocket import quiet
 
 
@@ -19,8 +18,7 @@ def read_open_clip(name):
     architecture, _, pretrained = name.partition("/")
     known = open_clip.list_models()
     if architecture not in known:
-        close = difflib.get_close_matches(architecture, [*known, "pocket"], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "open_clip.list_models() lists the models."
+        hint = did_you_mean(architecture, [*known, "pocket"], "open_clip.list_models() lists the models.")
         raise ValueError(f"Unknown backbone {name!r}; {hint}")
     config = open_clip.get_pretrained_cfg(architecture, pretrained)  # a tag comes before a file of that name
     if config:

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from labclip_lib.alignment.fit import RECIPES
 from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
-from labclip_lib.base.files import sha256, write_atomically
+from labclip_lib.base.files import sha256, write_atomically, write_json
 from labclip_lib.base.progress import track
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.backbones import Backbone, load_backbone
@@ -114,7 +114,7 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
         order: {name: _pool(out, seeds, order, name) for name in [*METHODS, FULL]} for order in ("fixed", "random")
     }
     path = out / "labclip-report.json"
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(table, indent=1) + "\n"))
+    write_json(path, table)
     return path
 
 
@@ -135,7 +135,7 @@ def _same_settings(path, pockets, world, steps):
                 f"{path.parent} holds a comparison of other models or settings; choose another --out folder."
             )
         return
-    write_atomically(path, lambda part: Path(part).write_text(json.dumps(settings, indent=1) + "\n"))
+    write_json(path, settings)
 
 
 def _pool(out, seeds, order, name):

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from labclip_lib.base.csv_tables import read_lines, read_table
+from labclip_lib.base.csv_tables import as_csv, check_filled, read_lines, read_table
 
 
 @pytest.fixture
@@ -111,3 +111,16 @@ def test_other_encodings_are_refused(table, encoding, raises_saying):
 def test_lines_without_a_header(tmp_path):
     (tmp_path / "a.csv").write_text("\ufeffx.png,cube\n\ny.png,ball,red\n")
     assert read_lines(tmp_path / "a.csv") == [(1, ["x.png", "cube"]), (3, ["y.png", "ball", "red"])]
+
+
+def test_a_blank_field_is_found_by_its_line(table, raises_saying):
+    rows = table("a,b,c\n1,2,\n\n3,\u200b ,\n").rows
+    check_filled(rows, ["a"], "t.csv")
+    with raises_saying(ValueError, "Line 4 of t.csv has no b;"):
+        check_filled(rows, ["a", "b"], "t.csv")
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    rows = [["a", "b"], ["one, two", 'says "no"'], ["two\r\nlines", "a\rb"], ["é", "1"]]
+    (tmp_path / "a.csv").write_bytes(as_csv(rows).encode())
+    assert [fields for _, fields in read_lines(tmp_path / "a.csv")] == rows

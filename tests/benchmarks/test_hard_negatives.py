@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from labclip_lib.base.published_files import ADDRESSES, PINNED
+from labclip_lib.base.published_files import ADDRESSES
 from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
 
 # As the projects count them; of VALSE the valid items.
@@ -147,15 +147,12 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_each_form_is_read(name, folder, monkeypatch):
+def test_each_form_is_read(name, pin, monkeypatch):
     """Letters outside ASCII survive whatever the system's own encoding is."""
     monkeypatch.setattr(io, "text_encoding", lambda encoding, *_: encoding or "cp1252")
     where, text, want = LOOKS[name]
-    path = SUBSETS[name]
-    assert ADDRESSES[path] == f"https://raw.githubusercontent.com/{where}"
-    (folder / path).parent.mkdir(exist_ok=True)
-    (folder / path).write_bytes(text.encode())
-    monkeypatch.setitem(PINNED, path, hashlib.sha256(text.encode()).hexdigest())
+    assert ADDRESSES[SUBSETS[name]] == f"https://raw.githubusercontent.com/{where}"
+    pin(SUBSETS[name], text)
     assert tuple(load_hard_negatives(name)) == want
 
 

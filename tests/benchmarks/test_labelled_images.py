@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from labclip_lib.benchmarks.labelled_images import Item, LabelledImages, from_items, key_of, lay_out, write_rows
+from labclip_lib.benchmarks.labelled_images import Item, LabelledImages, from_items, key_of, lay_out
 from labclip_lib.diagnosis.cross_modal import diagnose_tables
 from labclip_lib.probing.reports import probe_tables
 from labclip_lib.world.scenes import World
@@ -107,15 +107,3 @@ def test_scenes_wear_what_they_are_given():
     scenes = lay_out(world, color, shape, 0)
     assert scenes.captions("fixed")[0] == "orange circle and orange cross" and torch.equal(scenes.shape, shape)
     assert scenes.masks(32).sum(1).max() <= 1  # no two touch
-
-
-def test_rows_are_written_in_full_or_not_at_all(tmp_path):
-    def rows():
-        yield ["a.png", "Grass, dry"]
-        raise OSError
-
-    with pytest.raises(OSError):
-        write_rows(tmp_path / "a.csv", rows())
-    assert not list(tmp_path.iterdir())
-    write_rows(tmp_path / "a.csv", [["a.png", "Grass, dry"]])
-    assert (tmp_path / "a.csv").read_text().splitlines() == ['a.png,"Grass, dry"']

@@ -65,7 +65,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("content", "seen"),
         [
-            ("name,sayd\n1,2\n", ["'said'", "'sayd'"]),
+            ("name,sayd\n1,2\n", ["no column 'said'", "name, sayd"]),
             ("", ["no row"]),
             ('name,said\n1,"2\n', ["a quote that opens in line 2"]),
             ("name,said,name\n1,2,3\n", ["'name' twice"]),

@@ -60,7 +60,7 @@ def test_students_and_what_they_handed_in(course, raises_saying):
     assert "eve" not in course.submitted("toy") and list(course.left_out("toy")) == loose
     assert course.result("toy", "ada") == course.root / "graded" / "toy" / "ada.json"
     (course.root / "students.csv").write_text("name\nada\n")
-    with raises_saying(ValueError, "no column id"):
+    with raises_saying(ValueError, "no column 'id'"):
         course.students()
 
 
@@ -90,8 +90,8 @@ def test_a_roster_that_is_no_table(course, raises_saying):
         (b"id,email,email\nada,a@b.edu,z@z\n", "'email' twice"),
         ("id,name\nzo\u00eb,Zo\u00eb\n".encode("cp1252"), "save it as UTF-8"),
         ("id,name\nada,Ada\n".encode("utf-16"), "it is UTF-16; save it as UTF-8"),
-        (b"id;name\nada;Ada\n", "no column id"),
-        (b"", "no column id"),
+        (b"id;name\nada;Ada\n", "no column 'id'"),
+        (b"", "no column 'id'"),
         (b'id,name\nada,"Ada\nbob,Bob\neve,Eve"\n', "Line 2"),
     ):
         path.write_bytes(data)

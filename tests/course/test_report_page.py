@@ -85,6 +85,14 @@ def test_page_tells_the_instructor_who_and_why():
     assert "Nothing in it is answered; ask whether it is the right file." in page("A", found, marks, PARTS, [], {})
 
 
+def test_a_name_in_the_page_is_text():
+    found, marks = ({name.replace("ada", "<script>"): it for name, it in part.items()} for part in classroom())
+    board = leaderboard(found)
+    shown = bs4.BeautifulSoup(page("<i>", found, marks, PARTS, board, dict.fromkeys(found, "<b>")), "html.parser")
+    assert not shown.find_all(["script", "i", "b"])
+    assert shown.get_text().count("<script>") == 3 and shown.title.string == "<i>: report"
+
+
 def test_page_says_what_is_in_doubt():
     found, marks = classroom()
     found["ada"].result["marks"][2]["reason"] = "it stands in cell 7 and cell 8"

@@ -23,14 +23,23 @@ def no_network(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
 
 
+def downloads(folder, repository):
+    """A folder where the hub's files of a repository lie once they are downloaded."""
+    root = folder / f"models--{repository.replace('/', '--')}"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text("abc")
+    (root / "snapshots" / "abc").mkdir(parents=True)
+    return root / "snapshots" / "abc"
+
+
 @pytest.mark.parametrize(
     ("name", "quick"),
     [("ViT-B-32/openai", True), ("ViT-B-32-quickgelu/openai", True), ("ViT-B-32/laion2b_s34b_b79k", False)],
 )
-def test_weights_trained_with_quick_gelu_run_with_it(tiny_clip, monkeypatch, name, quick):
+def test_weights_trained_with_quick_gelu_run_with_it(tiny_clip, no_network, tmp_path, monkeypatch, name, quick):
     """OpenAI's weights under plain GELU load without a word and give other numbers."""
-    create = open_clip.create_model
-    monkeypatch.setattr(pretrained, "_need_download", lambda *args: None)
+    create, repository = open_clip.create_model, open_clip.get_pretrained_cfg(*name.split("/"))["hf_hub"].strip("/")
+    (downloads(tmp_path, repository) / "open_clip_model.safetensors").touch()
     monkeypatch.setattr(open_clip, "create_model", lambda model, pretrained, **options: create("tiny-clip", **options))
     model = load_backbone(name, "cpu").model
     assert any(isinstance(part, open_clip.transformer.QuickGELU) for part in model.modules()) is quick
@@ -158,25 +167,23 @@ def test_refused_connection_is_no_network(no_network, monkeypatch, raises_saying
         load_backbone("ViT-B-32-quickgelu/openai", "cpu")
 
 
-def test_what_was_downloaded_before_needs_no_network(no_network, monkeypatch, tmp_path):
+def test_what_was_downloaded_before_needs_no_network(no_network, tmp_path):
     """By either name that the file has on the hub."""
-    monkeypatch.setattr(pretrained, "online", lambda *args: pytest.fail("asked the network"))
-    repository = tmp_path / "models--some--clip"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("abc")
-    (repository / "snapshots" / "abc").mkdir(parents=True)
+    folder = downloads(tmp_path, "some/clip")
     for name in ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"):
-        path = repository / "snapshots" / "abc" / name
-        path.touch()
-        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
-        path.unlink()
+        (folder / name).touch()
+        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})  # else it raises: nobody answers
+        (folder / name).unlink()
 
 
-def test_offline_mode_is_obeyed(no_network, monkeypatch, raises_saying):
+def test_offline_mode_is_obeyed(no_network, web, monkeypatch, raises_saying):
+    """Even where the hub would answer."""
+    _, address, log = web
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(pretrained, "online", lambda *args: pytest.fail("asked the network in offline mode"))
-    with raises_saying(ConnectionError, "ViT-B-32-quickgelu/openai"):
-        load_backbone("ViT-B-32-quickgelu/openai", "cpu")
+    with raises_saying(ConnectionError, "'clip/some'"):
+        pretrained._need_download("clip/some", {"hf_hub": "some/clip/"})
+    assert not log
 
 
 def test_the_hub_s_real_address_where_no_name_is_found(no_network, monkeypatch, raises_saying):

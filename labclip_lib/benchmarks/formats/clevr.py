@@ -11,8 +11,10 @@ from pathlib import Path
 
 import torch
 
+from labclip_lib.base.csv_tables import as_csv
+from labclip_lib.base.files import write_text
 from labclip_lib.base.text_files import trimmed
-from labclip_lib.benchmarks.labelled_images import Item, from_items, key_of, lay_out, write_rows
+from labclip_lib.benchmarks.labelled_images import Item, from_items, key_of, lay_out
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.benchmarks.toy_pictures import save_pictures
 from labclip_lib.world.scenes import World
@@ -64,4 +66,4 @@ def write_toy(root, objects=(2, 3, 4, 5), copies=8, seed=0):
         for name, colors, shapes in zip(names, scenes.color.tolist(), scenes.shape.tolist(), strict=True):
             pairs = [(world.shapes[s], world.colors[c]) for c, s in zip(colors, shapes, strict=True)]
             rows.append([name, *itertools.chain.from_iterable(pairs)])
-        write_rows(path, rows)
+        write_text(path, as_csv(rows))

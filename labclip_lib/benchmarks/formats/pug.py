@@ -11,8 +11,10 @@ from pathlib import Path
 
 import torch
 
+from labclip_lib.base.csv_tables import as_csv, check_filled
+from labclip_lib.base.files import write_text
 from labclip_lib.base.text_files import trimmed
-from labclip_lib.benchmarks.labelled_images import Item, from_items, key_of, lay_out, write_rows
+from labclip_lib.benchmarks.labelled_images import Item, from_items, key_of, lay_out
 from labclip_lib.benchmarks.records import read_csv
 from labclip_lib.benchmarks.toy_pictures import save_pictures
 from labclip_lib.world.scenes import World
@@ -40,9 +42,7 @@ def load(root, which):
         objects, attributes = both[:2], both[2:]
         if which == "SPAR" and ("blank" in objects or objects[0] == objects[1] or "Default" in attributes):
             continue
-        lacking = [column for column, word in words.items() if not word]
-        if lacking:
-            raise ValueError(f"{where} has no {lacking[0]}; fill it in or drop the row.")
+        check_filled([(number, words)], COLUMNS, path)
         key = key_of(*([world] if which == "SPARE" else []), filename, where=where)
         items.append(Item(key, world, attributes, objects))
     return from_items(f"PUG:{which}", path.parent, items, of)
@@ -74,7 +74,7 @@ def write_toy(root, which, seed=0):
         rows += [[*row[:3], "blank", row[3], row[3]] for row in alone]
         plain = _save(world.sample(8, 2, seed=[seed, len(places) + 1]), path.parent, which, place, "Default_")
         rows += [[*row[:4], "Default", "Default"] for row in plain]
-    write_rows(path, [COLUMNS, *rows])
+    write_text(path, as_csv([COLUMNS, *rows]))
 
 
 def _save(scenes, folder, which, place, tag=""):

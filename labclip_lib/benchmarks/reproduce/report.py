@@ -1,18 +1,13 @@
 """The report of the papers' tables: as Markdown, and as one HTML page without other files."""
 
-import base64
-import io
-import itertools
 import math
 import re
-from html import escape
 from pathlib import Path
-
-import matplotlib
 
 from labclip_lib.base.files import disk_errors, write_bytes
 from labclip_lib.benchmarks.reproduce.table_figure import figure, groups, number
-from labclip_lib.book.figures.style import INK, PAPER
+from labclip_lib.book import page
+from labclip_lib.book.page import marked
 
 ROUNDING = 0.005  # papers print two decimals
 OTHER = "another model or other data"
@@ -43,39 +38,12 @@ def verdict(row):
     return f"differs by {row.ours.mean - row.reported:+.2f}".replace("0.", ".")
 
 
-def plain(text):
-    """Escape a text so that Markdown shows it as it is, on one line."""
-    text = re.sub(r"([\\`*<>\[\]|&$~#])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\_", text)  # inside a word, as in swap_att, it is safe
-
-
-def as_markdown(tables, heading, about, figures=()):
-    """A report as Markdown. about: sentences about the run, Markdown. figures: {table's name: address of its figure}.
+def as_markdown(tables, heading, about):
+    """A report as Markdown, without figures. about: sentences about the run, with marks as `page.marked` reads them.
 
     Raises ValueError when a table holds neither rows nor the reason why.
     """
-    lines = [f"# {plain(heading)}", "", *_items(about), "", "## Contents", ""]
-    lines += _items(f"{plain(table.title)}: {_summary(table)}" for table in tables)
-    lines += ["", "## How to read it", "", *_items(HOW_TO_READ)]
-    for table in tables:
-        lines += ["", f"## {plain(table.title)}"]
-        if table.note:
-            lines += ["", _markdown(table.note)]
-        if table.missing:
-            lines += ["", f"**Not run.** {_markdown(table.missing)}"]
-        if table.name in figures:
-            lines += ["", f"![{plain(alt_text(table))}]({figures[table.name]})"]
-        if table.rows:
-            lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|--:|--:|--:|"]
-        sources = _sources(table)
-        for row in itertools.chain(*groups(table)):
-            cells = [plain(cell) for cell in _cells(row, sources)]
-            if _differs(row):
-                cells[4] = f"**{cells[4]}**"
-            lines.append(f"| {' | '.join(cells)} |")
-        if sources:
-            lines += ["", plain(_credit(sources))]
-    return "\n".join(lines) + "\n"
+    return page.markdown_page(heading, _blocks(tables, about, {}))
 
 
 def alt_text(table):
@@ -100,11 +68,11 @@ def write_report(tables, folder, heading, about):
     if len(set(slugs)) < len(slugs):
         twice = next(slug for slug in slugs if slugs.count(slug) > 1)
         raise ValueError(f"Two tables are called {twice!r}; give each a name of its own.")
-    figures = {table.name: _svg(table) for table in tables if table.rows}
-    names = {table.name: f"{_slug(table)}.svg" for table in tables if table.rows}
-    files = {names[name]: svg for name, svg in figures.items()}
-    files["report.md"] = as_markdown(tables, heading, about, names).encode()
-    files["report.html"] = _page(tables, heading, about, figures).encode()
+    figures = {_slug(table): page.svg(figure(table), table.name) for table in tables if table.rows}
+    blocks = list(_blocks(tables, about, figures))
+    files = {f"{slug}.svg": image for slug, image in figures.items()}
+    files["report.md"] = page.markdown_page(heading, blocks).encode()
+    files["report.html"] = page.html_page(heading, blocks).encode()
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -112,8 +80,31 @@ def write_report(tables, folder, heading, about):
     return folder / "report.html"
 
 
+def _blocks(tables, about, figures):
+    """The report as blocks of `book.page`. figures: {table's slug: SVG as bytes}, {} for none."""
+    yield page.Bullets([marked(sentence) for sentence in about])
+    yield page.Heading("Contents", "contents")
+    yield page.Contents([(table.title, _slug(table), _summary(table)) for table in tables])
+    yield page.Heading("How to read it")
+    yield page.Bullets([marked(sentence) for sentence in HOW_TO_READ])
+    for table in tables:
+        slug, sources = _slug(table), _sources(table)
+        yield page.Heading(table.title, slug)
+        if table.note:
+            yield page.Note(marked(table.note))
+        if table.missing:
+            yield page.Note(marked(f"**Not run.** {table.missing}"), "missing")
+        if slug in figures:
+            yield page.Figure(table.title, alt_text(table), figures[slug], f"{slug}.svg")
+        if table.rows:
+            rows = {group[0].what: [_cells(row, sources) for row in group] for group in groups(table)}
+            yield page.Table(table.title, f"{table.name}: {_summary(table)}", COLUMNS, rows, numbers=3)
+        if sources:
+            yield page.Note(_credit(sources), "faint")
+
+
 def _cells(row, sources):
-    """The texts of a row, as in COLUMNS."""
+    """The cells of a row, as in COLUMNS after the first."""
     ours = "not measured"
     if row.ours is not None:
         mean, low, high = (number(value, 3) for value in row.ours)
@@ -124,7 +115,8 @@ def _cells(row, sources):
     if reported and row.source in sources and len(sources) > 1:
         reported += f" [{sources.index(row.source) + 1}]"
     levels = ("" if math.isnan(level) else number(level) for level in (row.chance, row.bag_of_words))
-    return row.what, row.method, ours, reported, verdict(row), *levels, f"{row.items:,}" if row.items else ""
+    judged = [("strong", verdict(row))] if _differs(row) else verdict(row)
+    return row.method, ours, reported, judged, *levels, f"{row.items:,}" if row.items else ""
 
 
 def _sources(table):
@@ -155,115 +147,3 @@ def _slug(table):
     if not (table.rows or table.missing):
         raise ValueError(f"The table {table.name!r} has no rows; say in `missing` why it was not run.")
     return re.sub(r"[^\w-]+", "-", table.name) or "table"
-
-
-def _svg(table):
-    file = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": table.name}):  # so that equal rows give equal bytes
-        figure(table).savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
-
-
-INLINE = re.compile(r"\\(?P<sign>[^\w\s])|`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^*]+)\*")
-
-
-def _html(text):
-    """Markdown's code, bold and emphasis as HTML; everything else shows as it is."""
-    out, end = [], 0
-    for match in INLINE.finditer(text):
-        tag, inside = match.lastgroup, escape(match[match.lastgroup])
-        out += [escape(text[end : match.start()]), inside if tag == "sign" else f"<{tag}>{inside}</{tag}>"]
-        end = match.end()
-    return "".join(out) + escape(text[end:])
-
-
-def _markdown(text):
-    """Markdown on one line, and without tags outside of code."""
-    parts = re.split(r"(`[^`]+`)", " ".join(text.split()))
-    return "".join(part if k % 2 else re.sub(r"(?<!\\)<", r"\<", part) for k, part in enumerate(parts))
-
-
-def _items(sentences):
-    return [f"- {_markdown(sentence)}" for sentence in sentences]
-
-
-def _page(tables, heading, about, figures):
-    """The report as one HTML page. figures: {table's name: SVG as bytes}."""
-    contents = "".join(
-        f'<li><a href="#{_slug(table)}">{escape(table.title)}</a> <span>{_summary(table)}</span></li>'
-        for table in tables
-    )
-    about, how = ("".join(f"<li>{_html(sentence)}</li>" for sentence in part) for part in (about, HOW_TO_READ))
-    sections = "".join(_section(table, figures.get(table.name)) for table in tables)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(heading)}</title><style>{STYLE}</style></head><body><main>
-<h1>{escape(heading)}</h1>
-<ul>{about}</ul>
-<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ol>{contents}</ol></nav>
-<section><h2>How to read it</h2><ul>{how}</ul></section>
-{sections}</main></body></html>
-"""
-
-
-def _section(table, svg):
-    slug, title, sources = _slug(table), escape(table.title), _sources(table)
-    out = [f'<section id="{slug}"><h2>{title}</h2>']
-    if table.note:
-        out.append(f"<p>{_html(table.note)}</p>")
-    if table.missing:
-        out.append(f'<p class="missing"><strong>Not run.</strong> {_html(table.missing)}</p>')
-    if svg:
-        data = base64.b64encode(svg).decode()
-        out.append(f'''<div class="box card" tabindex="0" role="region" aria-label="Figure: {title}">
-<img alt="{escape(alt_text(table))}" src="data:image/svg+xml;base64,{data}"></div>''')
-    if table.rows:
-        head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-        bodies = "".join(f"<tbody>{_body(group, sources)}</tbody>" for group in groups(table))
-        out.append(f"""<div class="box" tabindex="0" role="region" aria-label="Table: {title}"><table>
-<caption>{escape(table.name)}: {_summary(table)}</caption><thead><tr>{head}</tr></thead>{bodies}</table></div>""")
-    if sources:
-        out.append(f'<p class="note">{escape(_credit(sources))}</p>')
-    return "\n".join([*out, "</section>\n"])
-
-
-def _body(group, sources):
-    """The HTML rows of one group of a table."""
-    out = []
-    for k, row in enumerate(group):
-        what, method, *cells = map(escape, _cells(row, sources))
-        first = f'<th scope="rowgroup" rowspan="{len(group)}">{what}</th>' if k == 0 else ""
-        if _differs(row):
-            cells[2] = f"<strong>{cells[2]}</strong>"
-        rest = "".join(f"<td>{cell}</td>" for cell in cells)
-        out.append(f'<tr{" class=differs" * _differs(row)}>{first}<th scope="row">{method}</th>{rest}</tr>')
-    return "\n".join(out)
-
-
-STYLE = f"""
-:root {{ color-scheme: light dark; --paper: {PAPER}; --ink: {INK}; --faint: #5A5A5A; --line: #D5D1C6; --link: #00598C;
-  --mark: #FBEBD0; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --paper: #17191C; --ink: #E9E6DF; --faint: #ABA89F; --line: #3B3E44; --link: #7CC4EE; --mark: #45341A; }} }}
-body {{ margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }}
-main {{ max-width: 70rem; margin: auto; padding: 1.5rem 1rem 4rem; }}
-h1 {{ font-size: 1.8rem; line-height: 1.2; }}
-h2 {{ font-size: 1.25rem; margin: 2.5rem 0 .5rem; }}
-h1, h2, p, li {{ max-width: 70ch; overflow-wrap: anywhere; }}
-a {{ color: var(--link); }}
-ul, ol {{ padding-left: 1.3rem; }}
-nav span, caption, .note {{ color: var(--faint); font-size: .9rem; }}
-nav span {{ display: inline-block; }}
-.box {{ overflow-x: auto; margin: 1rem 0; }}
-.card {{ max-width: 46rem; border-radius: .4rem; background: {PAPER}; }}
-.card img {{ display: block; width: 100%; min-width: 38rem; height: auto; }}
-.missing {{ border-left: .25rem solid var(--line); padding-left: .8rem; }}
-table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }}
-caption {{ text-align: left; padding-bottom: .4rem; }}
-th, td {{ padding: .3rem .7rem; text-align: left; vertical-align: top; white-space: nowrap; font-weight: 400; }}
-thead th, th[scope=rowgroup] {{ font-weight: 600; }}
-th[scope=rowgroup], td:nth-last-child(4) {{ white-space: normal; min-width: 7.5rem; }}
-thead, tbody {{ border-bottom: 1px solid var(--line); }}
-td:nth-last-child(-n+3), thead th:nth-last-child(-n+3) {{ text-align: right; }}
-.differs > :not([scope=rowgroup]) {{ background: var(--mark); }}
-"""

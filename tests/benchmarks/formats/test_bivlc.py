@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, BOTH_IMAGES
-from labclip_lib.benchmarks.formats import bivlc
 from labclip_lib.benchmarks.formats.bivlc import QUESTIONS, published
 
 
@@ -32,12 +31,11 @@ HEADS = (
 )
 
 
-def test_each_column_answers_its_question(monkeypatch, tmp_path):
+def test_each_column_answers_its_question(pin):
     """Two items about one caption, the first with a negative of the same words."""
     first = ["True", "False", "False", "True", "False", "False", "True"]
     rows = [["a b", "B a.", "swap", "obj", *first], ["a b", "a c", "replace", "att", *["True"] * 7]]
-    (tmp_path / "small.csv").write_text(HEADS + "".join(",".join(row) + "\n" for row in rows))
-    monkeypatch.setattr(bivlc, "pinned_file", lambda *names: tmp_path / "small.csv")
+    pin("bivlc/BiVLC_ViT-B-32.csv", HEADS + "".join(",".join(row) + "\n" for row in rows))
     found = published().answers
     assert [(question, it.outcomes[0], it.chance[0]) for question, it in found.items()] == [
         (BOTH_IMAGES, 1, 1 / 4), (BOTH_CAPTIONS, 0, 1 / 4), (ALL_FOUR, 0, 1 / 6), ("the photo chooses", 1, 1 / 2),
@@ -49,8 +47,7 @@ def test_each_column_answers_its_question(monkeypatch, tmp_path):
         assert it.keys.tolist() == ["swap_obj/0", "replace_att/1"] and it.groups.tolist() == ["swap", "replace"]
 
 
-def test_a_file_of_another_form_is_refused(to_download, monkeypatch, tmp_path, raises_saying):
-    (tmp_path / "other.csv").write_text("caption,negative_caption,type\na,b,swap\n")
-    monkeypatch.setattr(bivlc, "pinned_file", lambda *names: tmp_path / "other.csv")
-    with raises_saying(ValueError, "other.csv", "'subtype'"):
+def test_a_file_of_another_form_is_refused(pin, raises_saying):
+    pin("bivlc/BiVLC_ViT-B-32.csv", "caption,negative_caption,type\na,b,swap\n")
+    with raises_saying(ValueError, "BiVLC_ViT-B-32.csv", "'subtype'"):
         published()

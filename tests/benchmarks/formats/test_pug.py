@@ -99,7 +99,7 @@ def test_a_file_that_does_not_fit(write, tmp_path, raises_saying):
     with raises_saying(ValueError, "pug_spar holds no item"):
         pug.load(root, "SPAR")
     (root / "pug_spar" / "labels.csv").write_text(HEADER.replace("character2_t", "character_2_t") + "\n" + SPAR[0])
-    with raises_saying(ValueError, "'character2_texture'", "'character_2_texture'"):
+    with raises_saying(ValueError, "no column 'character2_texture'", ", character_2_texture"):
         pug.load(root, "SPAR")
 
 

@@ -1,11 +1,9 @@
-import hashlib
 import json
 from collections import Counter
 
 import pytest
 from PIL import Image
 
-from labclip_lib.base.published_files import PINNED
 from labclip_lib.benchmarks.evaluation import CHOICE
 from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.formats.sugarcrepe import (
@@ -195,13 +193,10 @@ def test_unknown_model(raises_saying):
         published("GPT")
 
 
-def test_each_column_of_the_outcomes_is_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABCLIP_DATA", str(tmp_path))
+def test_each_column_of_the_outcomes_is_read(pin):
     text = "filename,caption,negative_caption,type,subtype,correct\n2.jpg,é,f,swap,obj,1\n1.jpg,a,b,add,att,0\n"
     text += "3.jpg,a b,B a.,swap,obj,0\n"
-    (tmp_path / "bivlc").mkdir()
-    (tmp_path / "bivlc" / "SUGARCREPE_CORRECT_CLIP_COCO.csv").write_text(text, encoding="utf-8")
-    monkeypatch.setitem(PINNED, "bivlc/SUGARCREPE_CORRECT_CLIP_COCO.csv", hashlib.sha256(text.encode()).hexdigest())
+    pin("bivlc/SUGARCREPE_CORRECT_CLIP_COCO.csv", text)
     found = published("fine-tuned on COCO")
     assert (found.benchmark, found.model, list(found.answers)) == ("SugarCrepe", "fine-tuned on COCO", [CHOICE])
     assert {name: values.tolist() for name, values in found.answers[CHOICE]._asdict().items()} == {

@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parents[3]
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].rstrip("/")
 # What Colab has of that which the library needs, in the versions of its image of late 2025.
 COLAB = {
-    "filelock": "3.18", "huggingface_hub": "0.34", "ipywidgets": "7.7.1", "joblib": "1.5", "matplotlib": "3.10",
-    "nbformat": "5.10", "numpy": "2.0.2", "pillow": "11.3", "safetensors": "0.6", "scikit-learn": "1.6.1",
-    "scipy": "1.16", "seaborn": "0.13.2", "torch": "2.8", "torchvision": "0.23", "tqdm": "4.67",
+    "filelock": "3.18", "huggingface_hub": "0.34", "ipywidgets": "7.7.1", "jinja2": "3.1.6", "joblib": "1.5",
+    "matplotlib": "3.10", "nbformat": "5.10", "numpy": "2.0.2", "pillow": "11.3", "safetensors": "0.6",
+    "scikit-learn": "1.6.1", "scipy": "1.16", "seaborn": "0.13.2", "torch": "2.8", "torchvision": "0.23",
+    "tqdm": "4.67",
 }  # fmt: skip
 VERSION = labclip_lib.__version__.rpartition(".")[0]
 NEW = ["labclip_lib", "open_clip_torch", "HanTa", "inflect", "webdataset"]
