@@ -221,10 +221,15 @@ def coverage_table(rows):
 
     rows: {name: row} as of `Coverage.row`. In percent. "same words" is the most that any reordering could explain.
     """
-    # Spaces and hyphens that no line breaks at: a share and its interval stay together in a narrow column.
+    # In a narrow column a share and its interval stay together, by a space and a hyphen that no line breaks at, and a
+    # subset's name breaks behind its project's.
     cell = "{:.0f}\N{NO-BREAK SPACE}({:.0f}\N{NON-BREAKING HYPHEN}{:.0f})"
     cells = (
-        [name, f"{row['pairs']:,}", *(cell.format(*(100 * share for share in row[holds])) for holds in HOLDS)]
+        [
+            name.replace("/", ": "),
+            f"{row['pairs']:,}",
+            *(cell.format(*(100 * share for share in row[holds])) for holds in HOLDS),
+        ]
         for name, row in rows.items()
     )
-    return markdown_table(["% (95 % interval)", "pairs", *HOLDS], cells)
+    return markdown_table(["in % (95 % interval)", "pairs", *HOLDS], cells)

@@ -250,7 +250,7 @@ def test_the_tagger_is_the_one_given():
 
 def test_table_is_markdown():
     captions, negatives = zip(*pairs()[:1] * 1234, strict=True)
-    rows = {coverage.name: coverage.row() for coverage in (table(), cover("large", captions, negatives))}
+    rows = {coverage.name: coverage.row() for coverage in (table(), cover("very/large", captions, negatives))}
     lines = coverage_table(rows).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     cells = [
@@ -259,7 +259,9 @@ def test_table_is_markdown():
     ]
     assert all(line.startswith("|") and line.endswith("|") for line in lines)
     assert cells[0][1:] == ["pairs", *HOLDS] and cells[1] == ["---"] * 7
-    assert [row[:2] for row in cells[2:]] == [["mine", "6"], ["large", "1,234"]] and len(set(map(len, cells))) == 1
+    assert [row[:2] for row in cells[2:]] == [["mine", "6"], ["very: large", "1,234"]] and len(
+        set(map(len, cells))
+    ) == 1
     for row, name in zip(cells[2][2:], HOLDS, strict=True):
         mean, low, high = table().share(HOLDS[name])
         assert row == f"{100 * mean:.0f} ({100 * low:.0f}-{100 * high:.0f})"

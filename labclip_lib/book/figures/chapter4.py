@@ -36,7 +36,7 @@ def missing_twins(panels, steps, curves):
     _swap_panels(panels, axes)
     lines = [(label, "cross-modal", estimates) for label, estimates in curves.items()]
     accuracy_lines(steps, lines, chance=0.5, ceiling=0.5, ax=axes[-1])
-    axes[-1].legend(frameon=False, fontsize=9, loc="lower right")
+    axes[-1].legend(frameon=False, fontsize=9, loc="lower right", handlelength=3)
     axes[-1].set_title("the missing twins,\nas training goes on", fontsize=10)
     axes[-1].set(xlabel="training step", ylabel="")
     return fig
@@ -74,8 +74,7 @@ def _swap_panels(panels, axes):
             _dots(ax, place, each)
         ax.set_title(title, fontsize=10)
         ax.get_legend().remove()
-        if number:
-            ax.set_ylabel("")
+        ax.set_ylabel("" if number else "swap accuracy")
 
 
 def _dots(ax, place, values):
@@ -97,7 +96,7 @@ def composed_operators(one, every):
     accuracy_lines(counts, [("beats all of them", "cross-modal", every)], ax=axes[1])
     for ax, title in zip(axes, ("one negative", "all negatives so far"), strict=True):
         ax.set(title=title, xlabel="operators", xticks=counts)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False, fontsize=9, ncols=2)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False, fontsize=9, ncols=2, handlelength=3)
     axes[1].set_ylabel("")
     return fig
 

@@ -22,7 +22,7 @@ def training_curves(histories):
             ax.plot(epochs, values, style, color=OURS, label=label)
     axes[1].axhline(0.5, color=BAG, ls=":", label="bag of words")
     axes[0].set(xlabel="epoch", ylabel="loss (nats)", ylim=(0, None))
-    axes[1].set(xlabel="epoch", ylabel="images that pick rightly", ylim=(0, 1.05))
+    axes[1].set(xlabel="epoch", ylabel="share that picks rightly", ylim=(0, 1.05))
     for ax in axes:
         ax.legend(frameon=False)
     return fig
@@ -57,7 +57,7 @@ def frontier(lines, points):
     ax.axvline(0.5, color=BAG, ls=":")
     ax.axhline(0.5, color=BAG, ls=":")
     ax.set(xlabel="swap accuracy", ylabel="recall@1, image to text", xlim=(0.45, 1.02), ylim=(-0.03, 1.03))
-    ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.02, 0.05))
+    ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.1, 0.05), handlelength=3)
     return ax
 
 
@@ -85,7 +85,7 @@ def singular_values(values):
     for (label, singular), style in zip(values.items(), ("-", "--"), strict=True):
         ax.semilogy(range(1, len(singular) + 1), singular, style, color=OURS, label=label)
     ax.axhline(1, color=PALETTE["chance"], ls=":", label="identity, or a rotation")
-    ax.set(xlabel="number", ylabel="singular value")
+    ax.set(xlabel="number, largest first", ylabel="singular value")
     ax.legend(frameon=False)
     return ax
 
@@ -99,7 +99,7 @@ def pairs_kept(counts, accuracies):
     ax.set_xscale("log", base=2)
     ticks = [2, 4, 8, 14, 32, 64, 128, 256]
     ax.set_xticks(ticks, ticks)
-    ax.set(xlabel="pairs of directions kept", ylim=(0, 1.05))
+    ax.set(xlabel="pairs of directions kept", ylabel="share that is right", ylim=(0, 1.05))
     ax.legend(frameon=False)
     return ax
 
@@ -112,4 +112,5 @@ def by_training_size(sizes, curves):
     ax.set_xticks(sizes, sizes)
     ax.minorticks_off()
     ax.set(xlabel="twin pairs in training", ylabel="swap accuracy")
+    ax.legend(frameon=False, fontsize=10, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3)
     return ax

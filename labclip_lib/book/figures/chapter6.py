@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
+from labclip_lib.book.figures.grouped import lift_numbers
 from labclip_lib.book.figures.shared import accuracy_bars
 from labclip_lib.book.figures.style import INK, PALETTE
 
@@ -15,7 +16,7 @@ def subset_bars(accuracy, ceiling):
     """A model's accuracy on each subset. accuracy: {subset: Estimate}. ceiling: {subset: float}. Returns the axes."""
     _, ax = plt.subplots(figsize=(8.2, 3.8))
     rows = [(_broken(subset), "cross-modal", estimate) for subset, estimate in accuracy.items()]
-    return accuracy_bars(rows, 0.5, [ceiling[subset] for subset in accuracy], ax)
+    return lift_numbers(accuracy_bars(rows, 0.5, [ceiling[subset] for subset in accuracy], ax))
 
 
 def control_bars(accuracy, tuned, hard, share, ceiling):

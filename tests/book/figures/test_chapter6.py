@@ -19,6 +19,7 @@ def test_subset_bars_have_a_ceiling_each():
     assert [bar.get_height() for bar in ax.patches] == [0.9, 0.6] and ticks(ax.xaxis) == ["replace\nobj", "swap\natt"]
     assert [segment[0][1] for segment in segments(ax, "bag-of-words ceiling")] == [1.0, 0.7]
     assert ax.get_ylabel() == "accuracy" and legend(ax) == ["bag-of-words ceiling", "chance"]
+    assert ax.texts[0].get_position()[1] == pytest.approx(1.02)  # above the line of its ceiling
 
 
 def test_control_bars_end_where_the_last_model_is():

@@ -28,3 +28,10 @@ def test_a_blind_model_is_a_line_through_each_group():
         pytest.approx((1.55, 3.45)),
     ]
     assert "0.50" in texts(ax)
+
+
+def test_a_number_stands_above_the_lines_that_would_strike_through_it():
+    ax = accuracy_groups(GROUPS, chance=0.5, ceiling=[0.65, 1.0, float("nan"), 1.2], blind=[0.7, 0.0])
+    heights = [number.get_position()[1] for number in ax.texts[:4]]
+    # The first is lifted over two lines; the others stand clear of theirs.
+    assert heights == pytest.approx([0.72, 1.02, 0.62, 1.02]) and texts(ax)[:4] == ["0.50", "0.90"] * 2
