@@ -68,6 +68,13 @@ def samples(first, n):
     return out
 
 
+def everything(source):
+    """All pictures and all captions of a source, shard after shard."""
+    shards = source.shards()
+    images = [picture for k in range(shards.get("images", 0)) for picture in source.shard(k).images]
+    return images, [text for k in range(shards.get("captions", 0)) for text in source.shard(k).texts.captions]
+
+
 class Ruled:
     """A backbone whose embedding of an image is made of its mean colour, and of a caption of its length.
 

@@ -13,17 +13,17 @@ from labclip_lib.embeddings.shards import load_shards
 # One of the processes is killed when it has written its first shard, unless that has happened.
 EMBED = """
 import os, signal, sys
-from pathlib import Path
-from labclip_lib.embeddings import shards
+from labclip_lib.embeddings.shards import embed_source
 from labclip_lib.models.backbones import load_backbone
 
-def save(path, data, sound=shards._save):
-    sound(path, data)
-    if os.environ["RANK"] == sys.argv[4] and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+def replace(part, path, sound=os.replace):
+    sound(part, path)
+    killed = os.environ["RANK"] == sys.argv[4] and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if killed and path.suffix == ".safetensors":
         os.kill(os.getpid(), signal.SIGKILL)
 
-shards._save = save
-shards.embed_source(load_backbone(sys.argv[1], "cpu"), *sys.argv[2:4], shard_size=2, workers=0, progress=False)
+os.replace = replace
+embed_source(load_backbone(sys.argv[1], "cpu"), *sys.argv[2:4], shard_size=2, workers=0, progress=False)
 """
 
 

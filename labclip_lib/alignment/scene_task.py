@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from labclip_lib.alignment.fit import fit_pairs
+from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.diagnosis.cross_modal import diagnose_groups, twins
 from labclip_lib.embeddings.embed import embed_images, embed_texts
@@ -97,14 +98,13 @@ def examine(task, labclip=None, order="fixed"):
 
     order: the mention order of the training captions.
     """
-    rows = task.split.test
+    labclip, rows = labclip or Unaligned(), task.split.test
     layouts, scenes = task.images.shape[:2]
     clusters = task.split.cluster[rows].repeat(layouts).cpu().numpy()
     captions = {name: form * (layouts * scenes // len(form)) for name, form in task.captions.items()}
     with torch.no_grad():
-        align = labclip.align_texts if labclip else lambda texts: texts
-        texts = {name: align(table) for name, table in task.texts.items()}
-        images = labclip.align_images(task.images) if labclip else task.images
+        texts = {name: labclip.align_texts(table) for name, table in task.texts.items()}
+        images = labclip.align_images(task.images)
         cosine = {name: (images[:, rows] * table[:, rows]).sum(-1).flatten() for name, table in texts.items()}
 
         def ask(name, true, foil):
@@ -170,9 +170,8 @@ def _singles(backbone, world, seed):
 def _zero_shot(task, labclip):
     """Zero-shot accuracy on single objects: the caption of each among those of all colours and shapes."""
     images, labels, captions = task.singles
-    if labclip:
-        images, captions = labclip.align_images(images), labclip.align_texts(captions)
-    outcomes = recall_outcomes(similarities(images, captions), 1, labels)
+    similarity = similarities(labclip.align_images(images), labclip.align_texts(captions))
+    outcomes = recall_outcomes(similarity, 1, labels)
     classes = _classes(task.layouts.scenes.world)
     levels = 1 / len(classes), recall_ceiling(count_alike(classes)[labels.cpu()], 1)
     return {f"zero-shot, single objects, {len(classes)} classes": Measure(outcomes, np.arange(len(outcomes)), *levels)}

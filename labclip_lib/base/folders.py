@@ -13,8 +13,8 @@ OF_SYSTEMS = {
 class LeftOut(dict):
     """Files left out, by reason: {reason: [how many, name of the first]}. Its str is one line."""
 
-    def add(self, reason, name):
-        self.setdefault(reason, [0, name])[0] += 1
+    def add(self, reason, name, count=1):
+        self.setdefault(reason, [0, name])[0] += count
 
     def __str__(self):
         return ", ".join(f"{count:,} {reason} (first {name!r})" for reason, (count, name) in sorted(self.items()))

@@ -10,8 +10,9 @@ import torch
 
 from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.benchmarks.results import Answers, Results
-from labclip_lib.embeddings.shards import embed_source, load_shards
-from labclip_lib.embeddings.sources import Listed, Texts, contents
+from labclip_lib.embeddings.feed import Texts
+from labclip_lib.embeddings.shards import embed_shards, load_shards
+from labclip_lib.embeddings.sources import Listed, contents
 from labclip_lib.measures.outcomes import (
     UNIT_ROWS,
     columns_of,
@@ -38,7 +39,7 @@ def evaluate(backbone, records, transform=None, *, benchmark="", cache=None, pro
 
     transform: a LABCLIP, or None for the backbone as it is. cache: a folder for the embeddings; the next
     call with the same backbone and records reads them from there, whatever its transform. how: batch_size, workers,
-    precision, as of `shards.embed_source`.
+    precision, as of `shards.embed_shards`.
     Raises ValueError when some records have negatives and others have none, and for whatever cannot be embedded.
     """
     kinds = {(bool(record.negatives), bool(record.other_image)) for record in records}
@@ -84,7 +85,7 @@ def embed_records(backbone, records, cache=None, progress=False, **how):
         # Named after content and model, so that a change of either never finds the old embeddings.
         name = f"{digest.hexdigest()[:16]}-{backbone.fingerprint[:16]}"
         out = os.path.join(cache or folder, name)
-        tables = load_shards(embed_source(backbone, source, out, progress=progress, **how))
+        tables = load_shards(embed_shards(backbone, source, out, progress=progress, **how))
     return _Table(pictures, tables.images), _Table(texts, tables.captions), tables.manifest["truncated"]
 
 

@@ -34,14 +34,14 @@ def add_to(verbs):
 
 def run(args):
     from labclip_lib.base.devices import device_of_rank, ranks
-    from labclip_lib.embeddings.shards import embed_source
+    from labclip_lib.embeddings.shards import embed_shards
     from labclip_lib.embeddings.sources import open_source
     from labclip_lib.models.backbones import load_backbone
 
     backbone = load_backbone(args.backbone, device_of_rank(args.device))
     source = open_source(args.source, args.shard_size)
-    options = {name: getattr(args, name) for name in ("batch_size", "shard_size", "workers", "precision")}
-    out = embed_source(backbone, source, args.out, **options)
+    options = {name: getattr(args, name) for name in ("batch_size", "workers", "precision")}
+    out = embed_shards(backbone, source, args.out, **options)
     if ranks().rank == 0:
         manifest = json.loads((out / "manifest.json").read_text())
         rows, last = manifest["rows"], manifest["last_run"]

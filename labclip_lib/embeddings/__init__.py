@@ -1,8 +1,9 @@
 """From pictures and captions to tables of numbers.
 
 embed: embedding in batches
-sources: sources to embed: folders, captions, pairs, WebDataset tars
 feed: embedding a source shard by shard, its images read by several processes
+tars: WebDataset tars as a source
+sources: sources to embed: folders, captions, pairs, tars
 shards: embeddings on disk, in shards that survive an interruption
 tables: a reader's own embeddings and labels
 real_clip: the photos and real embeddings that chapter 1 shows

@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import itertools
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import DataLoader
@@ -10,67 +12,106 @@ from labclip_lib.base.progress import track
 from labclip_lib.measures.lengths import unit
 
 
+class Texts(NamedTuple):
+    """N captions. negatives: for each a list of K, or None. image: for each the row of its image, or None."""
+
+    captions: list
+    negatives: list | None = None
+    image: list | None = None
+
+
+class Shard(NamedTuple):
+    """A part of a source: its Pictures, its Texts, the source's path, for errors, and the number of its first row."""
+
+    images: list
+    texts: Texts
+    path: str
+    first: int
+
+
 class Feed:
-    """Embeds a source with a backbone, one shard at a time.
+    """Embeds the shards of a source with a backbone.
 
     Each different text of a shard is embedded once; text_ids and negative_ids show which texts are the same.
-
-    captions, images: generators over the shards of that table with the numbers `todo`. Each yields (number, tensors by
-    name, number of captions that were cut), and raises ValueError, in one sentence, for an image or a caption that
-    cannot be embedded.
     """
 
     def __init__(self, backbone, source, batch_size, workers, precision, progress):
         self.backbone, self.source, self.batch_size, self.workers = backbone, source, batch_size, workers
         self.precision, self.progress = precision, progress
 
-    def captions(self, todo):
-        with self._bar("captions", todo) as bar:
-            for k in todo:
-                _, (captions, negatives, image), path, first = self.source.shard(k)
-                n, rows = len(captions), range(first, first + len(captions))
-                names = [f"Caption {row} of {path}" for row in rows]
-                if negatives is not None:
-                    width = len(negatives[0])
-                    names += [f"A negative of caption {row} of {path}" for row in rows for _ in range(width)]
-                    captions = captions + [negative for row in negatives for negative in row]
-                (table, cut), ids = self._texts(captions, names, bar), text_ids(captions)
-                out = {"captions": table[:n].clone(), "text_ids": ids[:n].clone()}
-                if negatives is not None:
-                    out["negatives"] = table[n:].unflatten(0, (-1, width)).clone()
-                    out["negative_ids"] = ids[n:].unflatten(0, (-1, width)).clone()
-                if image is not None:
-                    out["image"] = torch.tensor(image)
-                yield k, out, cut
+    def embed(self, steps):
+        """Embed tables of shards, in the order of steps, [(table, number of the shard)].
 
-    def images(self, todo):
-        planned = {}
+        Two steps of one shard in a row read it once. Yields (table, number, tensors by name, number of captions that
+        were cut), and raises ValueError, in one sentence, for an image or a caption that cannot be embedded.
+        """
+        shards, images, ready = {}, [k for table, k in steps if table == "images"], None
+
+        def shard(k):
+            if k not in shards:
+                shards[k] = self.source.shard(k)
+            return shards[k]
 
         def batches():
             """The loader reads ahead from this, so that the workers never wait between two shards."""
-            for k in todo:
-                planned[k] = self.source.shard(k).images
-                for i in range(0, max(1, len(planned[k])), self.batch_size):  # an empty tar gives one batch too
-                    yield planned[k][i : i + self.batch_size]
+            for k in images:
+                try:
+                    pictures = shard(k).images
+                except ValueError:
+                    return  # it is raised again in this shard's turn, when those before it are finished
+                for i in range(0, max(1, len(pictures)), self.batch_size):  # an empty tar gives one batch too
+                    yield pictures[i : i + self.batch_size]
 
         loader = DataLoader(
-            Pictures(self.backbone.preprocess), batch_sampler=batches(), num_workers=self.workers if todo else 0,
+            Pictures(self.backbone.preprocess), batch_sampler=batches(), num_workers=self.workers if images else 0,
             collate_fn=_stack, pin_memory=self.backbone.device.type == "cuda",
         )  # fmt: skip
-        ready = iter(loader)
+        bar = track(
+            total=self.source.total(steps), desc=f"embedding with {self.backbone.name}", unit="",
+            shows=self.progress and steps,
+        )  # fmt: skip
         try:
-            with self._bar("images", todo) as bar:
-                for k in todo:
-                    rows = []
-                    while not rows or len(rows) * self.batch_size < len(planned[k]):
-                        batch = next(ready)
-                        if isinstance(batch, str):
-                            raise ValueError(batch)
-                        rows.append(self._images(batch) if len(batch) else torch.zeros(0, self.backbone.dim))
-                        bar.update(len(batch))
-                    yield k, {"images": _storable(torch.cat(rows), planned.pop(k))}, 0
+            with bar:
+                for k, part in itertools.groupby(steps, key=lambda step: step[1]):
+                    for table, _ in part:
+                        if table == "captions":
+                            tensors, cut = self._captions(shard(k), bar)
+                        else:
+                            ready = iter(loader) if ready is None else ready
+                            tensors, cut = {"images": self._rows(shard(k).images, ready, bar)}, 0
+                        yield table, k, tensors, cut
+                    del shards[k]
         finally:
             del ready  # ends the workers now; an error's traceback would keep them alive
+
+    def _captions(self, shard, bar):
+        """Tensors by name, and the number of captions and negatives that were cut."""
+        _, (captions, negatives, image), path, first = shard
+        n, rows = len(captions), range(first, first + len(captions))
+        names = [f"Caption {row} of {path}" for row in rows]
+        if negatives is not None:
+            width = len(negatives[0])
+            names += [f"A negative of caption {row} of {path}" for row in rows for _ in range(width)]
+            captions = captions + [negative for row in negatives for negative in row]
+        (table, cut), ids = self._texts(captions, names, bar), text_ids(captions)
+        out = {"captions": table[:n].clone(), "text_ids": ids[:n].clone()}
+        if negatives is not None:
+            out["negatives"] = table[n:].unflatten(0, (-1, width)).clone()
+            out["negative_ids"] = ids[n:].unflatten(0, (-1, width)).clone()
+        if image is not None:
+            out["image"] = torch.tensor(image)
+        return out, cut
+
+    def _rows(self, pictures, ready, bar):
+        """Embeddings (n, D) of a shard's pictures, whose batches come next."""
+        rows = []
+        while not rows or len(rows) * self.batch_size < len(pictures):
+            batch = next(ready)
+            if isinstance(batch, str):
+                raise ValueError(batch)
+            rows.append(self._images(batch) if len(batch) else torch.zeros(0, self.backbone.dim))
+            bar.update(len(batch))
+        return _storable(torch.cat(rows), pictures)
 
     @torch.no_grad()
     def _images(self, batch):
@@ -97,12 +138,6 @@ class Feed:
 
     def _autocast(self):
         return torch.autocast(self.backbone.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
-
-    def _bar(self, table, todo):
-        return track(
-            total=self.source.total(table, todo), desc=f"{table} with {self.backbone.name}", unit="",
-            shows=self.progress and todo,
-        )  # fmt: skip
 
 
 def text_ids(texts):

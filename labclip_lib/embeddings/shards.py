@@ -14,6 +14,7 @@ import hashlib
 import json
 import shlex
 import time
+from collections import Counter
 from pathlib import Path
 
 import safetensors.torch
@@ -50,58 +51,61 @@ class EmbeddedTables:
     negative_ids: torch.Tensor | None = None
 
 
-def embed_source(
-    backbone, source, out, *, batch_size=256, shard_size=8192, workers=2, precision="float32", progress=True
-):
-    """Embed a source into the folder `out`, and return its path; finished shards are not made again.
+def embed_source(backbone, path, out, *, shard_size=8192, **how):
+    """Embed what lies at a path into the folder `out`, and return `out`; finished shards are not made again.
 
-    source: a folder of images (in the order of their relative paths); a .txt file, one caption per line; a .csv or
+    path: a folder of images (in the order of their relative paths); a .txt file, one caption per line; a .csv or
         .tsv file with the columns image, caption and optionally negative, or negative1 to negativeK; WebDataset
-        tars, each sample an image and a caption: one, a folder of them, or a pattern "data/{00000..00003}.tar". Or
-        the result of `open_source`, which has its own shard_size.
-    shard_size: rows per shard; each tar is one shard. workers: processes that read images; 0: this one does.
+        tars, each sample an image and a caption: one, a folder of them, or a pattern "data/{00000..00003}.tar".
+    shard_size: rows per shard; each tar is one shard. how: as of `embed_shards`, which raises what this does.
+    """
+    return embed_shards(backbone, open_source(path, shard_size), out, **how)
+
+
+def embed_shards(backbone, source, out, *, batch_size=256, workers=2, precision="float32", progress=True):
+    """Embed the shards of a source into the folder `out`, and return its path; finished shards are not made again.
+
+    source: the result of `open_source`, or a `Listed` of what a program has at hand.
+    workers: processes that read images; 0: this one does.
     precision: "float32", or "bfloat16", which is faster on a graphics card. The tables are always float32.
     Under torchrun every process makes its share of the shards, and rank 0 waits for the others. Waits for another job
     in the same folder.
     Raises ValueError, in one sentence, for what cannot be read or embedded, and for a folder made with another model,
     source or settings; OSError when the disk is full.
     """
-    for name, value, least in (("batch_size", batch_size, 1), ("shard_size", shard_size, 1), ("workers", workers, 0)):
+    for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0)):
         if value < least:
             raise ValueError(f"{name} must be {least} or more, got {value}.")
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
+    process, out = ranks(), Path(out)
     with one_at_a_time(out, "embed"):
-        return _embed(backbone, source, Path(out), batch_size, shard_size, workers, precision, progress)
+        feed = Feed(backbone, source, batch_size, workers, precision, progress and process.rank == 0)
+        with memory_errors(batch_size):
+            _embed(feed, out, process)
+    return out
 
 
-def _embed(backbone, source, out, batch_size, shard_size, workers, precision, progress):
-    process, started = ranks(), time.perf_counter()
-    source = open_source(source, shard_size) if isinstance(source, (str, Path)) else source
+def _embed(feed, out, process):
+    started, source = time.perf_counter(), feed.source
     manifest = {
-        "format": FORMAT, "model": backbone.name, "fingerprint": backbone.fingerprint, "dim": backbone.dim,
-        "precision": precision, "shard_size": source.shard_size,
+        "format": FORMAT, "model": feed.backbone.name, "fingerprint": feed.backbone.fingerprint,
+        "dim": feed.backbone.dim, "precision": feed.precision, "shard_size": source.shard_size,
         "source": {"kind": source.kind, "path": source.path, "sha256": source.sha256}, "shards": source.shards(),
     }  # fmt: skip
     _prepare(out, manifest, process)
     paths = _paths(out, manifest)
-    todo = {
-        table: [k for k in range(process.rank, len(files), process.world) if _read(files[k], manifest) is None]
-        for table, files in paths.items()
-    }
+    mine = [(table, k) for table, k in source.steps() if k % process.world == process.rank]
     existing = {path for files in paths.values() for path in files if path.exists()}
-    finished = existing - {paths[table][k] for table in paths for k in todo[table]}
-    feed = Feed(backbone, source, batch_size, workers, precision, progress and process.rank == 0)
-    with memory_errors(batch_size):
-        # Captions first: they are quick, and a mistake in one of them surfaces before hours of images.
-        for table in sorted(paths):
-            for k, tensors, truncated in getattr(feed, table)(todo[table]):
-                _write(paths[table][k], tensors, truncated, manifest)
+    counts = {paths[table][k]: _counts(paths[table][k], manifest) for table, k in mine}
+    todo = [(table, k) for table, k in mine if counts[paths[table][k]] is None]
+    for table, k, tensors, truncated in feed.embed(todo):
+        _write(paths[table][k], tensors, truncated, manifest)
     if process.rank == 0:
-        counted = _count(paths, finished, manifest, process)
+        before = existing - {paths[table][k] for table, k in todo}
+        counted = _count(paths, counts, before, manifest, process)
         counted["last_run"]["seconds"] = round(time.perf_counter() - started, 3)
         _save(out / "manifest.json", _json(manifest | counted))
-    return out
 
 
 def load_shards(folder, backbone=None, device="cpu"):
@@ -271,25 +275,32 @@ def _sha256(tensors):
     return digest.hexdigest()
 
 
-def _count(paths, finished, manifest, process):
+def _counts(path, manifest):
+    """A shard's rows by table, its number of embeddings and its number of captions cut; or None, as `_read`."""
+    if (shard := _read(path, manifest)) is None:
+        return None
+    tensors, truncated = shard
+    rows = {name: len(tensor) for name, tensor in tensors.items() if name not in IDS}
+    return rows, sum(tensors[name].shape[:-1].numel() for name in rows if name != "image"), truncated
+
+
+def _count(paths, counts, before, manifest, process):
     """The manifest's final counts, once all shards are there; waits for those of other processes.
 
-    finished: paths of shards that existed before this run.
+    counts: {path: `_counts`}, of shards that were read already. before: paths of shards that are older than this run.
     """
-    rows, truncated, items = {}, 0, 0
-    for table in paths.values():
-        for k, path in enumerate(table):
-            while (shard := _read(path, manifest)) is None:
+    rows, truncated, embedded = Counter(), 0, 0
+    for files in paths.values():
+        for k, path in enumerate(files):
+            # What this process has just written is read back: that is the check of the disk.
+            while (shard := counts.get(path) or _counts(path, manifest)) is None:
                 if k % process.world == process.rank:
                     raise OSError(f"{path} was written and reads otherwise; check the disk and run the command again.")
                 time.sleep(0.2)
-            for name, tensor in shard[0].items():
-                if name in IDS:
-                    continue
-                rows[name] = rows.get(name, 0) + len(tensor)
-                items += 0 if path in finished or name == "image" else tensor.shape[:-1].numel()
-            truncated += shard[1]
-    return {"rows": rows, "truncated": truncated, "last_run": {"embedded": items}}
+            rows.update(shard[0])
+            embedded += 0 if path in before else shard[1]
+            truncated += shard[2]
+    return {"rows": dict(rows), "truncated": truncated, "last_run": {"embedded": embedded}}
 
 
 def _json(content):

@@ -4,52 +4,33 @@ import dataclasses
 import glob
 import os
 import re
-import tarfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from webdataset.shardlists import expand_urls
-from webdataset.tariterators import group_by_keys
 
 from labclip_lib.base.csv_tables import BREAK, check_filled, read_table
 from labclip_lib.base.files import digest, sha256
-from labclip_lib.base.folders import LeftOut, ending, files_below, is_hidden
+from labclip_lib.base.folders import LeftOut, ending, files_below
 from labclip_lib.base.messages import first_line
 from labclip_lib.base.progress import track
-from labclip_lib.base.text_files import decoded, is_blank, read_text
+from labclip_lib.base.text_files import is_blank, read_text
+from labclip_lib.embeddings.feed import Shard, Texts
+from labclip_lib.embeddings.tars import Tars, summarise
 from labclip_lib.models.image_files import SUFFIXES, Picture, looks_like_a_picture
 
 WANTED = "give a folder of images, a .txt file of captions, a .csv or .tsv file of pairs, or .tar files"
-
-
-class Texts(NamedTuple):
-    """N captions. negatives: for each a list of K, or None. image: for each the row of its image, or None."""
-
-    captions: list
-    negatives: list | None = None
-    image: list | None = None
-
-
 NO_TEXTS = Texts([])
-
-
-class Shard(NamedTuple):
-    """A part of a source: its Pictures, its Texts, the source's path, for errors, and the number of its first row."""
-
-    images: list
-    texts: Texts
-    path: str
-    first: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
     """A source whose items are listed in advance, in shards of shard_size rows.
 
-    kind: "folder", "captions" or "pairs". sha256: of the embedded contents only, so touching or copying a file does not
-    change it. summary: one line about what was taken from a folder or table and what was left out.
+    kind: "folder", "captions", "pairs", or another word for what a caller lists. path: what to call it in errors.
+    sha256: of the embedded contents only, so touching or copying a file does not change it. summary: one line about
+    what was taken from a folder or table and what was left out.
     """
 
     kind: str
@@ -70,48 +51,21 @@ class Listed:
         texts = Texts(*(part and part[rows] for part in self.texts))
         return Shard(list(self.images[rows]), texts, self.path, rows.start)
 
-    def total(self, table, shards):
-        """The number of embeddings in these shards of a table; None where it is unknown before reading."""
-        each = 1 + len(self.texts.negatives[0]) if table == "captions" and self.texts.negatives else 1
-        rows = self.images if table == "images" else self.texts.captions
-        return each * sum(len(rows[self._rows(shard)]) for shard in shards)
+    def steps(self):
+        """[(table, shard)] in the order to embed them in."""
+        # Captions first: they are quick, and a mistake in one of them surfaces before hours of images.
+        return sorted((table, k) for table, n in self.shards().items() for k in range(n))
+
+    def total(self, steps):
+        """The number of embeddings of these steps."""
+        each = 1 + len(self.texts.negatives[0]) if self.texts.negatives else 1
+        return sum(
+            len(self.images[self._rows(k)]) if table == "images" else each * len(self.texts.captions[self._rows(k)])
+            for table, k in steps
+        )
 
     def _rows(self, shard):
         return slice(shard * self.shard_size, (shard + 1) * self.shard_size)
-
-
-@dataclasses.dataclass(frozen=True)
-class Tars:
-    """WebDataset tars, each one shard: samples of an image and a caption under one key."""
-
-    path: str
-    sha256: str
-    tars: tuple
-    left_out: LeftOut
-    kind: str = "tars"
-    shard_size: None = None
-
-    @property
-    def summary(self):
-        """As in `Listed`; it reads through the tars."""
-        left_out = LeftOut({reason: list(seen) for reason, seen in self.left_out.items()})
-        for path in self.tars:
-            with tarfile.open(path, "r:") as tar:
-                for _ in _members(tar, path, left_out):
-                    pass
-        return _summary(f"{len(self.tars):,} .tar", left_out)
-
-    def shards(self):
-        return {"images": len(self.tars), "captions": len(self.tars)}
-
-    def shard(self, k):
-        """The shard of one tar; this reads through the tar."""
-        samples = _samples(self.tars[k])
-        texts = Texts([caption for _, caption in samples])
-        return Shard([picture for picture, _ in samples], texts, self.tars[k], 0)
-
-    def total(self, table, shards):
-        return None
 
 
 def open_source(source, shard_size):
@@ -120,6 +74,8 @@ def open_source(source, shard_size):
     source: a path, or a pattern of .tar files such as "data/{00000..00003}.tar". Raises ValueError, in one
     sentence, for what is missing or cannot be read.
     """
+    if shard_size < 1:
+        raise ValueError(f"shard_size must be 1 or more, got {shard_size}.")
     path = Path(source)
     if path.is_dir():
         return _folder(path, shard_size)
@@ -163,13 +119,9 @@ def _folder(path, shard_size):
     if tars:
         return _tars(path, list(tars.values()), left_out)
     paths, kinds = list(map(str, images.values())), Counter(map(ending, images))
-    summary = _summary(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
+    summary = summarise(" and ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())), left_out)
     pictures = tuple(map(Picture, paths))
     return Listed("folder", str(path), digest(*contents(paths)), shard_size, pictures, summary=summary)
-
-
-def _summary(taken, left_out):
-    return f"Taken: {taken}; left out: {left_out or 'nothing'}."
 
 
 def contents(paths):
@@ -221,7 +173,7 @@ def _pairs(path, shard_size):
     )
     content = digest(repr(texts), *contents(list(images)))
     taken = ["image", "caption", *negatives]
-    summary = _summary(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
+    summary = summarise(f"the columns {', '.join(taken)}", ", ".join(name for name in columns if name not in taken))
     return Listed("pairs", str(path), content, shard_size, tuple(map(Picture, images)), texts, summary)
 
 
@@ -245,58 +197,6 @@ def _tars(source, tars, left_out):
     return Tars(str(source), digest(*contents(tars)), tuple(map(str, tars)), left_out)
 
 
-def _samples(path):
-    """The samples of a tar: [(Picture, caption)]. Members are located, never unpacked to disk or unpickled."""
-    out, after = [], ""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for sample in group_by_keys(_members(tar, path, LeftOut())):
-                key = sample["__key__"]
-                images = [sample[end[1:]] for end in SUFFIXES if end[1:] in sample]
-                if len(images) != 1 or "txt" not in sample:
-                    lacks = f"{len(images) or 'no'} image" if len(images) != 1 else "no caption (txt)"
-                    raise ValueError(
-                        f"The sample {key!r} of {path} has {lacks}; the files of a sample stand together in the "
-                        "tar, one image and one .txt."
-                    )
-                text = tar.extractfile(sample["txt"]).read()
-                caption = decoded(text, f"the caption of the sample {key!r} of {path}").strip()
-                if is_blank(caption):
-                    raise ValueError(f"The sample {key!r} of {path} has a blank caption; write one or leave it out.")
-                out.append((Picture(path, key, images[0].offset_data, images[0].size), caption))
-                after = f" after the sample {key!r}"
-    except tarfile.TarError as error:
-        raise ValueError(f"{path} cannot be read as a plain tar{after} ({first_line(error)}); {FETCH}.") from None
-    except ValueError as error:
-        if "duplicate file name" not in str(error):  # then it is one of the sentences above
-            raise
-        name = error.args[0].partition(": duplicate")[0]
-        raise ValueError(f"{path} holds {name!r} twice{after}; {FETCH}.") from None
-    with open(path, "rb") as file:
-        file.seek(-512, os.SEEK_END)
-        if any(file.read()):  # tarfile accepts an archive cut between two members or within a header
-            raise ValueError(f"{path} is cut short{after}; {FETCH}.")
-    return out
-
-
-def _members(tar, path, left_out):
-    """The files of a tar's samples, as WebDataset groups them; all other members are added to left_out."""
-    for member in tar:
-        # By WebDataset's convention files in a folder such as __notes__ are not samples.
-        if is_hidden(member.name) or re.match(r"__[^/]*__($|/)", member.name):
-            left_out.add("hidden", member.name)
-        elif member.isdir():
-            continue
-        elif not member.isfile() or member.issparse():
-            left_out.add("links or no files", member.name)
-        else:
-            kind = ending(member.name)
-            if kind != ".txt" and kind not in SUFFIXES:
-                left_out.add(kind, member.name)
-            yield {"fname": member.name, "data": member, "__url__": path}
-
-
-FETCH = "fetch or write it again"
 READERS = {
     ".txt": _captions, ".csv": _pairs, ".tsv": _pairs,
     ".tar": lambda path, shard_size: _tars(path, [path], LeftOut()),

@@ -104,6 +104,20 @@ _RELATES = (VERB, PREPOSITION, ADVERB)
 _MOST = 100_000  # pairs examined: more than a caption has; it bounds the work on a page-long text
 
 
+def splice(words, start, end, new):
+    """Put the Words `new` in the place of words start to end: (all the Words, the Span of the new ones).
+
+    Spaces stay in their places and do not move with the words: the space before the place stays before whatever comes
+    there now. Where nothing was replaced, a plain space parts the new words from the one they push on.
+    """
+    out = [*words[:start], *new, *words[end:]]
+    if start == end < len(words):
+        out[start + len(new)] = words[end]._replace(space=" ")
+    if start < min(len(words), len(out)):
+        out[start] = out[start]._replace(space=words[start].space)
+    return tuple(out), Span(start, start + len(new))
+
+
 class Exchange(NamedTuple):
     """Two atoms of a sentence that SWAP may exchange."""
 
@@ -116,37 +130,35 @@ class Exchange(NamedTuple):
     def plain(self):
         return self.first.plain and self.second.plain
 
+    def _exchanged(self):
+        """`raw`, the Span in it of the atom that took the place of the first, and of the one that took the second's."""
+        words, first, second = self.sentence.words, self.first, self.second
+        a, b = words[first.start : first.end], words[second.start : second.end]
+        words, in_first = splice(words, first.start, first.end, b)
+        moved = in_first.end - first.end
+        words, in_second = splice(words, second.start + moved, second.end + moved, a)
+        return words, in_first, in_second
+
     @property
     def raw(self):
         """The Words with the two atoms exchanged and nothing else changed: the same bag of words."""
-        words, first, second = self.sentence.words, self.first, self.second
-        a, b = words[first.start : first.end], words[second.start : second.end]
-        between = words[first.end : second.start]
-        out = [*words[: first.start], *b, *between, *a, *words[second.end :]]
-        # Spaces stay in their places and do not move with the words.
-        if a and b:
-            starts = {first.start: a[0].space, second.end - len(a): b[0].space}
-        elif a:  # a moves before the noun at second.start
-            starts = {first.start: a[0].space, second.end - len(a): words[second.start].space, second.end: " "}
-        else:
-            starts = {first.start: words[first.start].space, first.start + len(b): " ", second.end: b[0].space}
-        return tuple(word._replace(space=starts.get(i, word.space)) for i, word in enumerate(out))
+        return self._exchanged()[0]
 
     @property
     def mended(self):
         """`raw` with the grammar mended: the same bag of words up to articles and inflection."""
-        raw, wanted = self.raw, {}
-        shift = (self.second.end - self.second.start) - (self.first.end - self.first.start)
-        for span, moved in ((self.first, shift), (self.second, 0)):
+        raw, *places = self._exchanged()
+        wanted = {}
+        for span, place in zip((self.first, self.second), places, strict=True):
             phrase = self.sentence.phrase_at(span.start)
             if phrase is None:
                 continue
-            last = span.end - 1 + moved  # the last of the words moved to this place
+            last = place.end - 1
             if self.what == "objects" and span.end == phrase.end:  # the noun changes, the number stays
                 wanted[last] = number_of(self.sentence.words, phrase)
             elif self.what == "attributes" and span.kind == "number":
                 number = raw[last].key
-                wanted[phrase.end - 1 + moved] = "one" if number in ("a", "an", "one", "1") else "many"
+                wanted[phrase.end - 1 + place.end - span.end] = "one" if number in ("a", "an", "one", "1") else "many"
             elif self.what in ("phrases", "arguments"):  # they keep their form; the verb after them must agree
                 wanted[last] = form_of(raw[last].key)
         return agree(raw, wanted)
@@ -210,8 +222,3 @@ def owned(words, span):
     """Does a possessor stand before a Span or NounPhrase, "the boy's" before "dog"?"""
     i = span.start
     return i > 1 and words[i - 1].key in ("'s", "’s") and words[i - 2].kind == NOUN
-
-
-def in_place_of(new, old):
-    """New words with the space that stood before the old ones."""
-    return (new[0]._replace(space=old[0].space), *new[1:])

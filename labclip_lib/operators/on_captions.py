@@ -11,7 +11,7 @@ import itertools
 
 import numpy as np
 
-from labclip_lib.operators.atoms import SWAPS, in_place_of, owned, spans, swaps
+from labclip_lib.operators.atoms import SWAPS, owned, spans, splice, swaps
 from labclip_lib.operators.grammar import ARTICLES, Word, agree, canonical, number_of, read
 from labclip_lib.operators.inflection import stem
 from labclip_lib.operators.negatives import Negative, as_negative, generator_for, given_or_refused, is_same, quoted
@@ -83,14 +83,14 @@ def replace(source, what="object", seed=0, tagger=None, words=None):
     span, choices = sites[rng.integers(len(sites))]
     text = choices[rng.integers(len(choices))]
     old = sentence.words[span.start : span.end]
-    new = tuple(Word(part, old[-1].kind) for part in text.split())
-    result = (*sentence.words[: span.start], *in_place_of(new, old), *sentence.words[span.end :])
+    new = [Word(part, old[-1].kind) for part in text.split()]
+    result, place = splice(sentence.words, span.start, span.end, new)
     wanted = {}
     phrase = sentence.phrase_at(span.start)
     if phrase and what == "object":
-        wanted[span.start + len(new) - 1] = number_of(sentence.words, phrase)
+        wanted[place.end - 1] = number_of(sentence.words, phrase)
     elif phrase and span.kind == "number":
-        wanted[phrase.end - 1 + len(new) - len(old)] = "one" if text in ("one", "1") else "many"
+        wanted[phrase.end - 1 + place.end - span.end] = "one" if text in ("one", "1") else "many"
     return as_negative(source, sentence, agree(result, wanted), name)
 
 
@@ -138,17 +138,13 @@ def add(source, what="object", seed=0, tagger=None, words=None):
         material = [i for i in range(phrase.inner, phrase.nouns) if before[i].key in WORDS["attribute"][2]]
         start = end = material[0] if material else phrase.nouns
         new = [Word(text, ADJECTIVE)]
-    elif what == "object":
-        new, start, end = [Word("and", "and"), Word("a", DETERMINER), Word(text, NOUN)], phrase.end, phrase.end
+    elif what == "object":  # the noun's place goes to "noun and a dog", so the space after it stays
+        start, end = phrase.end - 1, phrase.end
+        new = [before[start], Word("and", "and"), Word("a", DETERMINER), Word(text, NOUN)]
     else:
         new, start, end = [Word("no", DETERMINER)], phrase.start, phrase.inner
-    rest = before[end:]
-    if start < len(before):
-        new[0] = new[0]._replace(space=before[start].space if what != "object" else " ")
-    if start == end and rest and what != "object":
-        rest = (rest[0]._replace(space=" "), *rest[1:])
-    wanted = {start + 2: "one"} if what == "object" else {}
-    return as_negative(source, sentence, agree((*before[:start], *new, *rest), wanted), name)
+    result, place = splice(before, start, end, new)
+    return as_negative(source, sentence, agree(result, {place.end - 1: "one"} if what == "object" else {}), name)
 
 
 def _can_be_denied(sentence, phrase):
@@ -191,11 +187,11 @@ def shuffle_words(source, what="all", seed=0, tagger=None):
         return Negative(None, name, f"There are no two different words to shuffle in {quoted(source)}.")
     out = sentence.words
     while canonical(out) == canonical(sentence.words):
-        out = list(sentence.words)
+        out = sentence.words
         for group in places:
             for i, j in zip(group, rng.permutation(group), strict=True):
-                out[i] = sentence.words[j]._replace(space=sentence.words[i].space)
-    return as_negative(source, sentence, tuple(out), name)
+                out, _ = splice(out, i, i + 1, [sentence.words[j]])
+    return as_negative(source, sentence, out, name)
 
 
 # Composition

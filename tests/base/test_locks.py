@@ -87,6 +87,63 @@ def test_the_ranks_of_one_job_are_in_it_together_and_wait_for_the_first(tmp_path
     assert (late.communicate(timeout=60)[1], late.returncode) == ("", 0)
 
 
+@pytest.fixture
+def late(monkeypatch):
+    """This process is rank 1 of a job under torchrun, and each of its pauses takes a minute."""
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "1", "TORCHELASTIC_RUN_ID": "late"}.items():
+        monkeypatch.setenv(name, value)
+    now = [0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def pauses(then):
+        def sleep(seconds):
+            now[0] += 60
+            then(now[0])
+
+        monkeypatch.setattr(time, "sleep", sleep)
+
+    return pauses
+
+
+@pytest.mark.parametrize("locks_work", [True, False])
+def test_a_rank_that_comes_after_its_job_and_another(tmp_path, late, raises_saying, monkeypatch, locks_work):
+    """It waits as long as the other job works, in which its rank 0 may be waiting too, and then ends."""
+    (tmp_path / ".lock.job").write_text("another job")
+    other, times = FileLock(tmp_path / ".lock"), [0]
+    other.acquire()
+
+    def pass_by(now):
+        times.append(now)
+        if now == 7200:
+            other.release()
+
+    def refuse(self, timeout=None):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    late(pass_by)
+    if not locks_work:
+        monkeypatch.setattr(FileLock, "acquire", refuse)
+    says = "Rank 0 of this job is no longer at `embed`", str(tmp_path), "start the job again"
+    with raises_saying(OSError, *says), one_at_a_time(tmp_path, "embed"):
+        pytest.fail("it is alone")
+    assert 7200 < times[-1] < 9000 if locks_work else times[-1] < 1000
+
+
+def test_a_rank_whose_first_waits_for_another_job_waits_too(tmp_path, late):
+    """Also when the lock happens to be free at a look."""
+    job, other = tmp_path / ".lock.job", FileLock(tmp_path / ".lock")
+    events = {1: other.acquire, 290: other.release, 420: other.acquire, 5000: lambda: job.write_text(" 1 late ")}
+
+    def happen(now):
+        for when in [when for when in events if when < now]:
+            events.pop(when)()
+
+    late(happen)
+    with one_at_a_time(tmp_path, "embed"):
+        assert not events
+    other.release()
+
+
 def test_whoever_has_it_may_ask_again(tmp_path, capsys):
     with one_at_a_time(tmp_path, "a"), one_at_a_time(tmp_path, "b"):
         pass

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -16,31 +17,29 @@ from embeddable import Ruled, captions, pairs, pictures, png, samples, tar
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from labclip_lib.embeddings import shards, sources
+from labclip_lib.embeddings import shards
 from labclip_lib.embeddings.feed import text_ids
 from labclip_lib.embeddings.shards import embed_source, load_shards
+from labclip_lib.embeddings.sources import open_source
 
 TABLES = ("images", "captions", "negatives", "image", "text_ids", "negative_ids")
 # A process that embeds, and stops for ever in the middle of writing the shard of this name.
 CHILD = """
-import sys, time
+import os, sys, time
 from pathlib import Path
-from labclip_lib.base.files import write_atomically
-from labclip_lib.embeddings import shards
+from labclip_lib.embeddings.shards import embed_source
 from labclip_lib.models.backbones import load_backbone
 
-def save(path, data, sound=shards._save):
-    def half(part):
-        Path(part).write_bytes(data[: len(data) // 2])
+def replace(part, path, sound=os.replace):
+    if Path(path).name == sys.argv[4]:
+        os.truncate(part, os.path.getsize(part) // 2)
         print("half", flush=True)
         time.sleep(600)
-    if path.name == sys.argv[4]:
-        write_atomically(path, half)
-    sound(path, data)
+    sound(part, path)
 
-shards._save = save
+os.replace = replace
 checkpoint, source, out = sys.argv[1:4]
-shards.embed_source(load_backbone(checkpoint, "cpu"), source, out, shard_size=2, workers=1, progress=False)
+embed_source(load_backbone(checkpoint, "cpu"), source, out, shard_size=2, workers=1, progress=False)
 """
 
 
@@ -70,15 +69,17 @@ def folder(tmp_path):
 @contextlib.contextmanager
 def stopping_after(monkeypatch, k, error):
     """Whatever is embedded within is interrupted once k shards are written."""
-    written, sound = [], shards._write
+    written, sound = [], os.replace
 
-    def write(*args):
-        if len(written) == k:
-            raise error
-        written.append(sound(*args))
+    def replace(part, path):
+        if path.suffix == ".safetensors":
+            if len(written) == k:
+                raise error
+            written.append(path)
+        sound(part, path)
 
     with monkeypatch.context() as patch, pytest.raises(type(error)):
-        patch.setattr(shards, "_write", write)
+        patch.setattr(os, "replace", replace)
         yield
 
 
@@ -230,10 +231,10 @@ def test_finished_tars_are_not_read_again(tmp_path, monkeypatch):
     for i in range(3):
         tar(tmp_path / f"{i}.tar", samples(3 * i, 3))
     ruled = Ruled()
-    with stopping_after(monkeypatch, 4, KeyboardInterrupt()):
+    with stopping_after(monkeypatch, 3, KeyboardInterrupt()):
         embed(ruled, tmp_path, tmp_path / "out")
-    read, samples_of = [], sources._samples
-    monkeypatch.setattr(sources, "_samples", lambda path: read.append(Path(path).name) or samples_of(path))
+    read, sound = [], tarfile.open
+    monkeypatch.setattr(tarfile, "open", lambda path, *how: read.append(Path(path).name) or sound(path, *how))
     embed(ruled, tmp_path, tmp_path / "out")
     assert len(load_shards(tmp_path / "out").images) == 9 and read == ["1.tar", "2.tar"]
 
@@ -323,15 +324,15 @@ def test_an_unfinished_folder_is_not_loaded(tiny, folder, monkeypatch, raises_sa
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_full_disk(folder, monkeypatch, number, when, raises_saying):
     source, out = folder
-    written, sound = [], shards.write_bytes
+    written, sound = [], os.replace
 
-    def write(path, data):
+    def replace(part, path):
         if len(written) == (0 if when == "at once" else 3):
             raise OSError(number, "No space left on device")
-        written.append(sound(path, data))
+        written.append(sound(part, path))
 
     with monkeypatch.context() as patch, raises_saying(OSError, str(out), "is full", "what is finished is kept"):
-        patch.setattr(shards, "write_bytes", write)
+        patch.setattr(os, "replace", replace)
         embed(Ruled(), source, out)
     before = files(out)
     assert len(before) == (0 if when == "at once" else 2)
@@ -422,8 +423,12 @@ def test_rows_that_are_not_those_of_the_manifest(folder, raises_saying):
 
 
 def test_disk_that_loses_what_was_written(folder, monkeypatch, raises_saying):
-    sound = shards._save
-    monkeypatch.setattr(shards, "_save", lambda path, data: sound(path, data[:-1] if "00002" in path.name else data))
+    def replace(part, path, sound=os.replace):
+        if "00002" in path.name:
+            os.truncate(part, os.path.getsize(part) - 1)
+        sound(part, path)
+
+    monkeypatch.setattr(os, "replace", replace)
     with raises_saying(OSError, "images-00002.safetensors", "check the disk"):
         embed(Ruled(), *folder)
 
@@ -510,6 +515,28 @@ def test_shard_size_means_nothing_to_tars(tmp_path):
     assert len(files(embed(Ruled(), path, tmp_path / "out", shard_size=2))) == 2
 
 
+def test_what_was_embedded_before_is_found_again(tmp_path):
+    """The fingerprints of sources, and of what a shard was made from, are what they were when folders were written."""
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(name.encode())
+    (tmp_path / "p.csv").write_text("image,caption,negative\nin/a.png,a star,a moon\n")
+    (tmp_path / "a.txt").write_text("a star\na moon\n")
+    tar(tmp_path / "a.tar", {"a.png": b"a.png", "a.txt": b"a star"})
+    made = {}
+    for name in ("in", "p.csv", "a.txt", "a.tar"):
+        source = open_source(tmp_path / name, 2)
+        manifest = {"format": 2, "fingerprint": "f" * 64, "precision": "float32", "shard_size": source.shard_size}
+        of = {"kind": source.kind, "path": source.path, "sha256": source.sha256}
+        made[name] = [source.sha256[:16], shards._run(manifest | {"source": of})[:16]]
+    assert made == {
+        "in": ["ada3a200acd4a30b", "97bac346c39ad33e"],
+        "p.csv": ["ff813e79d43e3318", "3cfd6565fb56ef72"],
+        "a.txt": ["de39db43753e05c6", "50e21c3838ce28ad"],
+        "a.tar": ["57899ec3028a1422", "f358c13b2ecb3af7"],
+    }
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1, "source": 3}', "\x00"])
 def test_damaged_manifest(folder, text, raises_saying):
     embed(Ruled(), *folder)
@@ -570,7 +597,7 @@ def test_truncated_tar_leaves_what_is_finished(tmp_path, raises_saying):
     path.write_bytes(path.read_bytes()[:6000])
     with raises_saying(ValueError, str(path), "'s/0002'"):
         embed(Ruled(), tmp_path, tmp_path / "out")
-    assert list(files(tmp_path / "out")) == ["captions-00000.safetensors"]
+    assert list(files(tmp_path / "out")) == ["captions-00000.safetensors", "images-00000.safetensors"]
 
 
 # Several processes

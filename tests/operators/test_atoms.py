@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labclip_lib.operators.atoms import SWAPS, in_place_of, spans, swaps
+from labclip_lib.operators.atoms import SWAPS, Span, spans, splice, swaps
 from labclip_lib.operators.grammar import Sentence, Word, canonical, read
 from labclip_lib.operators.inflection import stem
 from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, AND, DETERMINER, NOUN, NUMBER, OTHER, PREPOSITION, VERB
@@ -255,8 +255,28 @@ def test_a_plain_exchange_is_one_of_two_plain_atoms():
 def test_spaces_stay_where_they_were():
     (exchange,) = swaps(read(" a dog\nsees  cats"), "objects")
     assert str(Sentence(exchange.mended)) == " a cat\nsees  dogs"
-    new, old = (Word("x", NOUN, "?"), Word("y", NOUN, "!")), (Word("z", NOUN, "\n"),)
-    assert [word.space for word in in_place_of(new, old)] == ["\n", "!"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "new", "together"),
+    [
+        (0, 1, "xy", "1x!y2b3c"),
+        (1, 2, "x", "1a2x3c"),
+        (2, 3, "xy", "1a2b3x!y"),
+        (0, 2, "", "1c"),
+        (1, 2, "", "1a2c"),
+        (2, 3, "", "1a2b"),
+        (0, 0, "x", "1x a2b3c"),
+        (1, 1, "xy", "1a2x!y b3c"),
+        (3, 3, "xy", "1a2b3c?x!y"),
+        (1, 1, "", "1a2b3c"),
+    ],
+)
+def test_spliced_words_leave_spaces_in_their_places(start, end, new, together):
+    words = tuple(Word(text, NOUN, space) for text, space in ("a1", "b2", "c3"))
+    spliced, span = splice(words, start, end, [Word(text, NOUN, {"x": "?", "y": "!"}[text]) for text in new])
+    assert str(Sentence(spliced)) == together and span == Span(start, start + len(new))
+    assert str(Sentence(words)) == "1a2b3c"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 import labclip_lib
 from labclip_lib.alignment.fit import fit_pairs
-from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.base.files import digest, write_text
 from labclip_lib.base.locks import one_at_a_time
@@ -69,7 +69,9 @@ class Study:
         return self._cache[name]
 
     def scene_labclip(self, name, method):
-        """A LABCLIP fitted to the training combinations of a benchmark of scenes."""
+        """A LABCLIP fitted to the training combinations of a benchmark of scenes; for "CLIP" there is none to fit."""
+        if METHODS[method] is None:
+            return Unaligned()
         scenes, tables = self.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
         swappable = scenes.swappable()

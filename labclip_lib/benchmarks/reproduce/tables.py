@@ -105,8 +105,7 @@ def crossmodal(study):
         rows_to_test = split.test & scenes.swappable()
         images, captions, swapped = (tables.unit(n)[rows_to_test] for n in ("images", "captions", "swapped"))
         for method in METHODS:
-            labclip = None if method == "CLIP" else study.scene_labclip(name, method)
-            align = labclip or (lambda texts: texts)
+            align = study.scene_labclip(name, method)
             with torch.no_grad():
                 diagnosis = diagnose_embeddings(images, align(captions), align(swapped), split.cluster[rows_to_test])
             rows.append(_row(study, f"{name}, swap", method, diagnosis["accuracy"]))
@@ -133,10 +132,9 @@ def alignment(study):
 
         of_images = probe(tables.unit("images"))
         for method in ("CLIP", "LABCLIP, paper's recipe", "LABCLIP"):
-            texts = tables.unit("captions")
-            if method != "CLIP":
-                with torch.no_grad():
-                    texts = study.scene_labclip(name, method)(texts)
+            align = study.scene_labclip(name, method)
+            with torch.no_grad():
+                texts = align(tables.unit("captions"))
             values = weight_cosine(of_images, probe(texts)).cpu().double()
             clusters = torch.arange(len(values))[:, None].expand_as(values)
             measure = Measure(values.flatten().numpy(), clusters.flatten().numpy(), 0.0)

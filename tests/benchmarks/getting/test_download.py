@@ -1,13 +1,15 @@
 import hashlib
+import http.client
 import http.server
 import random
 import re
+import shutil
 import threading
 import time
+import urllib.request
 
 import pytest
 
-from labclip_lib.benchmarks.getting import download as module
 from labclip_lib.benchmarks.getting.download import download
 
 DATA = b"PK" + random.Random(0).randbytes(700_000)
@@ -172,7 +174,7 @@ def test_more_than_the_disk_has(publisher, small_disk, raises_saying):
 
 def test_room_is_needed_for_the_rest_alone(publisher, tmp_path, monkeypatch):
     host, _ = publisher
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 300_000}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 300_000}))
     (tmp_path / "a.zip.part").write_bytes(DATA[:500_000])
     download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip", DIGEST)
     assert (tmp_path / "a.zip").read_bytes() == DATA
@@ -180,7 +182,8 @@ def test_room_is_needed_for_the_rest_alone(publisher, tmp_path, monkeypatch):
 
 def test_a_server_that_falls_silent(publisher, tmp_path, raises_saying, monkeypatch):
     host, server = publisher
-    monkeypatch.setattr(module, "_TIMEOUT", 0.2)
+    opened = urllib.request.urlopen
+    monkeypatch.setattr(urllib.request, "urlopen", lambda asked, timeout: opened(asked, timeout=timeout / 150))
     monkeypatch.setattr(server, "do_GET", lambda self: time.sleep(1))
     with raises_saying(ConnectionError, host, "again"):
         download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip")
@@ -188,16 +191,16 @@ def test_a_server_that_falls_silent(publisher, tmp_path, raises_saying, monkeypa
 
 def test_interrupted_by_hand_goes_on(publisher, tmp_path, monkeypatch):
     host, server = publisher
-    reads = iter([DATA[:400_000], KeyboardInterrupt])
+    reads, sound = [], http.client.HTTPResponse.read
 
-    def read(*args):
-        chunk = next(reads)
-        if chunk is KeyboardInterrupt:
-            raise chunk
-        return chunk
+    def read(answer, size):
+        reads.append(size)
+        if len(reads) == 3:
+            raise KeyboardInterrupt
+        return sound(answer, 200_000)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, "_read", read)
+        patch.setattr(http.client.HTTPResponse, "read", read)
         download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip", DIGEST)
     assert (tmp_path / "a.zip.part").stat().st_size == 400_000
     download(f"{host}/a.zip", tmp_path / "a.zip", "a.zip", DIGEST)

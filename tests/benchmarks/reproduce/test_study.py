@@ -5,7 +5,7 @@ import pytest
 import torch
 from toys import write_small_toys
 
-from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.benchmarks.evaluation import CHOICE
 from labclip_lib.benchmarks.formats import clevr, sugarcrepe
@@ -41,6 +41,7 @@ def test_scenes_are_embedded_row_by_row(study, tiny):
 
 
 def test_a_matrix_is_fitted_once(study, monkeypatch):
+    assert isinstance(study.scene_labclip("CLEVR", "CLIP"), Unaligned)
     first = study.scene_labclip("CLEVR", "LABCLIP")
     assert first.linear.weight.shape == (study.backbone.dim, study.backbone.dim)
     assert {path.suffix for path in (study.out / "matrices").iterdir()} == {".safetensors"}  # no checkpoint is left
