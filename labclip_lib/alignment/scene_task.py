@@ -132,14 +132,13 @@ def examine_groups(task, labclip=None, order="fixed"):
     A pair's captions are those of one of its scenes, true and swapped, in each layout; both images have that layout's
     number. Arguments as of `examine`.
     """
-    twin = twins(task.layouts.scenes).to(task.images.device)
+    labclip, twin = labclip or Unaligned(), twins(task.layouts.scenes).to(task.images.device)
     first = torch.where(task.split.test & (torch.arange(len(twin), device=twin.device) < twin))[0]
     with torch.no_grad():
-        images = labclip.align_images(task.images) if labclip else task.images
-        texts = [task.texts[name] for name in (f"{order} order", f"twin, {order} order")]
-        captions, foils = (labclip.align_texts(table) if labclip else table for table in texts)
+        images = labclip.align_images(task.images)
+        texts = [labclip.align_texts(task.texts[name]) for name in (f"{order} order", f"twin, {order} order")]
     pictures = torch.stack([images[:, first], images[:, twin[first]]], 2)
-    both = torch.stack([table[:, first].expand(len(images), -1, -1) for table in (captions, foils)], 2)
+    both = torch.stack([table[:, first].expand(len(images), -1, -1) for table in texts], 2)
     clusters = task.split.cluster[first].repeat(len(images))
     return diagnose_groups(pictures.flatten(0, 1), both.flatten(0, 1), clusters)
 
