@@ -6,7 +6,9 @@ const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"
 export default [
   js.configs.recommended,
   {
-    languageOptions: {sourceType: "script", globals: readonly(["document", "setInterval", "clearInterval"])},
+    languageOptions: {sourceType: "script", globals: readonly([
+      "document", "localStorage", "location", "setInterval", "clearInterval", "CustomEvent", "MutationObserver",
+    ])},
     linterOptions: {reportUnusedDisableDirectives: "error"},
     rules: {
       "eqeqeq": "error",

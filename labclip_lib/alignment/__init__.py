@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = door(
         "pairs": "Pairs examine_pairs",
         "closed_form": "STRENGTHS discriminant_map fit_closed_form ridged",
         "fit": "fit_labclip fit_pairs",
-        "scene_task": "binding_task examine fit_task",
+        "scene_task": "binding_task examine examine_groups fit_task",
         "reports": "train_on_scenes train_on_tables",
     },
 )

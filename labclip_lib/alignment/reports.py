@@ -4,7 +4,7 @@ import torch
 
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.pairs import Pairs, examine_pairs, hold_out
-from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, examine_groups, fit_task
 from labclip_lib.world.scenes import World
 
 
@@ -12,7 +12,10 @@ def train_on_scenes(backbone, order="fixed", world=World(), layouts=6, **how):
     """A LABCLIP for a backbone, on the book's scenes: (LABCLIP, {"CLIP" or "LABCLIP": measures}, a sentence)."""
     task = binding_task(backbone, world, layouts)
     labclip = fit_task(task, order, **how)
-    tables = {"CLIP": examine(task, None, order), "LABCLIP": examine(task, labclip, order)}
+    tables = {
+        name: examine(task, which, order) | examine_groups(task, which, order)
+        for name, which in (("CLIP", None), ("LABCLIP", labclip))
+    }
     summary = (
         f"{len(task.pairs('train', order)):,} captions in {order} order, of combinations that the test does not hold."
     )

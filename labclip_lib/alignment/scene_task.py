@@ -12,6 +12,7 @@ import torch
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import Unaligned
 from labclip_lib.alignment.pairs import Pairs
+from labclip_lib.diagnosis.cross_modal import diagnose_groups, twins
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.embeddings.feed import text_ids
 from labclip_lib.measures.bags import count_alike, pairwise_ceiling, recall_ceiling, same_words
@@ -123,6 +124,23 @@ def examine(task, labclip=None, order="fixed"):
         out |= _retrieval(images, texts["fixed order"][0], rows, clusters, ceiling)
         out |= _zero_shot(task, labclip)
     return out
+
+
+def examine_groups(task, labclip=None, order="fixed"):
+    """The group score and the group match of the test scenes with their twins, as `diagnose_groups` gives them.
+
+    A pair's captions are those of one of its scenes, true and swapped, in each layout; both images have that layout's
+    number. Arguments as of `examine`.
+    """
+    labclip, twin = labclip or Unaligned(), twins(task.layouts.scenes).to(task.images.device)
+    first = torch.where(task.split.test & (torch.arange(len(twin), device=twin.device) < twin))[0]
+    with torch.no_grad():
+        images = labclip.align_images(task.images)
+        texts = [labclip.align_texts(task.texts[name]) for name in (f"{order} order", f"twin, {order} order")]
+    pictures = torch.stack([images[:, first], images[:, twin[first]]], 2)
+    both = torch.stack([table[:, first].expand(len(images), -1, -1) for table in texts], 2)
+    clusters = task.split.cluster[first].repeat(len(images))
+    return diagnose_groups(pictures.flatten(0, 1), both.flatten(0, 1), clusters)
 
 
 def _retrieval(images, captions, rows, clusters, ceiling):

@@ -8,12 +8,18 @@ import torch
 from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.bags import pairwise_ceiling, recall_ceiling, same_words
+from labclip_lib.measures.groups import (
+    group_match_outcomes,
+    group_score_outcomes,
+    guessed_group_match,
+    guessed_group_score,
+)
 from labclip_lib.measures.lengths import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, similarities, tie_width
 from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
-from labclip_lib.world.twins import number_scenes, pair_clusters
+from labclip_lib.world.twins import number_scenes, pair_clusters, twin_rows
 
 
 def twin_errors(similarity, target, twin):
@@ -54,15 +60,19 @@ def diagnose(backbone, world=World(), layouts=3):
         "replace colour": every.replaced("color"),
         "replace shape": every.replaced("shape"),
     }
+    rows = twin_rows(every.color, every.shape)
     out, captions = {}, {}
     for order in ("fixed", "random"):
         texts = every.captions(order)
         captions[order] = embed_texts(backbone, texts)
         for name, foil in changed.items():
             foils = foil.captions(order)
-            same = same_words(texts, foils)
-            measures = diagnose_embeddings(images, captions[order], embed_texts(backbone, foils), cluster, same)
+            same, foils = same_words(texts, foils), embed_texts(backbone, foils)
+            measures = diagnose_embeddings(images, captions[order], foils, cluster, same)
             out[f"{name} accuracy, {order} order"] = measures["accuracy"]
+            if name == "swap":
+                groups = _of_twins(images, captions[order], foils, rows, cluster)
+                out |= {f"{which}, {order} order": measure for which, measure in groups.items()}
             if order == "random":
                 out[f"{name}, margin of the cosine"] = measures["margin"]
     out |= _retrieval(images, captions["fixed"], every.color, every.shape)
@@ -88,12 +98,45 @@ def diagnose_embeddings(images, captions, foils, clusters, same=True):
     }
 
 
+def diagnose_groups(images, captions, clusters):
+    """Test groups of k images and their k captions, such as twins: {"group score": Measure, "group match": Measure}.
+
+    images, captions: (G, k, D) embeddings of unit length; in each group image i belongs to caption i, and all captions
+    hold the same words, so that a bag of words guesses. clusters: (G,). See `measures.groups` for the two measures.
+    Raises ValueError for rows without a direction.
+
+    >>> images = torch.eye(2)[None]
+    >>> measures = diagnose_groups(images, images, clusters=[0])
+    >>> [float(measure.values.mean()) for measure in measures.values()]
+    [1.0, 1.0]
+    """
+    for name, table in (("images", images), ("captions", captions)):
+        look_over(table, name)
+    similarity = torch.einsum("gid,gjd->gij", images, captions)
+    clusters, k = torch.as_tensor(clusters).cpu().numpy(), similarity.shape[1]
+    score, match = guessed_group_score(k), guessed_group_match(k)
+    return {
+        "group score": Measure(group_score_outcomes(similarity), clusters, score, score),
+        "group match": Measure(group_match_outcomes(similarity), clusters, match, match),
+    }
+
+
+def _of_twins(images, captions, foils, rows, clusters):
+    """`diagnose_groups` of scenes with their twins: images of both, and of the first its caption and its foil."""
+    first, second = rows
+    pairs = images[torch.stack([first, second], 1)], torch.stack([captions[first], foils[first]], 1)
+    return diagnose_groups(*pairs, clusters[first])
+
+
 def diagnose_tables(tables):
-    """Diagnose a reader's `tables.Tables`: {name: Measure} of the swap test and of retrieval among its captions."""
+    """Diagnose a reader's `tables.Tables`: {name: Measure} of the swap test, of groups and of retrieval."""
     images, captions, swapped = (tables.unit(name) for name in ("images", "captions", "swapped"))
     cluster = pair_clusters(tables.attribute, tables.object)
     measures = diagnose_embeddings(images, captions, swapped, cluster)
     out = {"swap accuracy": measures["accuracy"], "swap, margin of the cosine": measures["margin"]}
+    rows = twin_rows(tables.attribute, tables.object)
+    if len(rows[0]):
+        out |= _of_twins(images, captions, swapped, rows, cluster)
     return out | _retrieval(images, captions, tables.attribute, tables.object)
 
 

@@ -2,6 +2,7 @@
 
 outcomes: outcomes of comparisons and retrieval, what a tie is worth, and the chance level
 bags: what a bag of words can score
+groups: outcomes on groups of images and their captions: group score and group match
 intervals: means with bootstrap intervals, which resample dependent items together
 measure: outcomes with chance and the bag-of-words ceiling
 markdown: Markdown tables, of Measures too; Measures as plain data for JSON
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "outcomes": "pairwise_accuracy pairwise_outcomes recall_at_k recall_outcomes",
         "bags": "count_alike pairwise_ceiling recall_ceiling same_words",
+        "groups": "group_match_outcomes group_score_outcomes",
         "intervals": "Estimate bootstrap_ci estimate paired_difference",
         "measure": "Measure",
         "markdown": "as_columns as_rows as_table markdown_table",

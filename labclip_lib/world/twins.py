@@ -1,5 +1,7 @@
 """Scenes that hold the same colours and the same shapes: their clusters, and each scene's twin."""
 
+from collections import defaultdict
+
 import torch
 
 
@@ -26,6 +28,20 @@ def number_scenes(attribute, object):
         [number.get(scene, -1) for scene in _unordered(labels, object)] for labels in (attribute, swapped)
     )
     return tuple(torch.tensor(rows, device=attribute.device) for rows in (first, numbers, twins))
+
+
+def twin_rows(attribute, object):
+    """Rows of scenes beside rows of their twins: (P,) and (P,) int64, each row at most once.
+
+    attribute, object: (N, K) labels. Of a scene with more rows than its twin the surplus is left out.
+    """
+    _, number, twin = number_scenes(attribute, object)
+    rows = defaultdict(list)
+    for row, scene in enumerate(number.tolist()):
+        rows[scene].append(row)
+    wanted = {scene: other for scene, other in zip(number.tolist(), twin.tolist(), strict=True) if scene < other}
+    pairs = [pair for scene, other in wanted.items() for pair in zip(rows[scene], rows[other], strict=False)]
+    return tuple(torch.tensor(pairs, dtype=torch.long, device=attribute.device).reshape(-1, 2).T)
 
 
 def _unordered(attribute, object):

@@ -44,7 +44,9 @@ def test_a_labclip_turns_captions_back(turned, order):
     assert tables["CLIP"]["swap"].values.mean() < 0.8 and tables["LABCLIP"]["swap"].values.mean() > 0.98
     assert len(tables["CLIP"]["swap"].values) == 2 * 20  # a tenth of 200 scenes
     assert told.startswith(f"320 captions in {order} order,") and re.search(r"Fitted in \d+\.\d s, kept after", told)
-    again = binding_task.examine(binding_task.binding_task(turned, SMALL, 2), labclip, order)
+    assert tables["CLIP"]["group match"].values.mean() < 0.9 < tables["LABCLIP"]["group match"].values.mean()
+    task = binding_task.binding_task(turned, SMALL, 2)
+    again = binding_task.examine(task, labclip, order) | binding_task.examine_groups(task, labclip, order)
     for name, measure in tables["LABCLIP"].items():
         assert np.array_equal(measure.values, again[name].values), name
 

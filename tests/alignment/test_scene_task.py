@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from labclip_lib.alignment.fit import fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.scene_task import TEMPLATES, binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import TEMPLATES, binding_task, examine, examine_groups, fit_task
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.probing.protocols import split_by_object
 from labclip_lib.world.scenes import World
@@ -272,6 +272,29 @@ def test_a_labclip_is_applied_everywhere(task, side):
     found, expected = examine(turned, labclip), examine(task)
     for name, measure in expected.items():
         assert np.mean(found[name].values != measure.values) < 0.05, name  # near ties apart
+
+
+@pytest.mark.parametrize("order", ["fixed", "random"])
+def test_groups_are_the_test_scenes_with_their_twins(task, binder, order):
+    bound = examine_groups(binding_task(binder, WORLD, LAYOUTS, SEED), None, order)
+    blind = examine_groups(bag(task), None, order)
+    assert list(bound) == list(blind) == ["group score", "group match"]
+    for measure in (*bound.values(), *blind.values()):
+        assert len(measure.values) == LAYOUTS * int(task.split.test.sum()) / 2
+        assert set(measure.clusters) <= set(task.split.cluster[task.split.test].tolist())
+    assert (bound["group score"].values == 1).all() and (bound["group match"].values == 1).all()
+    assert (blind["group match"].values == 0.5).all()  # of captions that are the same, none fits better
+
+
+@pytest.mark.parametrize("side", ["text", "image"])
+def test_groups_are_examined_through_the_map(binder, side):
+    task = binding_task(binder, WORLD, LAYOUTS, SEED)
+    turn = torch.linalg.qr(torch.randn(20, 20, generator=torch.Generator().manual_seed(0))).Q
+    turned = dataclasses.replace(task, images=task.images @ turn)
+    labclip = LABCLIP(20, side)
+    labclip.set_matrix(turn if side == "image" else turn.T)
+    before, after = examine_groups(turned), examine_groups(turned, labclip)
+    assert before["group match"].values.mean() < 0.9 and (after["group match"].values == 1).all()
 
 
 def test_the_same_seed_gives_the_same_task(task, tiny):

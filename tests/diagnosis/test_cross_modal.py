@@ -5,7 +5,14 @@ import pytest
 import torch
 from synthetic import SMALL, BagOfWords, Binder, tables
 
-from labclip_lib.diagnosis.cross_modal import diagnose, diagnose_embeddings, diagnose_tables, twin_errors, twins
+from labclip_lib.diagnosis.cross_modal import (
+    diagnose,
+    diagnose_embeddings,
+    diagnose_groups,
+    diagnose_tables,
+    twin_errors,
+    twins,
+)
 from labclip_lib.world.scenes import World
 
 # Twin errors
@@ -49,6 +56,22 @@ def test_embeddings_of_ones_own_are_compared():
     assert found["accuracy"].clusters.tolist() == [4, 4, 5] and found["accuracy"].chance == 0.5
 
 
+def test_a_group_may_hold_more_than_two():
+    """Three scenes, three captions; in the second group two captions have changed places."""
+    images = torch.eye(3).expand(2, 3, 3)
+    captions = torch.stack([torch.eye(3), torch.eye(3)[[0, 2, 1]]])
+    measures = diagnose_groups(images, captions, torch.tensor([5, 6]))
+    assert measures["group match"].values.tolist() == measures["group score"].values.tolist() == [1, 0]
+    assert measures["group match"].chance == 1 / 6 and measures["group score"].chance == 1 / 60
+    assert measures["group match"].clusters.tolist() == [5, 6]
+
+
+def test_a_group_with_a_row_of_zeros_is_refused(raises_saying):
+    images = torch.eye(2)[None]
+    with raises_saying(ValueError, "1 of 2 rows of captions are zero"):
+        diagnose_groups(images, images * torch.tensor([[[1.0], [0.0]]]), [0])
+
+
 @pytest.fixture(scope="module")
 def diagnosed():
     """`diagnose` of each synthetic encoder."""
@@ -63,6 +86,15 @@ REPLACING = [f"replace {what} accuracy, {order} order" for what in ("colour", "s
 def test_a_binder_uses_binding_and_a_bag_of_words_ties(diagnosed, name):
     assert (diagnosed[Binder][name].values == 1).all() and (diagnosed[BagOfWords][name].values == 0.5).all()
     assert diagnosed[Binder][name].chance == diagnosed[Binder][name].bag_of_words == 0.5
+
+
+@pytest.mark.parametrize("order", ["fixed", "random"])
+def test_groups_of_twins_are_matched_by_a_binder_alone(diagnosed, order):
+    for which, chance in (("score", 1 / 6), ("match", 1 / 2)):
+        name = f"group {which}, {order} order"
+        binder, bag = diagnosed[Binder][name], diagnosed[BagOfWords][name]
+        assert (binder.values == 1).all() and bag.values == pytest.approx(np.full(200, chance))
+        assert binder.chance == binder.bag_of_words == chance
 
 
 @pytest.mark.parametrize("name", REPLACING)
@@ -127,6 +159,8 @@ def test_tables_of_a_binder_are_matched_without_a_mistake():
     assert (run["swap accuracy"].values == 1).all() and (run["recall@1 among 200 captions"].values == 1).all()
     assert run["swap, margin of the cosine"].values.mean() == pytest.approx(1)
     assert run["swap accuracy"].chance == run["swap accuracy"].bag_of_words == 0.5
+    assert len(run["group match"].values) == 100 and (run["group match"].values == run["group score"].values).all()
+    assert run["group match"].values.mean() == 1 and run["group match"].chance == 1 / 2
     assert [run[f"recall@{k} among 200 captions"].chance for k in (1, 5, 10)] == [1 / 200, 5 / 200, 10 / 200]
     assert "wrong first choices that are the twin" not in run  # there are none
 
@@ -135,6 +169,7 @@ def test_tables_of_a_bag_of_words_tie():
     run = diagnose_tables(tables(BagOfWords(), BagOfWords()))
     assert (run["swap accuracy"].values == 0.5).all() and (run["recall@1 among 200 captions"].values == 0.5).all()
     assert (run["recall@5 among 200 captions"].values == 1).all()
+    assert (run["group match"].values == 0.5).all() and run["group score"].values == pytest.approx(np.full(100, 1 / 6))
     assert "wrong first choices that are the twin" not in run  # a tie for the first place is not wrong
 
 
@@ -180,7 +215,15 @@ def test_twins_that_are_not_in_the_tables_are_no_errors():
     mixed = made.embeddings | {"images": made.embeddings["images"].flip(0)}
     run = diagnose_tables(dataclasses.replace(made, embeddings=mixed))
     assert run["recall@1 among 100 captions"].values.mean() < 0.1
-    assert "wrong first choices that are the twin" not in run
+    assert "wrong first choices that are the twin" not in run and "group match" not in run
+
+
+def test_a_scene_and_its_twin_of_any_rows_are_one_group():
+    """Three images of one scene and two of its twin make two groups, wherever they stand."""
+    scenes = SMALL.compositions(seed=0)
+    other = int(twins(scenes)[0])
+    made = tables(Binder(), Binder(), scenes[[other, 0, 0, other, 0]])
+    assert diagnose_tables(made)["group match"].values.tolist() == [1, 1]
 
 
 def test_ceilings_follow_from_the_scenes():

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from labclip_lib.world.scenes import World
-from labclip_lib.world.twins import number_scenes, pair_clusters
+from labclip_lib.world.twins import number_scenes, pair_clusters, twin_rows
 
 WORLD = World()
 
@@ -40,3 +40,12 @@ def test_a_twin_that_is_not_there_has_no_number():
     first, own, twin = number_scenes(torch.tensor([[0, 1], [2, 2]]), torch.tensor([[0, 1], [0, 1]]))
     assert first.tolist() == own.tolist() == [0, 1]
     assert twin.tolist() == [-1, 1]  # objects of one colour are their own twin
+
+
+def test_rows_stand_beside_rows_of_their_twins():
+    """A scene, its twin twice, one without a twin, and one that is its own."""
+    color, shape = torch.tensor([[0, 1], [1, 0], [0, 1], [0, 2], [3, 3]]), torch.tensor([[0, 1]] * 5)
+    color[2], shape[2] = torch.tensor([0, 1]), torch.tensor([1, 0])  # the twin, told the other way round
+    first, second = twin_rows(color, shape)
+    assert [first.tolist(), second.tolist()] == [[0], [1]]
+    assert [len(rows) for rows in twin_rows(color[3:], shape[3:])] == [0, 0]

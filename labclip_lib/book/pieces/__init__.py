@@ -3,4 +3,5 @@
 panel: the frame of the interactive pieces, whose scripts are in js/
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
+predictions: predictions that wait, and the answers they get
 """

@@ -1,0 +1,185 @@
+// data: name; kind: "choice" with choices, or "number" or "curve" with labels, low, high and step
+function piece(root, data) {
+  const form = root.querySelector("form"), inputs = [...form.querySelectorAll("fieldset input")];
+  const [commit, show, again] = form.querySelectorAll("button"), always = form.querySelector(".lc-always input");
+  const note = root.querySelector("[role=status]"), drawn = root.querySelector(".lc-drawn");
+  const key = `lc-prediction ${location.pathname} ${data.name}`, everything = "lc-show-results";
+  let fold = null;
+
+  // A page that is opened as a file, or in a frame of its own, may have no storage.
+  const store = (name, value) => {
+    try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }
+  };
+  const stored = name => {
+    try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
+  };
+  const truth = () => {
+    const element = [...document.querySelectorAll(".lc-truth")].find(one => one.dataset.name === data.name);
+    return element && JSON.parse(element.dataset.truth);
+  };
+  const places = Math.max(0, Math.ceil(-Math.log10(data.step || 1)));
+  const written = value => value.toFixed(places);
+
+  // What follows on the built page is folded up to the end of the section; the next prediction lies inside.
+  function enfold() {
+    const cell = root.closest("article .cell");
+    if (!cell || fold) return;
+    fold = document.createElement("div");
+    fold.className = "lc-fold";
+    while (cell.nextSibling) fold.append(cell.nextSibling);
+    cell.after(fold);
+    fold.addEventListener("beforematch", () => unfold(null));  // the reader searches the page
+  }
+
+  function close() {
+    enfold();
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (fold && target && fold.contains(target)) unfold(null);
+    else if (fold) fold.hidden = "until-found";
+  }
+
+  // guess: of the reader, or null for one who only reads
+  function unfold(guess) {
+    if (fold) fold.hidden = false;
+    inputs.forEach(input => { input.disabled = true; });
+    commit.hidden = show.hidden = true;
+    again.hidden = false;
+    compare(guess);
+  }
+
+  function compare(guess) {
+    const found = truth();
+    drawn.replaceChildren();
+    if (!found) {
+      note.textContent = guess ? "Noted. Now run the cells that follow." : "";
+      if (guess) new MutationObserver((_, observer) => {
+        if (truth()) { observer.disconnect(); compare(guess); }
+      }).observe(document.body, {childList: true, subtree: true});
+      return;
+    }
+    if (data.kind === "choice") {
+      const [right] = found.truth, chosen = guess && data.choices[guess[0]];
+      note.textContent = !guess ? `It is: ${right}.` : chosen === right
+        ? `You said: ${chosen}. So it is.` : `You said: ${chosen}. It is: ${right}.`;
+      return;
+    }
+    const measured = found.truth.map(one => written(one.value));
+    const several = data.kind === "curve" || measured.length > 1;
+    note.textContent = several ? measured.map((value, k) => `${data.labels[k]}: ${guess
+      ? `you said ${written(guess[k])}, it is ${value}` : `it is ${value}`}`).join("; ") + "."
+      : `${guess ? `You said ${written(guess[0])}; it` : "It"} is ${measured[0]}.`;
+    const width = Math.min(416, drawn.clientWidth || 416);
+    drawn.append((data.kind === "curve" ? drawCurve : drawNumbers)(data, found, guess, width));
+  }
+
+  const values = () => data.kind === "choice" ? [inputs.findIndex(input => input.checked)] : inputs.map(one => +one.value);
+  const numbers = () => inputs.forEach(input => {
+    const output = input.parentElement.querySelector("output");
+    if (output) output.textContent = written(+input.value);
+  });
+  inputs.forEach(input => input.addEventListener("input", numbers));
+
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    const guess = values();
+    if (guess[0] < 0 && data.kind === "choice") {
+      note.textContent = "Choose one first.";
+      return;
+    }
+    store(key, guess);
+    unfold(guess);
+    note.focus();
+  });
+  show.addEventListener("click", () => {
+    unfold(null);
+    note.focus();
+  });
+  again.addEventListener("click", () => {
+    store(key, null);
+    note.textContent = "";
+    drawn.replaceChildren();
+    inputs.forEach(input => { input.disabled = false; });
+    commit.hidden = show.hidden = false;
+    again.hidden = true;
+    close();
+    inputs[0].focus();
+  });
+  always.addEventListener("change", () => {
+    store(everything, always.checked);
+    document.dispatchEvent(new CustomEvent(everything, {detail: always.checked}));
+  });
+  document.addEventListener(everything, event => {
+    always.checked = event.detail;
+    if (event.detail && again.hidden) unfold(null);
+  });
+
+  function begin() {
+    form.hidden = false;
+    const guess = stored(key);
+    always.checked = stored(everything) === true;
+    if (guess) inputs.forEach((input, k) => {
+      if (data.kind === "choice") input.checked = k === guess[0];
+      else input.value = guess[k];
+    });
+    numbers();
+    enfold();
+    if (guess || always.checked) unfold(guess);
+    else close();
+  }
+  // The page below is not there yet while it loads.
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+}
+
+function draw(name, attributes, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function drawing(width, height, label) {
+  return draw("svg", {width, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
+}
+
+// One line from low to high for each number: a dot with its interval for what was measured, a diamond for the guess.
+function drawNumbers(data, found, guess, width) {
+  const height = 52, svg = drawing(width, height * found.truth.length + 4, "your prediction beside what was measured");
+  const at = value => 12 + (width - 24) * (value - data.low) / (data.high - data.low);
+  found.truth.forEach((one, k) => {
+    const y = 26 + k * height, line = {stroke: "currentColor", y1: y, y2: y};
+    svg.append(draw("line", {...line, x1: 12, x2: width - 12, "stroke-opacity": 0.4}));
+    [data.low, data.high].forEach((end, side) => svg.append(
+      draw("text", {x: at(end), y: y + 20, "text-anchor": side ? "end" : "start"}, `${end}`)));
+    if (found.chance !== null) svg.append(
+      draw("line", {x1: at(found.chance), x2: at(found.chance), y1: y - 10, y2: y + 8, stroke: "currentColor", "stroke-dasharray": "3 3"}),
+      draw("text", {x: at(found.chance), y: y + 20, "text-anchor": "middle"}, "chance"));
+    if (one.low !== null) svg.append(draw("line", {...line, x1: at(one.low), x2: at(one.high), "stroke-width": 4}));
+    svg.append(draw("circle", {cx: at(one.value), cy: y, r: 6, fill: "currentColor"}));
+    if (guess) svg.append(
+      draw("path", {d: `M${at(guess[k])} ${y - 9}l9 9l-9 9l-9-9z`, fill: "none", stroke: "currentColor", "stroke-width": 2}),
+      draw("text", {x: Math.min(width - 16, Math.max(16, at(guess[k]))), y: y - 13, "text-anchor": "middle"}, "you"));
+  });
+  return svg;
+}
+
+// The reader's curve, dashed, and the measured one.
+function drawCurve(data, found, guess, width) {
+  const svg = drawing(width, 210, "your curve beside the measured one");
+  const n = data.labels.length, end = width - 24, x = k => 40 + (end - 40) * k / Math.max(1, n - 1);
+  const y = value => 175 - 160 * (value - data.low) / (data.high - data.low);
+  const path = values => values.map((value, k) => `${k ? "L" : "M"}${x(k)} ${y(value)}`).join("");
+  svg.append(draw("path", {d: `M40 15V175H${end}`, fill: "none", stroke: "currentColor", "stroke-opacity": 0.4}));
+  [data.low, data.high].forEach(level => svg.append(
+    draw("text", {x: 34, y: y(level) + 4, "text-anchor": "end"}, `${level}`)));
+  data.labels.forEach((label, k) => svg.append(draw("text", {x: x(k), y: 193, "text-anchor": "middle"}, label)));
+  if (found.chance !== null) svg.append(
+    draw("path", {d: path(data.labels.map(() => found.chance)), stroke: "currentColor", "stroke-dasharray": "2 4", fill: "none"}),
+    draw("text", {x: end, y: y(found.chance) + 15, "text-anchor": "end"}, "chance"));
+  const curve = {fill: "none", stroke: "currentColor", "stroke-width": 2.5};
+  if (guess) svg.append(draw("path", {...curve, d: path(guess), "stroke-dasharray": "8 5"}),
+    draw("text", {x: 46, y: y(guess[0]) + (guess[1] > guess[0] ? 18 : -8)}, "you"));
+  svg.append(draw("path", {...curve, d: path(found.truth.map(one => one.value))}));
+  found.truth.forEach((one, k) => svg.append(draw("circle", {cx: x(k), cy: y(one.value), r: 4, fill: "currentColor"})));
+  return svg;
+}
