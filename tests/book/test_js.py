@@ -1,5 +1,6 @@
 """The interactive pieces as readers have them: all on one page, in a browser, by mouse and by keyboard."""
 
+import copy
 import re
 import shutil
 import subprocess
@@ -42,7 +43,15 @@ in_a_browser = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium her
 
 
 @pytest.fixture(scope="module")
-def pieces(tiny):
+def deaf(tiny):
+    """A backbone that gives every caption the same embedding."""
+    deaf = copy.copy(tiny)
+    deaf.encode_texts = lambda texts: tiny.encode_texts(["a star"]).expand(len(texts), -1)
+    return deaf
+
+
+@pytest.fixture(scope="module")
+def pieces(tiny, deaf):
     """Each piece's HTML, as a cell of a notebook puts it out."""
     scenes = FEW.sample(2, seed=0)
     images = scenes.render(32)
@@ -55,6 +64,8 @@ def pieces(tiny):
         "matrix_player": matrix_player(MATRICES, [0, 5, 10], losses, ["a", "b"]),
         "caption_explorer": caption_explorer(tiny, scenes),
         "scene_composer": scene_composer(tiny, FEW),
+        "explorer_of_ties": caption_explorer(deaf, scenes),
+        "composer_of_ties": scene_composer(deaf, FEW),
         "matrix_slider": matrix_slider(tiny, labclip, images, rivals, KINDS),
         "quiz": quiz(QUIZ),
         "other_quiz": quiz(OTHER_QUIZ),
@@ -279,6 +290,11 @@ class TestCaptionExplorer:
         assert texts(reader, f"{root} .lc-bar span") != before
         assert "same caption" in text(reader, f"{root} .lc-note")
 
+    def test_a_tie_is_called_a_tie(self, reader, at, by):
+        root = at["explorer_of_ties"]
+        reader.use(f"{root} p button:last-child", by)
+        assert text(reader, f"{root} .lc-note") == "A tie to four decimals."
+
 
 @in_a_browser
 @both_ways
@@ -299,6 +315,12 @@ class TestSceneComposer:
         select_next(reader, f"{root} select:nth-of-type(1)", by)
         assert texts(reader, f"{root} .lc-bar span") == []
         assert text(reader, f"{root} .lc-note") == "Choose two different colours and two different shapes."
+
+    def test_a_tie_is_called_a_tie(self, reader, at, by):
+        root = at["composer_of_ties"]
+        assert text(reader, f"{root} .lc-note") == (
+            "A tie to four decimals: true, colours swapped, one colour replaced, one colour replaced."
+        )
 
 
 @in_a_browser

@@ -38,7 +38,8 @@ def crowd_panels(counts, panels):
         ax.set(title=title, xlabel="objects in the scene", xticks=counts)
         ax.legend_.remove()
     axes[1].set_ylabel("")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, handlelength=3)
     return fig
 
 

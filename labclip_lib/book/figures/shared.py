@@ -142,7 +142,7 @@ def confusion(truth, guess, names, ax=None):
         xticklabels=names, yticklabels=names, cbar_kws={"label": "share of the row"}, ax=ax,
     )  # fmt: skip
     ax.tick_params(length=0)
-    ax.set(xlabel="the probe says", ylabel="the shape really is")
+    ax.set(xlabel="colour that the probe names", ylabel="true colour of the shape")
     return ax
 
 

@@ -11,7 +11,7 @@ from labclip_lib.book.figures.chapter3 import (
     mark_untrained,
 )
 from labclip_lib.book.figures.shared import accuracy_bars
-from labclip_lib.book.figures.style import PALETTE
+from labclip_lib.book.figures.style import PALETTE, PAPER
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
 
@@ -62,6 +62,14 @@ def test_dial_panels_keep_bands_within_zero_and_one_and_show_every_training():
         assert drawn["chance"] == [chance] * 2 and drawn["bag-of-words ceiling"] == [0.5] * 2
         assert ax.get_title() == title and ax.get_xlabel() == "captions that bind"
         assert [label.get_text() for label in ax.get_xticklabels()] == ["0%", "100%"]
+
+
+def test_dial_panels_tell_two_lines_of_one_kind_apart():
+    means = [Estimate(0.5, 0.45, 0.55), Estimate(0.9, 0.8, 1.0)]
+    rows = [(f"{order} order", "cross-modal", means, [[0.5], [0.9]]) for order in ("fixed", "random")]
+    fixed, random, *_ = dial_panels([0, 1], dict.fromkeys("ab", rows), (0.5, 0.5), 0.5).axes[0].lines
+    assert (fixed.get_marker(), random.get_marker()) == ("o", "s")
+    assert fixed.get_markerfacecolor() == PALETTE["cross-modal"] and random.get_markerfacecolor() == PAPER
 
 
 def test_forgetting_draws_the_second_line_dashed():

@@ -18,8 +18,9 @@ function piece(root, data) {
     const mine = cosines[position(at)], right = cosines[position(own)];
     bars.replaceChildren(
       bar(`true: ${words(own)}`, right, data.colors[0]), bar(`yours: ${words(at)}`, mine, data.colors[1]));
-    note.textContent = mine === right ? "The same caption, the same cosine." :
-      `The cosines differ by ${Math.abs(mine - right).toFixed(3)}; ` +
+    note.textContent = String(at) === String(own) ? "The same caption, the same cosine." :
+      mine === right ? "A tie to four decimals." :
+      `The cosines differ by ${Math.abs(mine - right).toFixed(4)}; ` +
       `the model prefers ${mine > right ? "your caption" : "the true one"}.`;
   }
   function put(at) {

@@ -24,8 +24,9 @@ function piece(root, data) {
     picture.src = `data:image/png;base64,${data.images[own]}`;
     bars.replaceChildren(...rivals.map(({what, caption, cosine}) =>
       bar(`${what}: ${caption}`, cosine, data.shades[what === "true" ? 0 : 1], cosine.toFixed(4))));
-    const winner = rivals.find(rival => rival.cosine === best).what;  // the true one where two are equal
-    note.textContent = winner === "true" ? "The true caption is closest." : `The model prefers: ${winner}.`;
+    const [first, ...tied] = rivals.filter(rival => rival.cosine === best).map(rival => rival.what);
+    note.textContent = tied.length ? `A tie to four decimals: ${[first, ...tied].join(", ")}.` :
+      first === "true" ? "The true caption is closest." : `The model prefers: ${first}.`;
   }
 
   menus.forEach((menu, k) => {
