@@ -32,7 +32,7 @@ def redrawn_means(means, estimate):
     """A histogram of the means of redrawn samples; the 95 % interval of their Estimate is shaded. Returns the axes."""
     _, ax = plt.subplots(figsize=(7.2, 2.6))
     ax.axvspan(estimate.low, estimate.high, color=PALETTE["chance"], alpha=0.15, label="95 % interval")
-    sns.histplot(means, bins=40, color=PALETTE["cross-modal"], alpha=0.6, element="step", ax=ax)
+    sns.histplot(means, bins=24, color=PALETTE["cross-modal"], alpha=0.6, element="step", ax=ax)
     ax.axvline(estimate.mean, color=PALETTE["chance"], label="the mean itself")
     ax.set(xlabel="mean of a redrawn sample", ylabel="samples")
     ax.legend(frameon=False)
