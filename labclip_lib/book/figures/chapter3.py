@@ -28,6 +28,17 @@ def margin_histograms(margins):
     return ax
 
 
+def redrawn_means(means, estimate):
+    """A histogram of the means of redrawn samples; the 95 % interval of their Estimate is shaded. Returns the axes."""
+    _, ax = plt.subplots(figsize=(7.2, 2.6))
+    ax.axvspan(estimate.low, estimate.high, color=PALETTE["chance"], alpha=0.15, label="95 % interval")
+    sns.histplot(means, bins=24, color=PALETTE["cross-modal"], alpha=0.6, element="step", ax=ax)
+    ax.axvline(estimate.mean, color=PALETTE["chance"], label="the mean itself")
+    ax.set(xlabel="mean of a redrawn sample", ylabel="samples")
+    ax.legend(frameon=False)
+    return ax
+
+
 def mark_untrained(ax, accuracies):
     """Diamonds on the first bars of `accuracy_bars`: what the same towers got before training. Returns the axes."""
     ax.scatter(np.arange(len(accuracies)) + 0.22, [mean(accuracy) for accuracy in accuracies], marker="D", s=34,

@@ -9,6 +9,7 @@ from labclip_lib.book.figures.chapter3 import (
     forgetting,
     margin_histograms,
     mark_untrained,
+    redrawn_means,
 )
 from labclip_lib.book.figures.shared import accuracy_bars
 from labclip_lib.book.figures.style import PALETTE, PAPER
@@ -32,6 +33,16 @@ def test_margin_histograms_fit_both_foils_and_mark_zero():
     assert legend(ax) == ["swap", "other"] and ax.get_xlabel() == "margin of the cosine" and ax.get_ylabel() == "scenes"
     assert any(set(line.get_xdata()) == {0} for line in ax.lines)
     assert ax.get_xlim() == pytest.approx((-0.22, 0.32))
+
+
+def test_redrawn_means_are_counted_and_their_interval_is_shaded():
+    means = np.random.default_rng(0).normal(0.5, 0.01, 300)
+    ax = redrawn_means(means, Estimate(0.5, 0.48, 0.52))
+    assert legend(ax) == ["95 % interval", "the mean itself"]
+    shade = next(patch for patch in ax.patches if patch.get_label() == "95 % interval").get_extents()
+    low, high = (ax.transData.inverted().transform((x, 0))[0] for x in (shade.x0, shade.x1))
+    assert (low, high) == pytest.approx((0.48, 0.52))
+    assert list(ax.lines[-1].get_xdata()) == [0.5, 0.5]
 
 
 def test_mark_untrained_puts_a_diamond_beside_each_of_the_first_bars():
