@@ -73,7 +73,7 @@ def as_table(lines, path, needed=()):
     while columns and not columns[-1]:
         columns.pop()
     if len(columns) == 1 and ";" in columns[0]:  # as spreadsheets of many countries save it
-        raise ValueError(f"{name} has semicolons between its columns, {columns[0]}; save it as CSV with commas.")
+        raise ValueError(f"{path} has semicolons between its columns, {columns[0]}; save it as CSV with commas.")
     seen = {}
     for column in filter(None, columns):
         if column.casefold() in seen:

@@ -25,7 +25,11 @@ Choice = namedtuple("Choice", "label unchecked checked")  # a checkbox that exch
 SIGNS = {"": "", "code": "`", "strong": "**", "em": "*"}
 MARKED = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^*]+)\*")
 PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
 )
 PAGES.filters["base64"] = lambda data: base64.b64encode(data).decode()
 

@@ -626,7 +626,7 @@ def test_torchrun_makes_the_same_tables(tiny, tiny_checkpoint, tmp_path, root):
         [sys.executable, *map(str, argv), "--device", "cpu"], cwd=root, capture_output=True, text=True, timeout=240
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("5 images and 9 captions in") == 1 and "Traceback" not in done.stderr
+    assert done.stdout.count("5 images, 9 captions, 18 negatives in") == 1 and "Traceback" not in done.stderr
     embed(tiny, path, tmp_path / "one", batch_size=256)
     assert same(tmp_path / "out", tmp_path / "one")
 
