@@ -15,7 +15,7 @@ from labclip_lib.__main__ import main
 from labclip_lib.alignment import fit as training
 from labclip_lib.alignment import reports
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, examine, examine_groups, fit_task
 from labclip_lib.embeddings import shards
 from labclip_lib.embeddings.shards import load_shards
 from labclip_lib.measures import intervals
@@ -84,7 +84,7 @@ def test_the_book_s_scenes(scenes, tiny, tiny_checkpoint, order, tmp_path, capsy
     assert "epoch" in shown and {path.name for path in written(out.parent)} == {"my.safetensors"}
     task = binding_task(tiny, FEW, 2)  # what was printed is true of what was written
     for name, labclip in (("CLIP", None), ("LABCLIP", LABCLIP.load(out))):
-        assert kept[name] == as_rows(examine(task, labclip, order))
+        assert kept[name] == as_rows(examine(task, labclip, order) | examine_groups(task, labclip, order))
 
 
 def test_options_are_taken(scenes, tiny, capsys):
