@@ -137,6 +137,36 @@ def test_every_exercise_has_a_solution(path):
     assert len(cells(path, "exercise-stub")) == len(cells(path, "exercise-solution"))
 
 
+def sections(path):
+    """The cells of each section of a notebook; a markdown cell with a heading is cut at it."""
+    out = [[]]
+    for cell in nbformat.read(path, 4).cells:
+        parts = re.split(r"(?m)^(?=## )", cell.source) if cell.cell_type == "markdown" else [cell.source]
+        for number, part in enumerate(parts):
+            if number or (cell.cell_type == "markdown" and part.startswith("## ")):
+                out.append([])
+            out[-1].append((cell.cell_type, part, cell.metadata.get("tags", [])))
+    return out
+
+
+@by_name
+def test_every_prediction_waits_for_its_answer(path):
+    """It stands right below its question; the page gets its answer in the same section, which is what it folds."""
+    for section in sections(path):
+        asked, answered = [], []
+        for number, (kind, source, tags) in enumerate(section):
+            if kind == "markdown":
+                if "**Predict.**" in source:
+                    assert "predict_" in section[number + 1][1], source[-200:]
+                continue
+            asked += re.findall(r'predict_\w+\(\s*"([\w-]+)"', source)
+            for name in re.findall(r'\banswer\(\s*"([\w-]+)"', source):
+                assert name in asked, f"{name} is answered before it is asked"
+                assert "remove-cell" not in tags, f"the page does not get the answer of {name}"
+                answered.append(name)
+        assert sorted(asked) == sorted(answered)
+
+
 def test_chapter_6_runs_a_whole_benchmark_when_asked(tmp_path, monkeypatch, capsys):
     """The cell that is meant for Colab, on PocketCLIP and a toy in place of ViT-B/32 and the photos."""
     (cell,) = [cell for cell in cells(ROOT / "chapters" / "06_scoreboard.ipynb") if "FULL = " in cell.source]

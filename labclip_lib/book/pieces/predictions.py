@@ -14,9 +14,12 @@ from labclip_lib.book.values import interval, mean
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
 
+OPTIONS = {}  # of the predictions by choice that were asked for in this run
+
 
 def predict_choice(name, choices):
     """Ask for one of several answers, `choices` (str)."""
+    OPTIONS[name] = list(choices)
     rows = "".join(
         f"<label class='lc-answer'><input type='radio' name='{MARK}' value='{k}'> {html.escape(choice)}</label>"
         for k, choice in enumerate(choices)
@@ -50,8 +53,10 @@ def answer(name, *truth, chance=None):
     """Hand the prediction of this name what the experiment found: a choice, or as many numbers as were asked for.
 
     truth: one of the choices (str); or Measures, Estimates, kept rows or numbers, with their intervals where they have
-    them. chance: a level to mark beside them.
+    them. chance: a level to mark beside them. Raises ValueError for a choice that was not offered.
     """
+    if name in OPTIONS and truth[0] not in OPTIONS[name]:
+        raise ValueError(f"{name!r} offers no choice {truth[0]!r}; it is one of {', '.join(OPTIONS[name])}.")
     numbers = []
     for value in truth:
         low, high = interval(value)[1:] if isinstance(value, Measure | Estimate | dict) else (None, None)

@@ -44,7 +44,14 @@ def test_an_answer_may_be_a_choice(answered):
     assert answered("order", "no, none") == ("order", {"truth": ["no, none"], "chance": None})
 
 
-def test_what_is_asked_is_text(answered):
+def test_an_answer_that_nobody_could_choose_is_refused(answered, raises_saying):
+    predict_choice("side", ["left", "right"])
+    assert answered("side", "right")[1]["truth"] == ["right"]
+    with raises_saying(ValueError, "'side'", "'up'", "left, right"):
+        answered("side", "up")
+
+
+def test_what_is_asked_is_text():
     assert "<label class='lc-answer'><input type='radio'" in predict_choice("order", ["a < b"]).data
     assert "a &lt; b</label>" in predict_choice("order", ["a < b"]).data
     assert "5 &lt; 6: <output>" in predict_number("n", "5 < 6").data
