@@ -28,12 +28,13 @@ def margin_histograms(margins):
     return ax
 
 
-def redrawn_means(means, estimate):
-    """A histogram of the means of redrawn samples; the 95 % interval of their Estimate is shaded. Returns the axes."""
+def redrawn_means(means, estimate, chance):
+    """A histogram of the means of redrawn samples, their Estimate's interval shaded, and chance. Returns the axes."""
     _, ax = plt.subplots(figsize=(7.2, 2.6))
     ax.axvspan(estimate.low, estimate.high, color=PALETTE["chance"], alpha=0.15, label="95 % interval")
     sns.histplot(means, bins=24, color=PALETTE["cross-modal"], alpha=0.6, element="step", ax=ax)
-    ax.axvline(estimate.mean, color=PALETTE["chance"], label="the mean itself")
+    ax.axvline(estimate.mean, color=PALETTE["cross-modal"], label="the mean itself")
+    ax.axvline(chance, color=PALETTE["chance"], ls=":", lw=2, label="chance")
     ax.set(xlabel="mean of a redrawn sample", ylabel="samples")
     ax.legend(frameon=False)
     return ax

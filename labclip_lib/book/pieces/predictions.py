@@ -49,11 +49,11 @@ def predict_curve(name, x, label, low=0.0, high=1.0, step=0.01):
     return _panel(name, "curve", body, labels=list(x), low=low, high=high, step=step)
 
 
-def answer(name, *truth, chance=None):
+def answer(name, *truth, chance=None, bag_of_words=None):
     """Hand the prediction of this name what the experiment found: a choice, or as many numbers as were asked for.
 
     truth: one of the choices (str); or Measures, Estimates, kept rows or numbers, with their intervals where they have
-    them. chance: a level to mark beside them. Raises ValueError for a choice that was not offered.
+    them. chance, bag_of_words: levels to mark beside them. Raises ValueError for a choice that was not offered.
     """
     if name in OPTIONS and truth[0] not in OPTIONS[name]:
         raise ValueError(f"{name!r} offers no choice {truth[0]!r}; it is one of {', '.join(OPTIONS[name])}.")
@@ -61,7 +61,9 @@ def answer(name, *truth, chance=None):
     for value in truth:
         low, high = interval(value)[1:] if isinstance(value, Measure | Estimate | dict) else (None, None)
         numbers.append(value if isinstance(value, str) else {"value": mean(value), "low": low, "high": high})
-    data = html.escape(json.dumps({"truth": numbers, "chance": chance}))
+    levels = [("chance", chance), ("bag of words", bag_of_words)]
+    data = {"truth": numbers, "levels": [level for level in levels if level[1] is not None]}
+    data = html.escape(json.dumps(data))
     display(HTML(f'<span hidden class="lc-truth" data-name="{html.escape(name)}" data-truth="{data}"></span>'))
 
 

@@ -37,12 +37,12 @@ def test_margin_histograms_fit_both_foils_and_mark_zero():
 
 def test_redrawn_means_are_counted_and_their_interval_is_shaded():
     means = np.random.default_rng(0).normal(0.5, 0.01, 300)
-    ax = redrawn_means(means, Estimate(0.5, 0.48, 0.52))
-    assert legend(ax) == ["95 % interval", "the mean itself"]
+    ax = redrawn_means(means, Estimate(0.5, 0.48, 0.52), chance=0.49)
+    assert legend(ax) == ["95 % interval", "the mean itself", "chance"]
     shade = next(patch for patch in ax.patches if patch.get_label() == "95 % interval").get_extents()
     low, high = (ax.transData.inverted().transform((x, 0))[0] for x in (shade.x0, shade.x1))
     assert (low, high) == pytest.approx((0.48, 0.52))
-    assert list(ax.lines[-1].get_xdata()) == [0.5, 0.5]
+    assert [list(line.get_xdata()) for line in ax.lines[-2:]] == [[0.5, 0.5], [0.49, 0.49]]
 
 
 def test_mark_untrained_puts_a_diamond_beside_each_of_the_first_bars():

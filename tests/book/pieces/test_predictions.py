@@ -34,14 +34,21 @@ def answered(monkeypatch):
 
 def test_an_answer_holds_the_numbers_and_their_intervals(answered):
     name, data = answered("swap", SWAP, Estimate(0.9, 0.8, 1.0), 3, chance=0.5)
-    assert name == "swap" and data["chance"] == 0.5
+    assert name == "swap" and data["levels"] == [["chance", 0.5]]
     measured, estimated, plain = data["truth"]
     assert measured["value"] == 0.5 and measured["low"] < 0.5 < measured["high"]
     assert estimated == {"value": 0.9, "low": 0.8, "high": 1.0} and plain == {"value": 3, "low": None, "high": None}
 
 
 def test_an_answer_may_be_a_choice(answered):
-    assert answered("order", "no, none") == ("order", {"truth": ["no, none"], "chance": None})
+    assert answered("order", "no, none") == ("order", {"truth": ["no, none"], "levels": []})
+
+
+def test_an_answer_may_bring_two_levels(answered):
+    assert answered("probe", 0.9, chance=0.125, bag_of_words=0.5)[1]["levels"] == [
+        ["chance", 0.125],
+        ["bag of words", 0.5],
+    ]
 
 
 def test_an_answer_that_nobody_could_choose_is_refused(answered, raises_saying):
@@ -131,6 +138,17 @@ def open_again(reader):
     reader.open(Path(reader("location.pathname")))
 
 
+def move(reader, number, by):
+    """Move the first slider to its end and back to the middle, as somebody who thinks about it."""
+    slider = f"{panel(number)} input[type=range]"
+    if by == "mouse":
+        reader.click(slider, along=0.999)
+        reader.click(slider)
+    else:
+        reader.tab_to(slider)
+        reader.press("Right", "Left")
+
+
 def commit(reader, number, by):
     reader.use(f"{panel(number)} button[type=submit]", by)
 
@@ -144,6 +162,9 @@ both_ways = pytest.mark.parametrize("by", ["mouse", "keyboard"])
 class TestAPrediction:
     def test_what_follows_waits_and_then_unfolds_up_to_the_next_one(self, reader, by):
         assert seen(reader) == ["after"]
+        commit(reader, 0, by)  # nobody has said anything yet
+        assert note(reader, 0) == "Move a slider first." and seen(reader) == ["after"]
+        move(reader, 0, by)
         commit(reader, 0, by)
         assert seen(reader) == ["first", "after"]
         assert note(reader, 0) == "You said 0.50; it is 0.50."
@@ -165,6 +186,7 @@ class TestAPrediction:
         assert guess == pytest.approx(width - 12, abs=1) and truth == pytest.approx(width / 2, abs=1)
 
     def test_a_choice_has_to_be_made(self, reader, by):
+        move(reader, 0, by)
         commit(reader, 0, by)
         commit(reader, 1, by)
         assert note(reader, 1) == "Choose one first." and seen(reader) == ["first", "after"]
@@ -180,7 +202,11 @@ class TestAPrediction:
     def test_a_curve_is_drawn_beside_the_measured_one(self, reader, by):
         last = f"{panel(2)} .lc-sketch label:last-child input"
         if by == "mouse":
-            reader(f'document.querySelector("{last}").value = 1')
+            reader(f"""{{
+                const slider = document.querySelector("{last}");
+                slider.value = 1;
+                slider.dispatchEvent(new Event("input"));
+            }}""")
         else:
             reader.tab_to(f"{panel(2)} .lc-sketch input")
             reader.press("Tab", "Tab", "End")
@@ -212,6 +238,7 @@ class TestAPrediction:
 
 @in_a_browser
 def test_a_prediction_is_remembered(reader):
+    move(reader, 0, "mouse")
     commit(reader, 0, "mouse")
     open_again(reader)
     assert note(reader, 0) == "You said 0.50; it is 0.50." and seen(reader) == ["first", "after"]
@@ -258,6 +285,7 @@ def test_where_a_kernel_runs_the_answer_comes_later(browser, tmp_path, monkeypat
     path.write_text(f'<!doctype html><meta charset="utf-8"><body>{predict_number("swap").data}<div id="next">', "utf-8")
     browser.open(path)
     browser("localStorage.clear()")
+    move(browser, 0, "mouse")
     commit(browser, 0, "mouse")
     assert note(browser, 0) == "Noted. Now run the cells that follow."
     browser(f"document.getElementById('next').innerHTML = {json.dumps(pages[0])}")

@@ -77,13 +77,17 @@ function piece(root, data) {
     const output = input.parentElement.querySelector("output");
     if (output) output.textContent = written(+input.value);
   });
-  inputs.forEach(input => input.addEventListener("input", numbers));
+  let moved = false;
+  inputs.forEach(input => input.addEventListener("input", () => {
+    moved = true;
+    numbers();
+  }));
 
   form.addEventListener("submit", event => {
     event.preventDefault();
     const guess = values();
-    if (guess[0] < 0 && data.kind === "choice") {
-      note.textContent = "Choose one first.";
+    if (!moved) {  // where the sliders stand at first is nobody's prediction
+      note.textContent = data.kind === "choice" ? "Choose one first." : "Move a slider first.";
       return;
     }
     store(key, guess);
@@ -144,16 +148,19 @@ function drawing(width, height, label) {
 
 // One line from low to high for each number: a dot with its interval for what was measured, a diamond for the guess.
 function drawNumbers(data, found, guess, width) {
-  const height = 52, svg = drawing(width, height * found.truth.length + 4, "your prediction beside what was measured");
-  const at = value => 12 + (width - 24) * (value - data.low) / (data.high - data.low);
+  const named = data.labels.length > 0, height = named ? 70 : 52, top = named ? 44 : 26;
+  const svg = drawing(width, height * found.truth.length + 4, "your prediction beside what was measured");
+  const inside = value => Math.max(data.low, Math.min(data.high, value));
+  const at = value => 12 + (width - 24) * (inside(value) - data.low) / (data.high - data.low);
   found.truth.forEach((one, k) => {
-    const y = 26 + k * height, line = {stroke: "currentColor", y1: y, y2: y};
+    const y = top + k * height, line = {stroke: "currentColor", y1: y, y2: y};
+    if (named) svg.append(draw("text", {x: 12, y: y - 28}, data.labels[k]));
     svg.append(draw("line", {...line, x1: 12, x2: width - 12, "stroke-opacity": 0.4}));
     [data.low, data.high].forEach((end, side) => svg.append(
       draw("text", {x: at(end), y: y + 20, "text-anchor": side ? "end" : "start"}, `${end}`)));
-    if (found.chance !== null) svg.append(
-      draw("line", {x1: at(found.chance), x2: at(found.chance), y1: y - 10, y2: y + 8, stroke: "currentColor", "stroke-dasharray": "3 3"}),
-      draw("text", {x: at(found.chance), y: y + 20, "text-anchor": "middle"}, "chance"));
+    found.levels.forEach(([name, level]) => svg.append(
+      draw("line", {x1: at(level), x2: at(level), y1: y - 10, y2: y + 8, stroke: "currentColor", "stroke-dasharray": "3 3"}),
+      draw("text", {x: at(level), y: y + 20, "text-anchor": "middle"}, name)));
     if (one.low !== null) svg.append(draw("line", {...line, x1: at(one.low), x2: at(one.high), "stroke-width": 4}));
     svg.append(draw("circle", {cx: at(one.value), cy: y, r: 6, fill: "currentColor"}));
     if (guess) svg.append(
@@ -163,23 +170,29 @@ function drawNumbers(data, found, guess, width) {
   return svg;
 }
 
-// The reader's curve, dashed, and the measured one.
+// The reader's curve, dashed, and the measured one. An axis of numbers is to scale.
 function drawCurve(data, found, guess, width) {
   const svg = drawing(width, 210, "your curve beside the measured one");
-  const n = data.labels.length, end = width - 24, x = k => 40 + (end - 40) * k / Math.max(1, n - 1);
-  const y = value => 175 - 160 * (value - data.low) / (data.high - data.low);
+  const n = data.labels.length, end = width - 24, places = data.labels.map(Number);
+  const along = places.some(Number.isNaN) ? data.labels.map((_, k) => k / Math.max(1, n - 1))
+    : places.map(place => (place - places[0]) / (places[n - 1] - places[0]));
+  const x = k => 40 + (end - 40) * along[k], y = value => 175 - 160 * (value - data.low) / (data.high - data.low);
   const path = values => values.map((value, k) => `${k ? "L" : "M"}${x(k)} ${y(value)}`).join("");
   svg.append(draw("path", {d: `M40 15V175H${end}`, fill: "none", stroke: "currentColor", "stroke-opacity": 0.4}));
   [data.low, data.high].forEach(level => svg.append(
     draw("text", {x: 34, y: y(level) + 4, "text-anchor": "end"}, `${level}`)));
   data.labels.forEach((label, k) => svg.append(draw("text", {x: x(k), y: 193, "text-anchor": "middle"}, label)));
-  if (found.chance !== null) svg.append(
-    draw("path", {d: path(data.labels.map(() => found.chance)), stroke: "currentColor", "stroke-dasharray": "2 4", fill: "none"}),
-    draw("text", {x: end, y: y(found.chance) + 15, "text-anchor": "end"}, "chance"));
-  const curve = {fill: "none", stroke: "currentColor", "stroke-width": 2.5};
-  if (guess) svg.append(draw("path", {...curve, d: path(guess), "stroke-dasharray": "8 5"}),
-    draw("text", {x: 46, y: y(guess[0]) + (guess[1] > guess[0] ? 18 : -8)}, "you"));
-  svg.append(draw("path", {...curve, d: path(found.truth.map(one => one.value))}));
-  found.truth.forEach((one, k) => svg.append(draw("circle", {cx: x(k), cy: y(one.value), r: 4, fill: "currentColor"})));
+  found.levels.forEach(([name, level]) => svg.append(
+    draw("path", {d: path(data.labels.map(() => level)), stroke: "currentColor", "stroke-dasharray": "2 4", fill: "none"}),
+    draw("text", {x: end, y: y(level) + 15, "text-anchor": "end"}, name)));
+  const curve = {fill: "none", stroke: "currentColor", "stroke-width": 2.5}, truth = found.truth.map(one => one.value);
+  svg.append(draw("path", {...curve, d: path(truth)}));
+  truth.forEach((value, k) => svg.append(draw("circle", {cx: x(k), cy: y(value), r: 4, fill: "currentColor"})));
+  if (guess) {  // named where the two are farthest apart, on the side away from the other
+    const gaps = guess.map((value, k) => Math.abs(value - truth[k])), k = gaps.indexOf(Math.max(...gaps));
+    const side = k === 0 ? "start" : k === n - 1 ? "end" : "middle";
+    svg.append(draw("path", {...curve, d: path(guess), "stroke-dasharray": "8 5"}),
+      draw("text", {x: x(k) + (k ? 0 : 6), y: y(guess[k]) + (guess[k] < truth[k] ? 18 : -8), "text-anchor": side}, "you"));
+  }
   return svg;
 }
