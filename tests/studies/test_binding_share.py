@@ -171,7 +171,7 @@ class TestSeries:
         with pytest.raises(TypeError, match="JSON"):  # after the first rows
             self.train(tmp_path / "mine.json", tiny_recipe, runs | {"fast": ({"pace": object()}, runs["fast"][1])})
         assert (tmp_path / "mine.json").read_bytes() == before
-        assert {path.name for path in tmp_path.iterdir()} == {".lock", "fast.json", "mine.json", "slow.json"}
+        assert {path.name for path in tmp_path.iterdir()} == {"fast.json", "mine.json", "slow.json"}
 
     def test_a_training_of_another_recipe_is_refused(self, runs, tiny_recipe, tmp_path, raises_saying):
         self.train(tmp_path / "mine.json", tiny_recipe, runs)
