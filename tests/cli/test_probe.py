@@ -1,13 +1,13 @@
 import json
 
+import huggingface_hub
 import numpy as np
 import pytest
 
 from labclip_lib.__main__ import main
 from labclip_lib.embeddings.tables import TABLES
-from labclip_lib.measures.measure import Measure
-from labclip_lib.models import backbones, pretrained
-from labclip_lib.probing import reports
+from labclip_lib.measures.markdown import as_rows
+from labclip_lib.probing.reports import probe_backbone
 
 
 @pytest.mark.parametrize("row", ["images probe", "captions probe, random labels"])
@@ -25,31 +25,32 @@ def test_tables_of_one_s_own(tables, row, tmp_path, capsys):
     assert f"| {row} | {seen['mean']:.3f} | {seen['low']:.3f} to {seen['high']:.3f} | {seen['chance']:.3f} |" in out
 
 
-def test_checkpoint_of_one_s_own(tiny, tiny_checkpoint, monkeypatch, tmp_path, capsys):
+def test_checkpoint_of_one_s_own(tiny, tiny_checkpoint, tmp_path, capsys):
     """It is probed without the control of untrained towers, for it names no architecture."""
-    asked = []
-
-    def report(backbone, untrained):
-        asked.append((backbone, untrained))
-        return {"something": Measure(np.array([0.0, 1.0]), np.arange(2), 0.25)}
-
-    monkeypatch.setattr(reports, "probe_backbone", report)
     path = tmp_path / "table.json"
     assert main(["probe", "--backbone", str(tiny_checkpoint), "--json", str(path), "--device", "cpu"]) == 0
-    ((backbone, untrained),) = asked
-    assert backbone.fingerprint == tiny.fingerprint and untrained is None
-    assert "| something | 0.500 | 0.000 to 1.000 | 0.250 |  |" in capsys.readouterr().out
-    kept = json.loads(path.read_text())
-    assert kept["of"] == str(tiny_checkpoint) and kept["table"]["something"]["bag of words"] is None
+    out, kept = capsys.readouterr().out, json.loads(path.read_text())
+    assert kept == {"of": str(tiny_checkpoint), "table": as_rows(probe_backbone(tiny))}
+    row = kept["table"]["image probe, random labels"]
+    numbers = f"{row['mean']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {row['chance']:.3f}"
+    assert f"| image probe, random labels | {numbers} |  |" in out and row["bag of words"] is None
 
 
-def test_pocket_is_probed_beside_its_untrained_towers(monkeypatch):
-    asked = []
-    monkeypatch.setattr(backbones, "load_backbone", lambda name, device: (name, device))
-    monkeypatch.setattr(backbones, "random_init_encoder", lambda name, device: ("untrained", name, device))
-    monkeypatch.setattr(reports, "probe_backbone", lambda *encoders: asked.append(encoders) or {})
-    assert main(["probe", "--device", "cpu"]) == 0
-    assert asked == [(("pocket", "cpu"), ("untrained", "pocket", "cpu"))]
+def test_a_model_is_probed_beside_its_untrained_towers(tiny_published, tmp_path, capsys):
+    path = tmp_path / "table.json"
+    assert main(["probe", "--backbone", "tiny-clip/published", "--json", str(path), "--device", "cpu"]) == 0
+    assert "Probing tiny-clip/published on the book's scenes" in capsys.readouterr().err
+    table = json.loads(path.read_text())["table"]
+    assert not any("untrained" in name for name in table if name.endswith("random labels"))
+    for name in ("image probe", "caption, fixed order probe", "caption, random order probe"):
+        assert table[f"untrained {name}"]["items"] == table[name]["items"] > 0
+    assert table["untrained image probe"] != table["image probe"]  # it sees other pixels, for its mean is its own
+
+
+def test_without_a_backbone_it_is_pocket(capsys):
+    with pytest.raises(SystemExit):
+        main(["probe", "--help"])
+    assert "(default: pocket)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_captions_of_another_model_and_no_twins_are_fine(tables):
@@ -83,6 +84,7 @@ def test_too_few_scenes_to_split_are_one_sentence(tables, mistake):
 
 
 def test_no_network_is_a_mistake_too(monkeypatch, tmp_path, mistake):
-    monkeypatch.setattr(pretrained, "online", lambda url: False)
-    monkeypatch.setattr(pretrained.huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody answers
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     assert "cannot be reached" in mistake("probe", "--backbone", "ViT-B-32-quickgelu/openai")
