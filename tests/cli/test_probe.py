@@ -1,4 +1,6 @@
 import json
+import urllib.error
+import urllib.request
 
 import huggingface_hub
 import numpy as np
@@ -84,7 +86,9 @@ def test_too_few_scenes_to_split_are_one_sentence(tables, mistake):
 
 
 def test_no_network_is_a_mistake_too(monkeypatch, tmp_path, mistake):
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody answers
+    def refused(*args, **how):
+        raise urllib.error.URLError("Network is unreachable")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refused)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     assert "cannot be reached" in mistake("probe", "--backbone", "ViT-B-32-quickgelu/openai")
