@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from labclip_lib.benchmarks import blind
 from labclip_lib.benchmarks.blind import Detector, NGrams, blind_outcomes, lengths, other_captions, shorter, words
-from labclip_lib.benchmarks.hard_negatives import HardNegatives, load_hard_negatives
+from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
 from labclip_lib.measures.intervals import estimate
 
 ZOO = ["a red cat sits.", "A red dog sits", "a cat sees a red dog!", "two dogs run", "the cat"]
@@ -79,20 +80,30 @@ def test_a_detector_learns_its_generator_and_not_another():
 
 
 @pytest.fixture
-def files(monkeypatch):
-    """Three small subsets in place of the real ones."""
-    three = {
-        "SugarCrepe/swap": HardNegatives(["a cat on a mat"], ["A mat on a cat."], None, ["000009.jpg"]),
-        "SugarCrepe++/swap": HardNegatives(
-            ["A cat.", "A cup."], ["a mat", "no"], ["my own paraphrase", "One cup."], ["8.jpg", "7.jpg"]
-        ),
-        "VALSE/plurals": HardNegatives(
-            ["a mat on a cat", "said of picture 9", "two dogs", "Two dogs!", "my own paraphrase"], ["no"] * 5,
-            None, ["1.jpg", "COCO_val_09.jpg", "2.jpg", "3.jpg", "4.jpg"],
-        ),
+def files(pin):
+    """Three small subsets in place of the real ones, and nothing in the others."""
+
+    def item(caption, image, paraphrase="", negative="no"):
+        """As it stands in the files of SugarCrepe, of SugarCrepe++ and of VALSE, all at once."""
+        return {
+            "caption": caption, "negative_caption": negative, "caption2": paraphrase, "filename": image,
+            "foil": negative, "image_file": image, "mturk": {"caption": 3},
+        }  # fmt: skip
+
+    written = {
+        "SugarCrepe/swap_att": {"0": item("a cat on a mat", "000009.jpg", negative="A mat on a cat.")},
+        "SugarCrepe++/swap_att": [
+            item("A cat.", "8.jpg", "my own paraphrase", "a mat"), item("A cup.", "7.jpg", "One cup."),
+        ],
+        "VALSE/plurals": {
+            "1": item("a mat on a cat", "1.jpg"), "2": item("said of picture 9", "COCO_val_09.jpg"),
+            "3": item("two dogs", "2.jpg"), "4": item("Two dogs!", "3.jpg"), "5": item("my own paraphrase", "4.jpg"),
+        },
     }  # fmt: skip
-    monkeypatch.setattr(blind, "SUBSETS", three)
-    monkeypatch.setattr(blind, "load_hard_negatives", three.get)
+    for name, path in SUBSETS.items():
+        empty = [] if name.startswith(("SugarCrepe++", "COLA")) else {}
+        text = json.dumps(written.get(name, empty))
+        pin(path, "title\tneg_caption\tfilepath\n" if path.endswith(".tsv") else text)
 
 
 def test_captions_of_other_projects(files):

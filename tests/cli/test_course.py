@@ -7,27 +7,27 @@ from course_toy import answered, toy
 from walls import WHY, missing
 
 from labclip_lib.__main__ import main
-from labclip_lib.course import folder
 from labclip_lib.course.notebooks import products
 
 
 @pytest.fixture
 def course(tmp_path, capsys, monkeypatch):
-    """A course with the toy in it, made by the command; the working folder is the course."""
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    nbformat.write(toy(), sources / "toy.ipynb")
-    monkeypatch.setattr(folder.new, "__defaults__", (sources,))
-    assert main(["course", "new", str(tmp_path / "my course")]) == 0
-    assert "with the assignments toy." in capsys.readouterr().out
-    monkeypatch.chdir(tmp_path / "my course")
-    return tmp_path / "my course"
+    """A course that the command made, with the toy as its only assignment; the working folder is the course."""
+    course = tmp_path / "my course"
+    assert main(["course", "new", str(course)]) == 0
+    capsys.readouterr()
+    shutil.rmtree(course / "source")
+    (course / "source" / "toy").mkdir(parents=True)
+    nbformat.write(toy(), course / "source" / "toy" / "toy.ipynb")
+    monkeypatch.chdir(course)
+    return course
 
 
 def test_new_takes_the_books_assignments(tmp_path, root, capsys):
     assert main(["course", "new", str(tmp_path / "a")]) == 0
-    made = {path.stem for path in (tmp_path / "a").glob("source/*/*.ipynb")}
-    assert made == {path.stem for path in (root / "chapters" / "assignments").glob("*.ipynb")}
+    made = sorted(path.stem for path in (tmp_path / "a").glob("source/*/*.ipynb"))
+    assert made == sorted(path.stem for path in (root / "chapters" / "assignments").glob("*.ipynb"))
+    assert f"with the assignments {', '.join(made)}." in capsys.readouterr().out
 
 
 def test_release_and_grade(course, capsys):

@@ -3,8 +3,8 @@ import json
 import numpy as np
 
 from labclip_lib.__main__ import main
-from labclip_lib.diagnosis import cross_modal
-from labclip_lib.measures.measure import Measure
+from labclip_lib.diagnosis.within_modality import diagnose_within
+from labclip_lib.measures.markdown import as_rows
 
 
 def test_tables_of_one_s_own(tables, tmp_path, capsys):
@@ -24,15 +24,20 @@ def test_without_json_nothing_is_written(tables, capsys):
     assert "swap accuracy" in capsys.readouterr().out and sorted(tables.parent.rglob("*")) == before
 
 
-def test_a_backbone(tiny, tiny_checkpoint, monkeypatch, tmp_path, capsys):
-    asked = []
-    found = {"something": Measure(np.array([0.0, 1.0]), np.arange(2), 0.25)}
-    monkeypatch.setattr(cross_modal, "diagnose", lambda backbone: asked.append(backbone) or found)
+def test_a_backbone(tiny, tiny_checkpoint, tmp_path, capsys):
     path = tmp_path / "table.json"
     assert main(["diagnose", "--backbone", str(tiny_checkpoint), "--json", str(path), "--device", "cpu"]) == 0
-    assert [backbone.fingerprint for backbone in asked] == [tiny.fingerprint]
-    assert "| something | 0.500 | 0.000 to 1.000 | 0.250 |  |" in capsys.readouterr().out
-    assert json.loads(path.read_text())["of"] == str(tiny_checkpoint)
+    out, kept = capsys.readouterr().out, json.loads(path.read_text())
+    assert kept["of"] == str(tiny_checkpoint)
+    assert [line.split(" | ")[0] for line in out.splitlines()[2:]] == [f"| {name}" for name in kept["table"]]
+    inside = as_rows(diagnose_within(tiny))
+    assert inside.items() < kept["table"].items()
+    row = kept["table"]["replace colour accuracy, fixed order"]
+    numbers = f"{row['mean']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {row['chance']:.3f}"
+    assert f"| replace colour accuracy, fixed order | {numbers} | {row['bag of words']:.3f} |" in out
+    row = kept["table"]["caption moves (1 - cosine), one colour replaced"]
+    assert row["bag of words"] is row["chance"] is None
+    assert f"replaced | {row['mean']:.3f} | {row['low']:.3f} to {row['high']:.3f} |  |  |\n" in out
 
 
 def test_mistakes_are_one_sentence(tables, mistake):

@@ -1,12 +1,11 @@
 import re
 
 import pytest
+import safetensors.torch
 from embeddable import pairs
 
 from labclip_lib.__main__ import main
-from labclip_lib.embeddings import shards
 from labclip_lib.embeddings.shards import load_shards
-from labclip_lib.models import backbones
 
 
 def test_tables_are_written_and_said(pictured, tiny, tmp_path, capsys):
@@ -28,14 +27,14 @@ def test_tables_are_written_and_said(pictured, tiny, tmp_path, capsys):
     assert "5 images in" in said and "; 0 embedded now" in said
 
 
-def test_how_many_captions_were_cut(tiny, pictured, monkeypatch, tmp_path, capsys):
+def test_how_many_captions_were_cut(pictured, tiny_clip, tmp_path, capsys):
     argv, _ = pictured
-    path, *_ = pairs(tmp_path / "pairs", 3, 1)
-    sound = backbones.Backbone.tokenize
-    monkeypatch.setattr(backbones.Backbone, "tokenize", lambda *args: (sound(*args)[0], [True] * len(args[1])))
-    assert main(["embed", str(path), *argv[2:]]) == 0
+    long, short = "a red ring and " * 30, "a red ring"
+    rows = [f"in/000.png,{long} 1,{long} 2", f"in/000.png,{long} 3,{short}", f"in/002.png,{short},{long} 4"]
+    (tmp_path / "pairs.csv").write_text("\n".join(["image,caption,negative1", *rows]) + "\n")
+    assert main(["embed", str(tmp_path / "pairs.csv"), *argv[2:], "--backbone", f"tiny-clip/{tiny_clip[1]}"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("2 images, 3 captions, 3 negatives in") and said.endswith("saw the beginning: 6.\n")
+    assert said.startswith("2 images, 3 captions, 3 negatives in") and said.endswith("saw the beginning: 4.\n")
 
 
 def test_captions_among_their_own_negatives_are_counted(pictured, tmp_path, capsys):
@@ -82,11 +81,11 @@ def test_mistakes_in_a_source_are_one_sentence(pictured, tmp_path, mistake):
 
 
 def test_interrupted_it_goes_on(pictured, monkeypatch, capsys):
-    def interrupted(*args):
+    def interrupted(*args):  # at the first shard
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "_write", interrupted)
+        patch.setattr(safetensors.torch, "save", interrupted)
         assert main(pictured[0]) == 130
     assert "goes on" in capsys.readouterr().err
     assert main(pictured[0]) == 0

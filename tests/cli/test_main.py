@@ -1,14 +1,14 @@
+import argparse
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
 import labclip_lib
 from labclip_lib import __main__ as room
 from labclip_lib.__main__ import main
-from labclip_lib.cli import parser
-from labclip_lib.models import pretraining
 
 
 def helped(capsys, *argv):
@@ -34,7 +34,8 @@ def test_help_of_a_verb_has_an_example_that_is_understood(words, capsys, monkeyp
     start = f"python -m labclip_lib {' '.join(words)}"
     assert f"usage: {start}" in told and example.strip().startswith(start) and len(example.splitlines()) == 1
     asked = []
-    monkeypatch.setattr(parser.Parser, "set_defaults", _recording(asked, parser.Parser.set_defaults))
+    parser = argparse.ArgumentParser
+    monkeypatch.setattr(parser, "set_defaults", _recording(asked, parser.set_defaults))
     assert main(example.split()[3:]) == 0 and len(asked) == 1
 
 
@@ -98,10 +99,10 @@ def test_help_and_mistakes_spell_the_command_as_it_was_typed(monkeypatch, capsys
 
 
 def test_interruption_is_said(monkeypatch, tmp_path, capsys):
-    def interrupted(*args):
+    def interrupted(*args, **how):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pretraining, "pretrain", interrupted)
+    monkeypatch.setattr(torch.optim, "AdamW", interrupted)
     assert main(["pretrain", "--out", str(tmp_path)]) == 130
     assert "goes on" in capsys.readouterr().err
 
@@ -112,7 +113,7 @@ def test_what_the_system_says_is_put_in_words(mistake):
 
 
 def test_a_mistake_of_ours_is_no_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(pretraining, "pretrain", lambda *args: {}["nothing"])
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *args, **how: {}["nothing"])
     with pytest.raises(KeyError):
         main(["pretrain", "--out", str(tmp_path)])
 

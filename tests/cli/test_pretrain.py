@@ -1,24 +1,23 @@
-import functools
 import json
+import shutil
 
 import pytest
 
 from labclip_lib.__main__ import main
-from labclip_lib.models import pretraining
+from labclip_lib.models.pretraining import Recipe
+from labclip_lib.world.captions import CaptionPolicy
 
 
 @pytest.fixture
-def small(monkeypatch, tiny_recipe, tmp_path):
-    """A command line that trains the tiny model below a folder of the test."""
-    recipe = functools.partial(pretraining.Recipe, batch_size=8, warmup=2, config=tiny_recipe.config)
-    monkeypatch.setattr(pretraining, "Recipe", recipe)
-    return ["pretrain", "--out", str(tmp_path), "--device", "cpu", "--steps", "2"]
+def small(tmp_path):
+    """A command line that takes one step below a folder of the test."""
+    return ["pretrain", "--out", str(tmp_path), "--device", "cpu", "--steps", "1"]
 
 
 def test_one_is_trained(small, tmp_path, capsys):
     assert main(small) == 0
     card = json.loads((tmp_path / "pocket-0" / "pocket-card.json").read_text())
-    assert card["recipe"]["steps"] == 2 and card["recipe"]["seed"] == 0
+    assert card["recipe"] == Recipe(steps=1).as_dict()
     assert str(tmp_path / "pocket-0" / "pocket.safetensors") in capsys.readouterr().out
 
 
@@ -26,7 +25,8 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
     assert main([*small, "--seed", "3", "5", "--binding", "0.25", "--text-lr", "0.002"]) == 0
     for seed in (3, 5):
         recipe = json.loads((tmp_path / f"pocket-{seed}" / "pocket-card.json").read_text())["recipe"]
-        assert recipe["seed"] == seed and recipe["policy"]["binding"] == 0.25 and recipe["text_lr"] == 0.002
+        want = Recipe(seed=seed, steps=1, text_lr=0.002, policy=CaptionPolicy(binding=0.25))
+        assert recipe == want.as_dict()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,6 @@ def test_mistakes_are_one_sentence(small, more, seen, mistake, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_folder_of_another_recipe(small, mistake):
-    main(small)
-    assert "another recipe" in mistake(*small, "--steps", "3")
+def test_folder_of_another_recipe(small, tiny_checkpoint, mistake, tmp_path):
+    shutil.copytree(tiny_checkpoint.parent, tmp_path / "pocket-0")
+    assert "another recipe" in mistake(*small)

@@ -1,29 +1,40 @@
-import functools
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from labclip_lib.__main__ import main
-from labclip_lib.diagnosis import within_modality
+from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.measures.measure import Measure
-from labclip_lib.models import backbones, pocket, pretraining
+from labclip_lib.models.pocket import verify_weights
+from labclip_lib.models.pretraining import Recipe
 from labclip_lib.studies import acceptance, binding_share, comparison, missing_twins
 from labclip_lib.studies.acceptance import BOUNDS
+from labclip_lib.world.captions import CaptionPolicy
+from labclip_lib.world.twin_world import TwinWorld
+
+
+def finished(folder, checkpoint, recipe):
+    """A folder that holds the tiny model where the finished training of this recipe should be."""
+    folder = folder / f"pocket-{recipe.seed}"
+    shutil.copytree(checkpoint.parent, folder)
+    card = json.loads((folder / "pocket-card.json").read_text())
+    (folder / "pocket-card.json").write_text(json.dumps(card | {"recipe": recipe.as_dict()}))
 
 
 @pytest.fixture
-def small(monkeypatch, tiny_recipe, tmp_path):
-    """A command line that trains the tiny model below a folder of the test."""
-    recipe = functools.partial(pretraining.Recipe, batch_size=8, warmup=2, steps=2, config=tiny_recipe.config)
-    monkeypatch.setattr(pretraining, "Recipe", recipe)
+def small(tmp_path):
+    """A command line that works below a folder of the test."""
     return ["study", "acceptance", "--out", str(tmp_path), "--device", "cpu"]
 
 
 @pytest.fixture
 def graded(monkeypatch):
-    """Stand in for the measurements: every metric at a share of its test items."""
+    """Stand in for a measurement of a minute: every metric at a share of its test items."""
 
     def grade(share=None):
         def measure(backbone):
@@ -35,32 +46,53 @@ def graded(monkeypatch):
             return run
 
         monkeypatch.setattr(acceptance, "measure", measure)
-        inside = {"image with image": Measure(np.ones(4), np.arange(4))}
-        monkeypatch.setattr(within_modality, "diagnose_within", lambda backbone: inside)
 
     return grade
 
 
-@pytest.mark.parametrize(("share", "status"), [(None, 0), (0.75, 1)])
-def test_acceptance_measures_three_seeds_and_judges_them(small, graded, tmp_path, capsys, share, status):
-    graded(share)
-    assert main(small) == status
+def test_acceptance_measures_three_seeds_and_judges_them(small, graded, tiny, tiny_checkpoint, tmp_path, capsys):
+    for seed in range(3):
+        finished(tmp_path, tiny_checkpoint, Recipe(seed=seed))
+    graded()
+    assert main(small) == 0
     out = capsys.readouterr().out
-    assert ("NOT ACCEPTED" in out) == bool(status) and all(metric in out for metric in BOUNDS)
+    assert "NOT ACCEPTED" not in out and all(metric in out for metric in BOUNDS)
     assert "min on cpu" in out and "seed 2: " in out
     report = json.loads((tmp_path / "pocket-report.json").read_text())
     assert [recipe["seed"] for recipe in report["recipes"]] == [0, 1, 2] and list(report["table"]) == list(BOUNDS)
-    assert report["within"]["image with image"]["seeds"] == [1.0, 1.0, 1.0]
+    within = {name: [measure.values.mean()] * 3 for name, measure in diagnose_within(tiny).items()}
+    assert {name: row["seeds"] for name, row in report["within"].items()} == within
     for seed in range(3):  # and each one's own row is on its card
         card = json.loads((tmp_path / f"pocket-{seed}" / "pocket-card.json").read_text())
         assert list(card["report"]) == list(BOUNDS) and len(card["report"]["image probe"]["seeds"]) == 1
 
 
-def test_acceptance_of_another_recipe(small, graded, tmp_path):
+def test_what_falls_short_is_not_accepted(small, graded, tiny_checkpoint, tmp_path, capsys):
+    finished(tmp_path, tiny_checkpoint, Recipe())
+    graded(0.75)
+    assert main([*small, "--seed", "0"]) == 1
+    out = capsys.readouterr().out
+    assert "NOT ACCEPTED" in out and all(metric in out for metric in BOUNDS)
+    assert (tmp_path / "pocket-report.json").is_file()
+
+
+def test_acceptance_of_another_recipe(small, graded, tiny_checkpoint, tmp_path):
+    """A folder of any other recipe would be refused."""
+    recipe = Recipe(seed=4, steps=3, text_lr=0.002, policy=CaptionPolicy(binding=0.5))
+    finished(tmp_path, tiny_checkpoint, recipe)
     graded()
     assert main([*small, "--seed", "4", "--steps", "3", "--text-lr", "0.002", "--binding", "0.5"]) == 0
-    (recipe,) = json.loads((tmp_path / "pocket-report.json").read_text())["recipes"]
-    assert (recipe["seed"], recipe["steps"], recipe["text_lr"], recipe["policy"]["binding"]) == (4, 3, 0.002, 0.5)
+    assert json.loads((tmp_path / "pocket-report.json").read_text())["recipes"] == [recipe.as_dict()]
+
+
+def test_acceptance_trains_what_is_not_finished(small, monkeypatch, capsys, tmp_path):
+    def interrupted(*args, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", interrupted)
+    assert main([*small, "--seed", "3"]) == 130
+    assert "PocketCLIP seed 3" in capsys.readouterr().err
+    assert (tmp_path / "pocket-3").is_dir() and not list(tmp_path.rglob("pocket-card.json"))
 
 
 def test_acceptance_of_a_backbone_trains_nothing(small, graded, tiny_checkpoint, tmp_path, capsys):
@@ -69,37 +101,77 @@ def test_acceptance_of_a_backbone_trains_nothing(small, graded, tiny_checkpoint,
     assert "image probe" in capsys.readouterr().out and not list(tmp_path.iterdir())
 
 
-def test_acceptance_of_pocket_compares_with_its_card(small, graded, tiny, monkeypatch, capsys):
+def test_acceptance_of_pocket_compares_with_its_card(small, graded, capsys):
     graded()
-    table = acceptance.summary([acceptance.measure(None)])
-    table["image probe"]["mean"] += 0.0125
-    monkeypatch.setattr(backbones, "load_backbone", lambda *args: tiny)
-    monkeypatch.setattr(pocket, "verify_weights", lambda: {"report": table})
+    kept = verify_weights()["report"]
+    worst = max(abs(run.values.mean() - kept[name]["mean"]) for name, run in acceptance.measure(None).items())
     assert main([*small, "--backbone", "pocket"]) == 0
-    assert "0.0125" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f" the figures kept with the weights: {worst:.4f}\n")
+
+
+def dial(recipe):
+    """The trainings of `study dial`: {file stem: Recipe}."""
+    return {
+        f"dial-{share:g}-{seed}": dataclasses.replace(recipe, seed=seed, policy=CaptionPolicy(binding=share))
+        for share in binding_share.SHARES
+        for seed in binding_share.SEEDS
+    }
+
+
+def twins(recipe):
+    """The trainings of `study twins`."""
+    return {
+        f"support-{which}-{single:g}-{seed}": dataclasses.replace(
+            recipe, seed=seed, world=TwinWorld(twins=which, coin=seed), policy=CaptionPolicy(single, binding=1.0)
+        )
+        for which, single in missing_twins.CONDITIONS.values()
+        for seed in missing_twins.SEEDS
+    }
 
 
 @pytest.mark.parametrize(
-    ("study", "module", "work"),
-    [("dial", binding_share, "train_binding_shares"), ("twins", missing_twins, "train_without_twins")],
+    ("study", "trainings", "table"), [("dial", dial, "dial.json"), ("twins", twins, "support.json")]
 )
-def test_series_of_trainings(study, module, work, monkeypatch, capsys, tmp_path):
-    asked = []
-    monkeypatch.setattr(module, work, lambda *args: asked.append(args) or "there")
+def test_series_of_trainings(study, trainings, table, monkeypatch, mistake, capsys, tmp_path):
+    """With all of them finished, the command makes one table of them."""
     monkeypatch.chdir(tmp_path)
-    assert main(["study", study, "--out", "mine", "--device", "cpu"]) == 0
-    assert main(["study", study]) == 0
-    assert asked == [(Path("mine"), "cpu"), (Path("runs", study), "auto")] and capsys.readouterr().out == "there\n" * 2
+    recipes = trainings(binding_share.RECIPE)
+    for out, more in (("mine", ["--out", "mine", "--device", "cpu"]), (f"runs/{study}", [])):
+        Path(out).mkdir(parents=True)
+        for i, (stem, recipe) in enumerate(recipes.items()):
+            Path(out, f"{stem}.json").write_text(json.dumps({"recipe": recipe.as_dict(), "rows": [{"step": i}]}))
+        assert main(["study", study, *more]) == 0
+        assert capsys.readouterr().out == f"{Path(out, table)}\n"
+        rows = json.loads(Path(out, table).read_text())["rows"]
+        assert [row["step"] for row in rows] == list(range(len(recipes)))
+    assert "use --device 'auto'" in mistake("study", study, "--device", "tpu")
+    Path("mine", f"{stem}.json").write_text(json.dumps({"recipe": {}, "rows": []}))
+    assert f"mine/{stem}.json holds a training of another recipe" in mistake("study", study, "--out", "mine")
 
 
-def test_all_methods_are_compared(monkeypatch, capsys, tmp_path):
-    asked = []
-    monkeypatch.setattr(comparison, "compare", lambda *args: asked.append(args) or "there")
+def test_all_methods_are_compared(tiny_checkpoint, monkeypatch, mistake, capsys, tmp_path):
+    """With every fit and fine-tuning finished, the command makes one table of them."""
     monkeypatch.chdir(tmp_path)
-    assert main(["study", "comparison", "--runs", "other", "--out", "runs/v1.0", "--device", "cpu"]) == 0
-    assert main(["study", "comparison"]) == 0
-    assert asked == [(Path("other"), Path("runs/v1.0"), "cpu"), (Path("runs"), Path("runs/comparison"), "auto")]
-    assert capsys.readouterr().out == "there\nthere\n"
+    for runs, out, more in (
+        ("other", "runs/v1.0", ["--runs", "other", "--out", "runs/v1.0", "--device", "cpu"]),
+        ("runs", "runs/comparison", []),
+    ):
+        for seed in comparison.SEEDS:
+            finished(Path(runs), tiny_checkpoint, Recipe(seed=seed))
+        assert "use --device 'auto'" in mistake("study", "comparison", *more, "--device", "tpu")
+        for seed in comparison.SEEDS:
+            for order in ("fixed", "random"):
+                for name in (*comparison.METHODS, comparison.FULL):
+                    stem = f"labclip-{seed}-{order}-{name.replace(',', '').replace(' ', '-')}"
+                    swap = {"values|swap": np.full(4, seed / 2), "clusters|swap": np.arange(4)}
+                    np.savez_compressed(Path(out, stem), **swap)
+        assert main(["study", "comparison", *more]) == 0
+        assert capsys.readouterr().out == f"{out}/labclip-report.json\n"
+        table = json.loads(Path(out, "labclip-report.json").read_text())
+        assert list(table) == ["fixed", "random"]
+        for by_method in table.values():
+            assert list(by_method) == [*comparison.METHODS, comparison.FULL]
+            assert all(row["swap"]["seeds"] == [0, 0.5, 1] for row in by_method.values())
 
 
 @pytest.mark.parametrize(
@@ -115,13 +187,3 @@ def test_all_methods_are_compared(monkeypatch, capsys, tmp_path):
 def test_mistakes_are_one_sentence(words, seen, mistake, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert seen in mistake("study", *words)
-
-
-def test_a_folder_of_another_recipe(monkeypatch, mistake, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def refused(*args):
-        raise ValueError("runs/support-coin-0-0.json holds a training of another recipe; choose another --out folder.")
-
-    monkeypatch.setattr(missing_twins, "train_without_twins", refused)
-    assert "another recipe" in mistake("study", "twins")

@@ -12,7 +12,6 @@ import torch
 from embeddable import pairs
 
 from labclip_lib.__main__ import main
-from labclip_lib.alignment import fit as training
 from labclip_lib.alignment import reports
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.scene_task import binding_task, examine, examine_groups, fit_task
@@ -130,16 +129,16 @@ def stopping(monkeypatch):
 
     @contextlib.contextmanager
     def stop(error=None):
-        ran, sound = [], training.write_checkpoint
+        ran, sound = [], torch.save
 
-        def write(path, settings, state):
+        def save(state, file):  # the checkpoint of an epoch, and nothing else here
             ran.append(state["epoch"] - 1)
             if error is not None and len(ran) == 3:
                 raise error
-            sound(path, settings, state)
+            sound(state, file)
 
         with monkeypatch.context() as patch:
-            patch.setattr(training, "write_checkpoint", write)
+            patch.setattr(torch, "save", save)
             yield ran
 
     return stop
@@ -249,8 +248,15 @@ def test_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
     alone, anew, finished = (tmp_path / f"{name}.safetensors" for name in ("alone", "anew", "finished"))
     assert main(["train", "--out", str(alone), *argv]) == 0
     said = capsys.readouterr().out.splitlines()
+    replace = os.replace
+
+    def interrupted(part, path):
+        if path == finished:
+            os.kill(os.getpid(), signal.SIGINT)
+        replace(part, path)
+
     with monkeypatch.context() as patch:
-        patch.setattr(LABCLIP, "save", lambda *args: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(os, "replace", interrupted)
         assert main(["train", "--out", str(finished), *argv]) == 130
     done = subprocess.run(
         [sys.executable, "-uc", TOGETHER, anew, finished, *argv], cwd=root, capture_output=True, text=True, timeout=240

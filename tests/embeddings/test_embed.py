@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from labclip_lib.embeddings import embed
-from labclip_lib.embeddings.embed import embed_images, embed_texts
+from labclip_lib.embeddings.embed import CAPTIONS_PER_BATCH, IMAGES_PER_BATCH, embed_images, embed_texts
 from labclip_lib.world.scenes import World
 
 
@@ -30,15 +29,16 @@ def scenes():
     return World().sample(10, seed=0)
 
 
-def test_captions_go_in_batches(spy, monkeypatch):
-    monkeypatch.setattr(embed, "CAPTIONS_PER_BATCH", 3)
-    out = embed_texts(spy, list("abcdefg"))
-    assert out.shape == (7, 4) and spy.calls == [3, 3, 1]
+def test_captions_go_in_batches(spy):
+    captions = [str(n) for n in range(2 * CAPTIONS_PER_BATCH + 1)]
+    out = embed_texts(spy, captions)
+    assert out[:, 0].tolist() == [len(caption) for caption in captions]
+    assert spy.calls == [CAPTIONS_PER_BATCH, CAPTIONS_PER_BATCH, 1]
 
 
-@pytest.mark.parametrize("size", [1, 3, 100])
-def test_batches_do_not_change_the_numbers(tiny, scenes, monkeypatch, size):
-    monkeypatch.setattr(embed, "IMAGES_PER_BATCH", size)
+@pytest.mark.parametrize("n", [1, IMAGES_PER_BATCH, 2 * IMAGES_PER_BATCH + 3])
+def test_batches_do_not_change_the_numbers(tiny, n):
+    scenes = World().sample(n, seed=0)
     images = scenes.render(32)
     for items in (images, scenes):
         assert torch.allclose(embed_images(tiny, items), tiny.encode_images(images), atol=1e-5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from labclip_lib.base.files import sha256
 from labclip_lib.embeddings.real_clip import PINNED, load_real_clip
 
 
@@ -63,12 +64,12 @@ def test_missing_file_is_named(copy, name, raises_saying):
 
 def test_photo_embeddings_are_those_of_the_photos_in_order(copy, real, monkeypatch):
     """The rows are in the order in which names.json lists the photos."""
-    monkeypatch.setattr("labclip_lib.base.published_files.PINNED", dict.fromkeys(PINNED))
-    monkeypatch.setattr("labclip_lib.base.published_files.sha256", lambda path: None)
     names = json.loads((copy / "names.json").read_text())
     names["photos"].reverse()
     (copy / "names.json").write_text(json.dumps(names))
     np.save(copy / "photo_embeddings.npy", np.load(copy / "photo_embeddings.npy")[::-1])
+    for name in ("names.json", "photo_embeddings.npy"):
+        monkeypatch.setitem(PINNED, f"real_clip_vitb32/{name}", sha256(copy / name))
     again = load_real_clip()
     assert [path.name for path in again.photos] == [path.name for path in real.photos][::-1]
     assert torch.equal(again.photo_embeddings, real.photo_embeddings.flip(0))

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from labclip_lib.benchmarks.getting import unpack
-from labclip_lib.benchmarks.getting.unpack import Refused, scratch, unpacked
+from labclip_lib.benchmarks.getting.unpack import ALWAYS_ALLOWED, Refused, scratch, unpacked
 
 
 def make_zip(path, members):
@@ -89,23 +89,21 @@ def test_a_link_in_a_zip(tmp_path, raises_saying):
 
 @both
 def test_a_bomb_is_refused_before_it_fills_the_disk(name, make, tmp_path, raises_saying, monkeypatch):
-    monkeypatch.setattr(unpack, "ALWAYS_ALLOWED", 10**6)
-    archive = make(tmp_path / name, {"fine": b"12", "bomb": bytes(3 * 10**7)})
+    archive = make(tmp_path / name, {"fine": b"12", "bomb": bytes(ALWAYS_ALLOWED)})
     written = []
     monkeypatch.setattr(tarfile.TarFile, "extractfile", lambda self, info: written.append(info) or io.BytesIO())
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda self, info: written.append(info) or io.BytesIO())
-    refused(archive, raises_saying, "1,000,000 bytes")
+    refused(archive, raises_saying, f"{ALWAYS_ALLOWED:,} bytes")
     assert [getattr(info, "name", "") for info in written] in ([], ["fine"])
 
 
-def test_a_bomb_of_a_header(tmp_path, raises_saying, monkeypatch):
-    """A tar may keep a name in a member of its own; here it is of 30 MB."""
-    monkeypatch.setattr(unpack, "ALWAYS_ALLOWED", 10**6)
+def test_a_bomb_of_a_header(tmp_path, raises_saying):
+    """A tar may keep a name in a member of its own; here it is of 100 MB."""
     info = tarfile.TarInfo("././@LongLink")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 3 * 10**7
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, ALWAYS_ALLOWED
     archive = tmp_path / "a.tar.gz"
     archive.write_bytes(gzip.compress(info.tobuf() + bytes(info.size)))
-    refused(archive, raises_saying, "1,000,000 bytes")
+    refused(archive, raises_saying, f"{ALWAYS_ALLOWED:,} bytes")
 
 
 def test_a_zip_that_understates_its_sizes(tmp_path, raises_saying):

@@ -8,7 +8,7 @@ from toys import write_small_toys
 from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.benchmarks.evaluation import CHOICE
-from labclip_lib.benchmarks.formats import clevr, sugarcrepe
+from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.reproduce import study as room
 from labclip_lib.benchmarks.reproduce.study import METHODS, TOY, Study, check_labclip, write_toys
 from labclip_lib.benchmarks.results import Results
@@ -26,8 +26,7 @@ def out(tmp_path_factory):
 
 
 @pytest.fixture
-def study(tiny, root, out, monkeypatch):
-    monkeypatch.setattr(room, "SCENES", {"CLEVR": clevr.load})
+def study(tiny, root, out):
     return Study(tiny, root, out, progress=False, workers=0)
 
 
@@ -45,7 +44,7 @@ def test_a_matrix_is_fitted_once(study, monkeypatch):
     first = study.scene_labclip("CLEVR", "LABCLIP")
     assert first.linear.weight.shape == (study.backbone.dim, study.backbone.dim)
     assert {path.suffix for path in (study.out / "matrices").iterdir()} == {".safetensors"}  # no checkpoint is left
-    monkeypatch.setattr(room, "fit_pairs", lambda *args, **how: pytest.fail("fitted again"))
+    monkeypatch.setattr(torch.optim, "Adam", lambda *args, **how: pytest.fail("fitted again"))
     again = Study(study.backbone, study.root, study.out, progress=False, workers=0).scene_labclip("CLEVR", "LABCLIP")
     assert torch.equal(first.linear.weight, again.linear.weight)
     with pytest.raises(BaseException, match="fitted again"):
@@ -61,7 +60,7 @@ def test_a_matrix_that_was_chosen_by_other_pairs_is_fitted_anew(study, monkeypat
     images[rows] = images[rows].flip(0)
     other = dataclasses.replace(tables, embeddings=tables.embeddings | {"images": images})
     monkeypatch.setitem(study._cache, "CLEVR", (scenes, other))
-    monkeypatch.setattr(room, "fit_pairs", lambda *args, **how: pytest.fail("fitted again"))
+    monkeypatch.setattr(torch.optim, "Adam", lambda *args, **how: pytest.fail("fitted again"))
     with pytest.raises(BaseException, match="fitted again"):
         study.scene_labclip("CLEVR", "LABCLIP")
 
@@ -149,9 +148,13 @@ def test_a_labclip_must_fit_the_backbone(tiny, tmp_path, raises_saying):
         check_labclip(tmp_path / "small.safetensors", tiny)
 
 
-def test_scenes_by_name(monkeypatch):
-    monkeypatch.setattr(room.pug, "load", lambda root, which: (root, which))
-    assert [room.SCENES[f"PUG:{which}"]("data") for which in ("SPAR", "SPARE")] == [("data", "SPAR"), ("data", "SPARE")]
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("CLEVR", "clevr/output_2obj.csv"), ("PUG:SPAR", "pug_spar/labels.csv"), ("PUG:SPARE", "pug_spare/PUG_SPARE.csv")],
+)
+def test_scenes_by_name(name, file, tiny, tmp_path, raises_saying):
+    with raises_saying(ValueError, file):
+        Study(tiny, tmp_path, tmp_path / "out", progress=False).scenes(name)
 
 
 def test_what_is_published_and_what_is_a_toy(study, tmp_path, tiny):

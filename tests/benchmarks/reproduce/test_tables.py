@@ -1,19 +1,25 @@
+import json
 import math
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from toys import write_small_toys
 
 from labclip_lib.benchmarks.evaluation import CHOICE
-from labclip_lib.benchmarks.formats import clevr, sugarcrepe
+from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.reproduce import tables as room
 from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
-from labclip_lib.benchmarks.reproduce.study import METHODS, Study
+from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES, Study
 from labclip_lib.benchmarks.reproduce.tables import TABLES, Row, reproduce
 from labclip_lib.benchmarks.results import Answers, Results
+from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.measure import Measure
+from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.probing.protocols import split_by_combination
+from labclip_lib.probing.scene_probes import probe_attributes, weight_cosine
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +28,18 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(root, tmp_path_factory):
-    """All tables, made on PocketCLIP and toys, {name: Table}, and the measures in them, {(what, method): Measure}."""
-    study = Study(load_backbone("pocket", "cpu"), root, tmp_path_factory.mktemp("out"), progress=False, workers=0)
-    measures, row = {}, room._row
-
-    def kept(study, what, method, measure, *more):
-        measures[what, method] = measure
-        return row(study, what, method, measure, *more)
-
+def study(root, tmp_path_factory):
+    """PocketCLIP on toys; of the benchmarks of scenes there is CLEVR alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "SCENES", {"CLEVR": clevr.load})
-        patch.setattr("labclip_lib.benchmarks.reproduce.study.SCENES", {"CLEVR": clevr.load})
-        patch.setattr(room, "_row", kept)
-        return {table.name: table for table in reproduce(list(TABLES), study)}, measures
+        for name in ("PUG:SPAR", "PUG:SPARE"):
+            patch.delitem(SCENES, name)
+        yield Study(load_backbone("pocket", "cpu"), root, tmp_path_factory.mktemp("out"), progress=False, workers=0)
 
 
 @pytest.fixture(scope="module")
-def tables(made):
-    return made[0]
+def tables(study):
+    """All tables, {name: Table}."""
+    return {table.name: table for table in reproduce(list(TABLES), study)}
 
 
 def value(table, what, method):
@@ -72,17 +71,31 @@ def test_pocket_clip_on_scenes(tables):
     assert value(tables["retrieval"], "image to text, recall@5", "CLIP") > 0.8
 
 
-def test_scenes_that_are_asked_about_and_what_hangs_together(made, root):
+def test_scenes_that_are_asked_about_and_what_hangs_together(tables, study):
     """Combinations to test on, without those whose swap says the same; twins are drawn together, and so are objects."""
-    tables, measures = made
-    data = clevr.load(root)
+    rows = {(row.what, row.method): row for table in tables.values() for row in table.rows}
+    data, embedded = study.scenes("CLEVR")
     split = split_by_combination(data.attribute, data.object)
     asked = split.test & data.swappable()
+    images, captions, swapped = (embedded.unit(name)[asked] for name in ("images", "captions", "swapped"))
     for method in METHODS:
-        assert np.array_equal(measures["CLEVR, swap", method].clusters, split.cluster[asked])
-    assert measures["CLEVR", "image probe"].chance < 0.2 < 0.5 <= measures["CLEVR", "image probe"].bag_of_words
-    clusters = measures["CLEVR, cosine of the probes", "CLIP"].clusters
-    assert np.bincount(clusters).tolist() == [len(data.attributes)] * len(data.objects)
+        align = study.scene_labclip("CLEVR", method)
+        with torch.no_grad():
+            true, false = ((images * align(texts)).sum(1) for texts in (captions, swapped))
+        row = rows["CLEVR, swap", method]
+        assert row.items == int(asked.sum())
+        assert row.ours == estimate(pairwise_outcomes(true, false), split.cluster[asked])
+    assert rows["CLEVR", "image probe"].chance < 0.2 < 0.5 <= rows["CLEVR", "image probe"].bag_of_words
+    probed = [
+        probe_attributes(
+            study.backbone.dim**0.5 * embedded.unit(name), embedded.attribute, embedded.object, split, solver="sgd"
+        )
+        for name in ("images", "captions")
+    ]
+    cosines = weight_cosine(*probed).double().numpy()
+    assert cosines.shape == (len(data.objects), len(data.attributes))
+    clusters = np.repeat(np.arange(len(data.objects)), len(data.attributes))
+    assert rows["CLEVR, cosine of the probes", "CLIP"].ours == estimate(cosines.flatten(), clusters)
     assert "20 images" in tables["retrieval"].note
     levels = {row.what: math.isnan(row.bag_of_words) for row in tables["further"].rows}
     assert levels["SugarCrepe++, text to text"] and not levels["SugarCrepe++, both captions win"]
@@ -109,15 +122,17 @@ def test_means_of_subsets_are_means_of_subsets(tables):
     assert levels["swap, mean"] == 0.5 and levels["add, mean"] == 1.0
 
 
-def test_up_to_ten_objects_are_asked_about(tmp_path, monkeypatch):
-    def scenes(what, load):
-        raise ValueError(what)
+def test_up_to_ten_objects_are_asked_about(study, tmp_path):
+    def scenes(what, load=None):
+        if load:
+            raise ValueError(what)
+        return study.scenes("CLEVR")
 
-    monkeypatch.setattr(room, "SCENES", {})
     (tmp_path / "clevr").mkdir()
     (tmp_path / "clevr" / "output_10obj.csv").touch()
+    like = {"root": tmp_path, "scenes": scenes, "toy": True, "backbone": study.backbone}
     with pytest.raises(ValueError, match="CLEVR, 10 objects"):
-        room.probes(type("Study", (), {"root": tmp_path, "scenes": scenes}))
+        TABLES["probes"](type("Study", (), like))
 
 
 def answers(groups, outcomes):
@@ -134,26 +149,33 @@ def test_a_mean_of_groups_has_their_levels():
     assert room._row(study, "VG-A", "CLIP", measure, ours).ours == ours
 
 
-def test_aro_by_both_conventions(monkeypatch):
+def test_aro_by_both_conventions(tmp_path):
     """VG-R with and without what is symmetric; VG-A without pairs that are rare."""
     tasks = {"VG-R": (["next to"] * 2 + ["eating"], [0, 0, 1]), "VG-A": (["a_b"] * 25 + ["b_a"], [1] * 25 + [0])}
+    (tmp_path / "aro" / "images").mkdir(parents=True)
+    Image.new("RGB", (9, 9)).save(tmp_path / "aro" / "images" / "1.png")
+    for task, name in (("VG-R", "relation"), ("VG-A", "attribution")):
+        items = [
+            {"image_path": "1.png", "true_caption": f"one {i}", "false_caption": f"two {i}", "relation_name": group,
+             "attributes": group.split("_")} | {f"bbox_{side}": 5 for side in "xywh"}
+            for i, group in enumerate(tasks[task][0])
+        ]  # fmt: skip
+        (tmp_path / "aro" / f"visual_genome_{name}.json").write_text(json.dumps(items))
 
-    def load(root, task, **how):
-        if task not in tasks:
-            raise ValueError("no captions")
+    def results(task, records):
+        assert [record.group for record in records] == tasks[task][0]
+        return {"CLIP": Results(task, "m", answers(*tasks[task]))}
 
-    monkeypatch.setattr(room.aro, "load", load)
     study = type("Study", (), {
-        "root": "", "jobs": 1, "progress": False, "toy": False, "without": "",
+        "root": tmp_path, "jobs": 1, "progress": False, "toy": False, "without": "", "results": results,
         "backbone": type("Backbone", (), {"name": "x"}),
-        "results": lambda task, records: {"CLIP": Results(task, "m", answers(*tasks[task]))},
     })  # fmt: skip
     table = room.aro_table(study)
     assert {row.what: (row.ours.mean, row.items) for row in table.rows if row.ours} == {
         "VG-A, all pairs of 25 and more": (1, 25), "VG-R, without symmetric relations": (1, 1),
         "VG-R, all relations": (0.5, 3),
     }  # fmt: skip
-    assert "COCO-Order was not run: no captions" in table.note
+    assert "COCO-Order was not run: There is no " in table.note
 
 
 def test_what_cannot_be_run_is_said(tables):
