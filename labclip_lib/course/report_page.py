@@ -29,9 +29,9 @@ def report(course, assignment):
     course, the second waits.
     Raises ValueError for a missing nbgrader and like `gradebook.fill` and `feedback.write`.
     """
-    with gradebook.opened(course):  # raises at once if nbgrader is missing
-        pass
     with one_at_a_time(course.root / "report", "course report"):
+        with gradebook.opened(course):  # raises at once if nbgrader is missing
+            pass
         return _report(course, assignment)
 
 
