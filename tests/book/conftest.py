@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import pytest
+from browser import Browser
 
 from labclip_lib.book.figures.style import use_style
 
@@ -11,3 +12,9 @@ def styled():
         use_style()
         yield
     plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser

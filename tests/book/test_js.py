@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 import torch
-from browser import CHROMIUM, Browser
+from browser import CHROMIUM
 
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.book.pieces.game import blind_game
@@ -85,12 +85,6 @@ def page(pieces, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(f"<!doctype html><html lang=en><meta charset=utf-8><body>{''.join(pieces.values())}", "utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser
+from browser import CHROMIUM
 
 from labclip_lib.book.pieces import predictions
 from labclip_lib.book.pieces.predictions import answer, predict_choice, predict_curve, predict_number
@@ -91,12 +91,6 @@ def page(tmp_path, name, monkeypatch):
         "utf-8",
     )
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture
