@@ -94,7 +94,9 @@ def needed(needs):
     files = [path for path in PINNED for need in needs if path == need or path.startswith(f"{need}/")]
     for need in needs:
         if not any(path == need or path.startswith(f"{need}/") for path in PINNED):
-            raise ValueError(f"No pinned file is called {need!r} or lies in a folder of that name; see pinned.py.")
+            raise ValueError(
+                f"No published file is called {need!r} or lies in a folder of that name; see base/published_files.py."
+            )
     return files
 
 
