@@ -84,4 +84,4 @@ def run(args):
     heading = "The papers' tables, theirs beside ours"
     print(as_markdown(tables, heading, notes))
     print(f"\nThe report with its figures: {write_report(tables, args.out, heading, notes)}")
-    return 0
+    return 0 if any(table.rows for table in tables) else 1

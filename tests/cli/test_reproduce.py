@@ -18,6 +18,13 @@ def test_tables_are_printed_and_a_report_is_written(tmp_path, tiny_checkpoint, m
     assert "text to image" in (out / "report.html").read_text() and (out / "further.svg").is_file()
 
 
+def test_a_run_that_made_no_table_has_failed(tmp_path, tiny_checkpoint, capsys):
+    argv = ["reproduce", "--table", "sugarcrepe", "retrieval", "--backbone", str(tiny_checkpoint), "--device", "cpu"]
+    argv += ["--data", str(tmp_path / "empty"), "--out", str(tmp_path / "out"), "--workers", "0"]
+    assert main(argv) == 1
+    assert capsys.readouterr().out.count("**Not run.**") == 2 and (tmp_path / "out" / "report.html").is_file()
+
+
 def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
     for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)
