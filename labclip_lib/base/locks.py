@@ -84,16 +84,27 @@ def _is_free(lock):
 
 
 def _take(lock, folder, work):
-    try:
+    waits = False
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)  # a refused job has taken away the folder that it made
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"Another `{work}` is at work in {folder}; waiting for it.", file=sys.stderr, flush=True)
-            lock.acquire()
-    except (NotImplementedError, OSError) as error:  # the former from older versions of filelock
-        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
-            raise
-        print(
-            f"The disk of {folder} does not support locks; start no other `{work}` there before this one has ended.",
-            file=sys.stderr,
-        )
+            lock.acquire(timeout=1 if waits else 0)
+        except (Timeout, FileNotFoundError):
+            if not waits:
+                print(f"Another `{work}` is at work in {folder}; waiting for it.", file=sys.stderr, flush=True)
+            waits = True
+            continue
+        except (NotImplementedError, OSError) as error:  # the former from older versions of filelock
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise
+            print(
+                f"The disk of {folder} does not support locks; start no other `{work}` there before this one has "
+                "ended.",
+                file=sys.stderr,
+            )
+            return
+        if Path(lock.lock_file).exists():
+            return
+        # A refused job has removed the file between our opening it and our locking it, and a lock on a removed file
+        # keeps nobody out. (From 3.21 on filelock looks by itself.)
+        lock.release()

@@ -82,6 +82,41 @@ def test_a_refused_job_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("new", [True, False], ids=["a new folder", "an old one"])
+def test_a_refused_job_lets_one_in_at_a_time(tmp_path, notes, new):
+    """It takes its lock file away while a second job waits; a third job still waits for the second."""
+    folder = tmp_path / "out"
+    if not new:
+        folder.mkdir()
+        (folder / "mine").touch()
+    with pytest.raises(ValueError), one_at_a_time(folder, "embed"):
+        second = start(folder, notes, "b", 2)
+        assert "waiting for it" in second.stderr.readline()
+        raise ValueError
+    until(notes, "b in")
+    third = start(folder, notes, "c", 0)
+    assert "waiting for it" in third.stderr.readline()
+    assert [process.wait(30) for process in (second, third)] == [0, 0]
+    assert notes.read_text().splitlines() == ["b in", "b out", "c in", "c out"]
+
+
+def test_a_lock_on_a_file_that_was_removed_is_taken_again(tmp_path, monkeypatch):
+    """As an older filelock gives it, when a refused job removes the file in the instant before."""
+    taken, acquire = [], FileLock.acquire
+
+    def late(lock, *args, **how):
+        out = acquire(lock, *args, **how)
+        taken.append(lock)
+        if len(taken) == 1:
+            (tmp_path / ".lock").unlink()
+        return out
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    with one_at_a_time(tmp_path, "embed"):
+        assert len(taken) == 2 and (tmp_path / ".lock").exists()
+    assert not taken[0].is_locked
+
+
 def test_the_ranks_of_one_job_are_in_it_together_and_wait_for_the_first(tmp_path, notes):
     job = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "a"}
     other = start(tmp_path, notes, "other", 1.5)
