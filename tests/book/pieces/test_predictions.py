@@ -2,11 +2,12 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM
+from browser import CHROMIUM, PATIENCE
 
 from labclip_lib.book.pieces import predictions
 from labclip_lib.book.pieces.predictions import answer, predict_choice, predict_curve, predict_number
@@ -129,7 +130,13 @@ def drawn(reader, number):
 
 
 def open_again(reader):
-    reader.open(Path(reader("location.pathname")))
+    """Open the page anew with what it stored; Chromium may hand the store to the new page's process a moment late."""
+    page, stored = Path(reader("location.pathname")), reader("JSON.stringify(localStorage)")
+    end = time.monotonic() + PATIENCE
+    reader.open(page)
+    while reader("JSON.stringify(localStorage)") != stored:
+        assert time.monotonic() < end, f"the page forgot {stored}"
+        reader.open(page)
 
 
 def move(reader, number, by):
