@@ -44,9 +44,12 @@ def add_to(verbs):
     for name, run, what in (
         ("dial", run_dial, "train and measure one for each share of binding captions and seed (an hour and a half)"),
         ("twins", run_twins, "train and measure some in worlds that lack twins (an hour and a half)"),
+        ("image-space", run_other_captions, "ask what makes the image space bind, in short trainings (two hours)"),
+        ("captions", run_other_captions, "turn what captions mention, in short trainings (two hours)"),
         ("comparison", run_comparison, "compare LABCLIP in all forms on three PocketCLIPs (three quarters of an hour)"),
     ):
         each = add_verb(studies, name, what, f"--out runs/{name}", run)
+        each.set_defaults(study=name)
         if name == "comparison":
             each.add_argument(
                 "--runs",
@@ -102,6 +105,13 @@ def run_twins(args):
     from labclip_lib.studies.missing_twins import train_without_twins
 
     print(train_without_twins(args.out, args.device))
+    return 0
+
+
+def run_other_captions(args):
+    from labclip_lib.studies.other_captions import train_other_captions
+
+    print(train_other_captions(args.study, args.out, args.device))
     return 0
 
 

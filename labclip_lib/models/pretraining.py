@@ -120,8 +120,10 @@ class Trainer:
         pixels = torch.cat([part.render(size, self.device) for part in (ones, twos)])
         images = normalize(self.model.encode_image((pixels - self._mean) / self._std), dim=-1)
         texts = normalize(self._encode_text(self.tokenizer(captions).to(self.device)), dim=-1)
+        texts, *negatives = texts.split(len(images))
         # The plain form rounds otherwise, and a training of another rounding is another training.
-        loss = chunked_info_nce(images, texts, None, self.model.logit_scale.exp(), len(images))
+        scale = self.model.logit_scale.exp()
+        loss = chunked_info_nce(images, texts, *negatives or [None], scale, len(images))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

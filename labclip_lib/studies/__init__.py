@@ -2,6 +2,7 @@
 
 acceptance: what PocketCLIP must show before it ships
 binding_share: PocketCLIPs trained with more, or fewer, binding captions
+other_captions: PocketCLIPs trained with captions that say less, or otherwise, or with another tower
 missing_twins: PocketCLIPs trained in worlds in which one of two twins never occurs
 comparison: LABCLIP in its forms, CLIP and full fine-tuning, on three PocketCLIPs
 """

@@ -46,23 +46,25 @@ def train_binding_shares(out, device="auto", recipe=RECIPE, shares=SHARES, seeds
     return train_series(Path(out) / "dial.json", recipe, runs, measure, device, progress)
 
 
-def train_series(path, recipe, runs, measure, device="auto", progress=True):
-    """Train many models, measure each at `MOMENTS`, and write all results as one table; returns its path.
+def train_series(path, recipe, runs, measure, device="auto", progress=True, moments=MOMENTS):
+    """Train many models, measure each at some moments, and write all results as one table; returns its path.
 
     runs: {file stem: (labels, Recipe)}. measure: (Backbone, World) -> {metric: value}, plain data. A row of
-    the table is labels | {"step"} | metrics. Each finished training is kept beside the table in a file of its own.
-    Waits for another study in the folder. Raises ValueError when such a file is of another recipe.
+    the table is labels | {"step"} | metrics. moments: shares of the training after which it is measured. Each finished
+    training is kept beside the table in a file of its own. Waits for another study in the folder. Raises ValueError
+    when such a file is of another recipe.
     """
     with one_at_a_time(Path(path).parent, "study"):
-        return _train_series(Path(path), recipe, runs, measure, pick_device(device), progress)
+        return _train_series(Path(path), recipe, runs, measure, pick_device(device), progress, moments)
 
 
-def _train_series(path, recipe, runs, measure, device, progress):
+def _train_series(path, recipe, runs, measure, device, progress, moments):
     table = []
     for stem, (labels, this) in runs.items():
         run_path = path.with_name(f"{stem}.json")
         if not run_path.exists():
-            write_json(run_path, {"recipe": this.as_dict(), "rows": _train(this, stem, measure, device, progress)})
+            rows = _train(this, stem, measure, device, progress, moments)
+            write_json(run_path, {"recipe": this.as_dict(), "rows": rows})
         run = json.loads(run_path.read_text())
         if run["recipe"] != this.as_dict():
             raise ValueError(f"{run_path} holds a training of another recipe; choose another --out folder.")
@@ -86,9 +88,9 @@ def over_trainings(table, metric, step, **labels):
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
-def _train(recipe, name, measure, device, progress):
+def _train(recipe, name, measure, device, progress, moments):
     trainer, rows = Trainer(recipe, device), []
-    moments = [round(moment * recipe.steps) for moment in MOMENTS]
+    moments = [round(moment * recipe.steps) for moment in moments]
     with track(total=recipe.steps, shows=progress) as bar:
         bar.set_description(name)
         while True:

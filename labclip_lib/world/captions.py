@@ -68,7 +68,8 @@ class CaptionPolicy:
     def sample(self, world, n, seed=0):
         """Draw n captioned scenes: (one-object Scenes, two-object Scenes, n captions).
 
-        The captions of the one-object scenes come first. Templates and object order are random.
+        The captions of the one-object scenes come first. Templates and object order are random. A policy that makes
+        hard negatives adds n more captions, one for each, in the same order.
         """
         rng = np.random.default_rng(seed)
         singles = int(rng.binomial(n, self.single))
@@ -79,20 +80,28 @@ class CaptionPolicy:
     def _caption(self, scenes, rng):
         n, k = scenes.color.shape
         mention = scenes.mention_order("random", seed=rng.integers(2**63))
-        color, shape = scenes.color.gather(1, mention).tolist(), scenes.shape.gather(1, mention).tolist()
         template = rng.choice(list(TEMPLATES.values()), n)
         in_full = (rng.random(n) < (1 if k == 1 else self.binding))[:, None]
         by_color = rng.random((n, k)) < 0.5
-        name_color, name_shape = in_full | by_color, in_full | ~by_color
-        names = scenes.world
-        return [
-            fill(
-                one_object(template[i]) if k == 1 else template[i],
-                [names.colors[color[i][j]] if name_color[i, j] else "" for j in range(k)],
-                [names.shapes[shape[i][j]] if name_shape[i, j] else "thing" for j in range(k)],
-            )
-            for i in range(n)
-        ]
+        return tell(scenes, mention, template, in_full | by_color, in_full | ~by_color)
+
+
+def tell(scenes, mention, templates, by_color, by_shape):
+    """Captions that name some of the objects, each by its colour, by its shape or by both: a list of N str.
+
+    mention: (N, M) positions of the M objects that are named, in this order. templates: N two-object templates; where
+    M is 1, each is cut down to its first object. by_color, by_shape: (N, M) bool, which words an object is given.
+    """
+    color, shape = scenes.color.gather(1, mention).tolist(), scenes.shape.gather(1, mention).tolist()
+    m, names = mention.shape[1], scenes.world
+    return [
+        fill(
+            one_object(template) if m == 1 else template,
+            [names.colors[color[i][j]] if by_color[i, j] else "" for j in range(m)],
+            [names.shapes[shape[i][j]] if by_shape[i, j] else "thing" for j in range(m)],
+        )
+        for i, template in enumerate(templates)
+    ]
 
 
 FILLERS = ("a", "an", "and", "of", "photo", "thing", "the")

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.pocket import verify_weights
 from labclip_lib.models.pretraining import Recipe
-from labclip_lib.studies import acceptance, binding_share, comparison, missing_twins
+from labclip_lib.studies import acceptance, binding_share, comparison, missing_twins, other_captions
 from labclip_lib.studies.acceptance import BOUNDS
 from labclip_lib.world.captions import CaptionPolicy
 from labclip_lib.world.twin_world import TwinWorld
@@ -129,8 +130,29 @@ def twins(recipe):
     }
 
 
+def other_captions_of(study):
+    """The trainings of `study image-space` or `study captions`."""
+
+    def trainings(recipe):
+        return {
+            "-".join([study, *re.findall(r"\w+", name), str(seed)]): dataclasses.replace(
+                recipe, seed=seed, policy=other_captions.OtherCaptions(**captions), **changes
+            )
+            for seed in other_captions.SEEDS
+            for name, (changes, captions) in other_captions.CONDITIONS[study].items()
+        }
+
+    return trainings
+
+
 @pytest.mark.parametrize(
-    ("study", "trainings", "table"), [("dial", dial, "dial.json"), ("twins", twins, "support.json")]
+    ("study", "trainings", "table"),
+    [
+        ("dial", dial, "dial.json"),
+        ("twins", twins, "support.json"),
+        ("image-space", other_captions_of("image-space"), "image-space.json"),
+        ("captions", other_captions_of("captions"), "captions.json"),
+    ],
 )
 def test_series_of_trainings(study, trainings, table, monkeypatch, mistake, capsys, tmp_path):
     """With all of them finished, the command makes one table of them."""

@@ -188,3 +188,33 @@ def _lines(rows):
 
 def _pixels(image):
     return np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1)
+
+
+def twin_moves(groups, ax=None):
+    """In which directions embeddings move when scenes become their twins, each move as an arrow of length one.
+
+    The plane is that of the first two groups' mean moves, so the angle between these two is true. Of every arrow one
+    sees the part that lies in the plane: an arrow that ends on the circle lies in it, a short one stands out of it.
+    groups: {label: (key of PALETTE, (M, D) array of moves)}, two or more. Returns the axes.
+    """
+    ax = ax or plt.subplots(figsize=(4, 4))[1]
+    units = [_unit(np.asarray(moves, dtype=np.float64)) for _, moves in groups.values()]
+    first, second = (unit.mean(0) for unit in units[:2])
+    x = _unit(first)
+    plane = np.stack([x, _unit(second - (second @ x) * x)], 1)
+    ax.add_patch(plt.Circle((0, 0), 1, fill=False, color=INK, lw=0.8, alpha=0.4))
+    for (label, (kind, _)), unit in zip(groups.items(), units, strict=True):
+        ends, color = unit @ plane, PALETTE[kind]
+        for end in ends:
+            ax.annotate("", end, (0, 0), arrowprops={"arrowstyle": "->", "color": color, "lw": 1.4, "shrinkA": 0})
+        middle = _unit(ends.mean(0))
+        side = "center" if abs(middle[0]) < 0.5 else "left" if middle[0] > 0 else "right"
+        ax.text(*(1.08 * middle), label, color=color, ha=side, va="center" if side != "center" else
+                "bottom" if middle[1] > 0 else "top")  # fmt: skip
+    ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+def _unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)

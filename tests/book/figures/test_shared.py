@@ -14,6 +14,7 @@ from labclip_lib.book.figures.shared import (
     confusion,
     show_scenes,
     similarity_matrix,
+    twin_moves,
 )
 from labclip_lib.book.figures.style import PALETTE, PAPER, use_style
 from labclip_lib.measures.intervals import Estimate
@@ -168,3 +169,28 @@ def test_causal_graph_keeps_its_nodes_in_the_picture(count):
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     nodes = [note.xy for note in ax.texts if note.get_bbox_patch() is not None]
     assert len(nodes) == 5 + count and all(left < x < right and low < y < high for x, y in nodes)
+
+
+class TestTwinMoves:
+    @staticmethod
+    def ends(ax):
+        return np.array([text.xy for text in ax.texts if not text.get_text()])
+
+    def test_the_angle_between_the_first_two_groups_is_true(self):
+        rng = np.random.default_rng(0)
+        first, second = (rng.normal(size=256) for _ in range(2))
+        second = 3 * second + 2 * first
+        a, b = self.ends(twin_moves({"images": ("image", [first]), "captions": ("text", [second])}))
+        cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+        assert a == pytest.approx([1, 0]) and b == pytest.approx([cosine, np.sqrt(1 - cosine**2)])
+
+    def test_what_stands_out_of_the_plane_is_shorter_and_length_does_not_count(self):
+        groups = {
+            "one": ("image", [[5.0, 0, 0], [0, 0, 2.0], [3, 0, 4]]), "two": ("text", [[0, 0.1, 0]]),
+            "three": ("LABCLIP", [[-1, -1, 0]]),
+        }  # fmt: skip
+        groups["one"][1][1][0] = 1e-9
+        ax = twin_moves(groups)
+        assert len(self.ends(ax)) == 5 and {"one", "two", "three"} <= {text.get_text() for text in ax.texts}
+        lengths = np.linalg.norm(self.ends(ax), axis=1)
+        assert (lengths <= 1 + 1e-9).all() and lengths[-1] < 1 and len(set(lengths.round(6))) > 2
