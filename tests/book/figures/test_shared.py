@@ -186,7 +186,8 @@ class TestTwinMoves:
 
     def test_what_stands_out_of_the_plane_is_shorter_and_length_does_not_count(self):
         groups = {
-            "one": ("image", [[3.0, 0, 0]]), "two": ("text", [[0, 0.1, 0]]), "three": ("LABCLIP", [[-1, -1, 0], [1, 0, 1]]),
+            "one": ("image", [[3.0, 0, 0]]), "two": ("text", [[0, 0.1, 0]]),
+            "three": ("LABCLIP", [[-1, -1, 0], [1, 0, 1]]),
         }  # fmt: skip
         ax = twin_moves(groups)
         assert np.linalg.norm(self.ends(ax), axis=1) == pytest.approx([1, 1, 1, 0.5**0.5])
