@@ -14,9 +14,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "figures.style": "INK PALETTE PAPER use_style",
-        "figures.shared": (
-            "accuracy_bars accuracy_lines causal_graph confusion show_scenes similarity_matrix twin_moves"
-        ),
+        "figures.shared": "accuracy_bars accuracy_lines causal_graph show_scenes similarity_matrix twin_moves",
         "figures.grouped": "accuracy_groups",
         "figures.chapter1": "gap_panels name_bars training_panels",
         "figures.chapter2": "crowd_panels learning_curves probe_bars",

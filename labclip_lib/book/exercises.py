@@ -70,7 +70,7 @@ def _try_accuracy_with_ties(answer):
     value = float(_returned(answer, answer(positive, negative), ()))
     slips = {
         "ties count as wins; an encoder that ignores word order would look perfect": 5 / 6,
-        "ties count as losses; an encoder that ignores word order would look worse than a coin": 2 / 6,
+        "ties count as losses; an encoder that ignores word order would look worse than a guess": 2 / 6,
         "this is a count; divide by the number of pairs": 3.5,
     }
     _compare(answer, value, 3.5 / 6, slips)
@@ -130,21 +130,6 @@ def _try_order_blind(answer):
         raise CheckFailed(f"{answer.__name__} loses or adds words; only their order may change.")
     if answer("red circle and red square").split().count("red") != 2:
         raise CheckFailed(f"{answer.__name__} drops a word that occurs twice; a bag keeps count.")
-
-
-def _try_twin_share(answer):
-    similarity = torch.tensor([
-        [0.9, 0.1, 0.2, 0.3], [0.8, 0.7, 0.1, 0.0], [0.1, 0.2, 0.3, 0.9], [0.9, 0.2, 0.1, 0.3], [0.2, 0.9, 0.1, 0.0],
-    ])  # fmt: skip
-    target, twin = torch.tensor([0, 1, 2, 3, 0]), torch.tensor([1, 0, 3, 2, 1])
-    value = float(_returned(answer, answer(similarity, target, twin), ()))
-    slips = {
-        "this is a share of all images; divide by the number of *wrong* first choices": 3 / 5,
-        "this is the share of wrong first choices among all images": 4 / 5,
-        "this is the share of the wrong first choices that are not the twin": 1 / 4,
-        "this is a count; divide by the number of wrong first choices": 3.0,
-    }
-    _compare(answer, value, 3 / 4, slips)
 
 
 def _try_make_blind(answer):
@@ -267,7 +252,6 @@ EXERCISES = {
     "best_guess": _try_best_guess,
     "leak": _try_leak,
     "order_blind": _try_order_blind,
-    "twin_share": _try_twin_share,
     "make_blind": _try_make_blind,
     "criterion": _try_criterion,
     "hnb": _try_hnb,

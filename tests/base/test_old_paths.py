@@ -41,7 +41,7 @@ USED = {
     "language": "canonical world_tagger",
     "losses": "hard_negative_info_nce info_nce",
     "pairs": "Pairs",
-    "plots": "INK PALETTE accuracy_bars accuracy_lines causal_graph confusion glue show_scenes use_style",
+    "plots": "INK PALETTE accuracy_bars accuracy_lines causal_graph glue show_scenes use_style",
     "pretrain": "Recipe Trainer",
     "probes": "LinearProbe probe_attribute_sets probe_attributes weight_cosine",
     "protocols": "bag_of_words_ceiling chance control_labels pair_clusters split_by_combination split_by_object",

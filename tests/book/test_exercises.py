@@ -24,11 +24,6 @@ def leak(cluster, train, test):
     return torch.isin(cluster[test], cluster[train]).double().mean()
 
 
-def twin_share(similarity, own, twin):
-    first = similarity.argmax(1)
-    return (first == twin)[first != own].double().mean()
-
-
 def make_blind(texts, support, partner):
     own = torch.arange(len(texts))
     source = torch.where(support[partner], partner, torch.minimum(own, partner))
@@ -80,7 +75,6 @@ RIGHT = {
     "best_guess": lambda colors: max(colors.count(c) for c in colors) / len(colors),
     "leak": leak,
     "order_blind": lambda caption: " ".join(sorted(caption.split())),
-    "twin_share": twin_share,
     "make_blind": make_blind,
     "criterion": lambda W, u, v, foils: criterion(W, u - u.mean(0), v, foils),
     "hnb": lambda u, v, n, s: sum(choices(u, v, n, s)) / 2,
@@ -131,10 +125,6 @@ SLIPS = [
     ("order_blind", lambda caption: "words", "loses or adds"),
     ("order_blind", lambda caption: " ".join(sorted(set(caption.split()))), "keeps count"),
     ("order_blind", lambda caption: sorted(caption.split()), "expected a caption"),
-    ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).double().mean(), "*wrong* first"),
-    ("twin_share", lambda s, own, twin: (s.argmax(1) != own).double().mean(), "share of wrong first"),
-    ("twin_share", lambda s, own, twin: 1 - twin_share(s, own, twin), "are not the twin"),
-    ("twin_share", lambda s, own, twin: (s.argmax(1) == twin).sum(), "divide"),
     ("make_blind", lambda t, s, p: make_blind(t, s, p) * (s | s[p])[:, None], "neither theirs"),
     ("make_blind", in_place, "changes its input"),
     ("make_blind", mean_of_both, "changes 2 of the 3"),

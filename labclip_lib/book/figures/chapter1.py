@@ -58,11 +58,13 @@ def gap_panels(clouds):
     """
     fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.6))
     for ax, (name, cloud) in zip(axes, clouds.items(), strict=True):
-        for side in ("text", "image"):
+        for side, label in (("text", "captions"), ("image", "images")):
             few = len(cloud["up"][side]) < 10
             ax.scatter(cloud["along"][side], cloud["up"][side], s=30 if few else 9, color=PALETTE[side],
-                       alpha=0.9 if few else 0.4, label=side, lw=0)  # fmt: skip
-        ax.set(title=f"{name}: centres {cloud['gap']:.2f} apart", xlabel="from captions to images",
-               ylabel="main direction of the rest")  # fmt: skip
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False)
+                       alpha=0.9 if few else 0.4, label=label, lw=0)  # fmt: skip
+        ax.set(title=f"{name}: centres {cloud['gap']:.2f} apart", xlabel="from captions to images")
+    axes[0].set_ylabel("main direction of the rest")
+    legend = fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    for dots in legend.legend_handles:  # pale points are right for a cloud, and hard to see alone
+        dots.set(alpha=1, sizes=[60])
     return fig

@@ -95,7 +95,8 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
     """Accuracies along an axis as lines with 95 % bands, against chance and the bag-of-words ceiling.
 
     x: (T,) positions. rows: sequence of (label, kind, accuracies), kind a key of PALETTE, accuracies T Measures or
-    Estimates; a second line of one kind is dashed. chance, ceiling: a float or T of them; left out, what the Measures
+    Estimates; a second line of one kind is dashed, with hollow squares, and its band an outline, since it may lie on
+    the first. chance, ceiling: a float or T of them; left out, what the Measures
     of the first row say. Returns the axes.
     """
     if ax is None:
@@ -103,10 +104,13 @@ def accuracy_lines(x, rows, chance=None, ceiling=None, ax=None):
     drawn = set()
     for label, kind, accuracies in rows:
         mean, low, high = np.array([interval(accuracy) for accuracy in accuracies]).T
-        style = "--o" if kind in drawn else "-o"
+        line, shade = {"ls": "-", "marker": "o", "ms": 5}, {"color": PALETTE[kind], "alpha": 0.18, "lw": 0}
+        if kind in drawn:
+            line = {"ls": "--", "marker": "s", "ms": 7, "mfc": PAPER}
+            shade = {"facecolor": "none", "edgecolor": PALETTE[kind], "ls": "--", "lw": 0.9}
         drawn.add(kind)
-        ax.plot(x, mean, style, color=PALETTE[kind], ms=5, lw=1.8, label=label, zorder=3)
-        ax.fill_between(x, low, high, color=PALETTE[kind], alpha=0.18, lw=0)
+        ax.plot(x, mean, **line, color=PALETTE[kind], lw=1.8, label=label, zorder=3)
+        ax.fill_between(x, low, high, **shade)
     first = rows[0][2]
     chance, ceiling = _levels(chance, "chance", first), _levels(ceiling, "bag_of_words", first)
     for levels, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
@@ -125,25 +129,6 @@ def _levels(given, name, measures):
         return np.broadcast_to(np.asarray(given, float), len(measures))
     known = np.array([getattr(measure, name, np.nan) for measure in measures])
     return None if np.isnan(known).all() else known
-
-
-def confusion(truth, guess, names, ax=None):
-    """Which answer was given for which truth: a heat map of shares, each row summing to one.
-
-    truth, guess: (Q,) numbers into `names`. Returns the axes.
-    """
-    counts = np.zeros((len(names), len(names)))
-    np.add.at(counts, (np.asarray(truth), np.asarray(guess)), 1)
-    shares = counts / counts.sum(1, keepdims=True).clip(min=1)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.4, 4.4))
-    sns.heatmap(
-        shares, vmin=0, vmax=1, cmap="viridis", annot=True, fmt=".2f", annot_kws={"size": 9}, square=True,
-        xticklabels=names, yticklabels=names, cbar_kws={"label": "share of the row"}, ax=ax,
-    )  # fmt: skip
-    ax.tick_params(length=0)
-    ax.set(xlabel="colour that the probe names", ylabel="true colour of the shape")
-    return ax
 
 
 def causal_graph(words):

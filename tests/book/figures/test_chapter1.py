@@ -50,7 +50,9 @@ def test_gap_panels_show_both_clouds_of_both_models():
     assert [ax.get_title() for ax in fig.axes] == ["big: centres 0.81 apart", "small: centres 0.50 apart"]
     for ax in fig.axes:
         points = {dots.get_label(): dots for dots in ax.collections}
-        assert {side: len(dots.get_offsets()) for side, dots in points.items()} == {"text": 40, "image": 7}
-        assert all(to_rgb(dots.get_facecolor()[0]) == to_rgb(PALETTE[side]) for side, dots in points.items())
-        assert ax.get_xlabel() and ax.get_ylabel()
-        assert points["image"].get_sizes()[0] > points["text"].get_sizes()[0]  # a few points are drawn larger
+        assert {side: len(dots.get_offsets()) for side, dots in points.items()} == {"captions": 40, "images": 7}
+        drawn = [to_rgb(points[side].get_facecolor()[0]) for side in ("captions", "images")]
+        assert drawn == [to_rgb(PALETTE[side]) for side in ("text", "image")] and ax.get_xlabel()
+        assert points["images"].get_sizes()[0] > points["captions"].get_sizes()[0]  # a few points are drawn larger
+    (legend,) = fig.legends
+    assert fig.axes[0].get_ylabel() and all(dots.get_alpha() == 1 for dots in legend.legend_handles)

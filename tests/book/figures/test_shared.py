@@ -11,7 +11,6 @@ from labclip_lib.book.figures.shared import (
     accuracy_bars,
     accuracy_lines,
     causal_graph,
-    confusion,
     show_scenes,
     similarity_matrix,
     twin_moves,
@@ -117,15 +116,16 @@ def test_accuracy_lines_show_every_point_and_both_levels():
     assert list(drawn) == ["images", "fixed", "random", "bag-of-words ceiling", "chance"]
     assert list(drawn["random"].get_ydata()) == [0.9, 0.8] and list(drawn["chance"].get_ydata()) == [0.2, 0.1]
     assert to_rgb(drawn["fixed"].get_color()) == to_rgb(drawn["random"].get_color()) == to_rgb(PALETTE["text"])
-    assert drawn["fixed"].get_linestyle() != drawn["random"].get_linestyle()  # one colour, told apart
     assert len(ax.collections) == 3 and ax.get_ylabel() == "accuracy"
 
 
-def test_confusion_rows_are_shares():
-    ax = confusion([0, 0, 0, 1], [0, 0, 1, 1], ["red", "blue", "pink"])
-    assert [text.get_text() for text in ax.texts] == ["0.67", "0.33", "0.00", "0.00", "1.00", "0.00"] + ["0.00"] * 3
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "blue", "pink"]
-    assert ax.get_xlabel() and ax.get_ylabel()
+def test_accuracy_lines_tell_two_lines_of_one_kind_apart():
+    first, second = [(0.5, 0.4, 0.6), (0.7, 0.6, 0.8)], [(0.5, 0.3, 0.6), (0.7, 0.5, 0.8)]
+    ax = accuracy_lines([2, 3], [("fixed", "text", first), ("random", "text", second)])
+    (fixed, random), (filled, outline) = ax.lines[:2], ax.collections
+    assert fixed.get_linestyle() != random.get_linestyle() and fixed.get_marker() != random.get_marker()
+    assert fixed.get_markerfacecolor() == PALETTE["text"] and random.get_markerfacecolor() == PAPER
+    assert len(filled.get_facecolor()) == 1 and len(outline.get_facecolor()) == 0  # it hides nothing of the first
 
 
 def arrows(ax):
