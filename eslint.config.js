@@ -1,4 +1,5 @@
-// The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/pieces/panel.py puts into one function.
+// The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/pieces/panel.py puts into one function,
+// and the site's own.
 import js from "@eslint/js";
 
 const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"]));
@@ -8,6 +9,7 @@ export default [
   {
     languageOptions: {sourceType: "script", globals: readonly([
       "document", "localStorage", "location", "setInterval", "clearInterval", "CustomEvent", "MutationObserver",
+      "ResizeObserver",
     ])},
     linterOptions: {reportUnusedDisableDirectives: "error"},
     rules: {

@@ -1,6 +1,13 @@
 import re
 
+import pytest
+from browser import CHROMIUM
+
+from labclip_lib.book.pieces import predictions
+from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.predictions import answer, predict_number
+from labclip_lib.book.pieces.widgets import matrix_player, quiz
 
 
 def test_a_panel_finds_itself_and_no_other():
@@ -23,6 +30,75 @@ def test_the_script_is_the_frame_then_the_piece_and_calls_it():
 
 def test_the_colours_come_before_the_style_that_uses_them():
     page = panel("quiz", "", {}).data
-    for color in ("--lc-paper", "--lc-ink", "--lc-image"):
+    for color in set(re.findall(r"var\((.*?)\)", page)):
         assert page.index(f"{color}: #") < page.index(f"var({color})")
-    assert set(re.findall(r"var\((.*?)\)", page)) == {"--lc-paper", "--lc-ink", "--lc-image"}
+
+
+# How a page says that it is light or dark: the book's, Colab's, JupyterLab's, VS Code's, and one that says nothing.
+PAGES = {
+    "<html lang=en><body>": "light",
+    "<html lang=en data-theme=light><body>": "light",
+    "<html lang=en data-theme=dark><body>": "dark",
+    "<html lang=en theme=dark><body>": "dark",
+    "<html lang=en><body data-jp-theme-light=true>": "light",
+    "<html lang=en><body data-jp-theme-light=false>": "dark",
+    "<html lang=en><body class=vscode-light>": "light",
+    "<html lang=en><body class=vscode-dark>": "dark",
+}
+# Of every text in a panel, and of the drawing of a prediction: how it stands out from what is behind it, 1 to 21.
+CONTRASTS = """[...document.querySelectorAll(".lc-panel *")].filter(one => one.checkVisibility() &&
+    [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim())).map(one => {
+  const light = color => {
+    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map(c => c / 255).map(
+      c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  let behind = one;
+  while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+  const style = getComputedStyle(one), color = one.closest("svg") ? style.fill : style.color;
+  const [low, high] = [light(color), light(getComputedStyle(behind).backgroundColor)].sort((a, b) => a - b);
+  return [one.textContent, (high + 0.05) / (low + 0.05)];
+})"""
+
+
+@pytest.fixture
+def pieces(monkeypatch):
+    """Pieces that show every colour of the style once they are used, and what a prediction is compared with."""
+    pages = []
+    monkeypatch.setattr(predictions, "display", lambda piece: pages.append(piece.data))
+    answer("swap", 0.5, chance=0.5)
+    made = [
+        quiz([("A bag?", [("no", False, "Count."), ("yes", True, "So it is.")])] * 2),
+        blind_game(["a cat on a mat"], ["a mat on a cat"], ["swap"], {"CLIP": ("cross-modal", [1])}),
+        predict_number("swap", "swap accuracy"),
+        matrix_player([[[0.0, 1.0], [1.0, 0.0]]], [0], [0.7], ["a", "b"]),
+    ]
+    return "".join([*(piece.data for piece in made), *pages])
+
+
+def painted(browser):
+    """The colours of the first panel and of the first canvas behind what is drawn there."""
+    return browser("""[".lc-panel", "canvas"].map(
+        one => getComputedStyle(document.querySelector(one)).backgroundColor)""")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_a_panel_is_dark_where_its_page_is_and_can_be_read(browser, tmp_path, pieces, system):
+    browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": system}])
+    path, seen = tmp_path / "page.html", {}
+    for opening, theme in PAGES.items():
+        path.write_text(f"<!doctype html>{opening}<meta charset=utf-8>{pieces}", "utf-8")
+        browser.open(path)
+        for selector in ("fieldset:first-of-type .lc-answer", "fieldset:nth-of-type(2) .lc-answer:nth-of-type(2)",
+                         ".lc-row button", "[data-do=show]"):  # fmt: skip
+            browser(f"document.querySelector('.lc-panel {selector}').click()")
+        contrasts = dict(browser(CONTRASTS))
+        assert {"Not this one. Count.", "Right. So it is.", "It is 0.50.", "chance", "CLIP: 1 of 1"} <= set(contrasts)
+        assert min(contrasts.values()) >= 4.5, (opening, min(contrasts.items(), key=lambda item: item[1]))
+        seen.setdefault(theme, set()).add(tuple(painted(browser)))
+    ((light, _),), ((dark, canvas),) = seen["light"], seen["dark"]
+    assert light != dark and canvas == light  # what is painted on a canvas is painted for a light one
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    assert painted(browser)[0] == light and min(dict(browser(CONTRASTS)).values()) >= 4.5
+    browser.send("Emulation.setEmulatedMedia", media="")

@@ -238,6 +238,38 @@ class TestAPrediction:
 
 
 @in_a_browser
+def test_an_interval_beyond_the_axis_ends_in_an_arrow_and_a_value_beyond_it_lengthens_the_axis(
+    browser, tmp_path, monkeypatch
+):
+    pages = []
+    monkeypatch.setattr(predictions, "display", lambda piece: pages.append(piece.data))
+    asked = [predict_number(name).data for name in ("inside", "above", "below", "beyond")]
+    asked.append(predict_curve("loss", ["1", "2"], "step", high=3.0).data)
+    for name, found in {
+        "inside": Estimate(0.9, 0.8, 1.0), "above": Estimate(0.98, 0.95, 1.02), "below": Estimate(0.02, -0.1, 0.14),
+        "beyond": 1.25,
+    }.items():  # fmt: skip
+        answer(name, found)
+    answer("loss", 4.5, 2.0)
+    path = tmp_path / "beyond.html"
+    path.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8"><body>{"".join(asked + pages)}', "utf-8")
+    browser.open(path)
+    browser("document.querySelectorAll('[data-do=show]').forEach(button => button.click())")
+    arrows = browser("""[...document.querySelectorAll(".lc-panel svg")].map(
+        svg => [...svg.querySelectorAll(".lc-beyond")].map(
+            arrow => arrow.getBBox().x > svg.clientWidth / 2 ? "right" : "left"))""")
+    assert arrows == [[], ["right"], ["left"], [], []]
+    ends = browser("""[...document.querySelectorAll(".lc-panel svg")].map(
+        svg => [...svg.querySelectorAll("text")].slice(0, 2).map(text => text.textContent))""")
+    assert ends == [["0", "1"]] * 3 + [["0", "1.25"], ["0", "4.5"]]
+    cut = browser("""[...document.querySelectorAll(".lc-panel svg > *")].filter(one => {
+        const box = one.getBBox(), {width, height} = one.ownerSVGElement.viewBox.baseVal;
+        return box.x < 0 || box.y < 0 || box.x + box.width > width || box.y + box.height > height;
+    }).length""")
+    assert cut == 0 and browser.complaints() == []
+
+
+@in_a_browser
 def test_a_prediction_is_remembered(reader):
     move(reader, 0, "mouse")
     commit(reader, 0, "mouse")

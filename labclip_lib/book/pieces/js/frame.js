@@ -26,5 +26,5 @@ function choose(root, then) {
 // Tells in a note whether an answer was right.
 function tell(note, right, text) {
   note.textContent = text;
-  note.style.color = right ? "#00664b" : "#a33a00";
+  note.dataset.right = right;
 }

@@ -146,22 +146,37 @@ function drawing(width, height, label) {
   return draw("svg", {width, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
 }
 
-// One line from low to high for each number: a dot with its interval for what was measured, a diamond for the guess.
+// The ends of the axis: those of the sliders, or farther where what was measured lies beyond.
+function ends(data, found) {
+  const values = found.truth.map(one => one.value);
+  return [Math.min(data.low, ...values), Math.max(data.high, ...values)];
+}
+
+const atEnd = value => `${+value.toFixed(2)}`;
+
+// One line from low to high for each number: a dot with its interval for what was measured, a diamond for the guess. An
+// interval that goes on beyond the axis, as of a share near 1, ends in an arrow.
 function drawNumbers(data, found, guess, width) {
   const named = data.labels.length > 0, height = named ? 70 : 52, top = named ? 44 : 26;
   const svg = drawing(width, height * found.truth.length + 4, "your prediction beside what was measured");
-  const inside = value => Math.max(data.low, Math.min(data.high, value));
-  const at = value => 12 + (width - 24) * (inside(value) - data.low) / (data.high - data.low);
+  const [low, high] = ends(data, found), inside = value => Math.max(low, Math.min(high, value));
+  const at = value => 12 + (width - 24) * (inside(value) - low) / (high - low);
   found.truth.forEach((one, k) => {
     const y = top + k * height, line = {stroke: "currentColor", y1: y, y2: y};
     if (named) svg.append(draw("text", {x: 12, y: y - 28}, data.labels[k]));
     svg.append(draw("line", {...line, x1: 12, x2: width - 12, "stroke-opacity": 0.4}));
-    [data.low, data.high].forEach((end, side) => svg.append(
-      draw("text", {x: at(end), y: y + 20, "text-anchor": side ? "end" : "start"}, `${end}`)));
+    [low, high].forEach((end, side) => svg.append(
+      draw("text", {x: at(end), y: y + 20, "text-anchor": side ? "end" : "start"}, atEnd(end))));
     found.levels.forEach(([name, level]) => svg.append(
       draw("line", {x1: at(level), x2: at(level), y1: y - 10, y2: y + 8, stroke: "currentColor", "stroke-dasharray": "3 3"}),
       draw("text", {x: at(level), y: y + 20, "text-anchor": "middle"}, name)));
-    if (one.low !== null) svg.append(draw("line", {...line, x1: at(one.low), x2: at(one.high), "stroke-width": 4}));
+    if (one.low !== null) {
+      svg.append(draw("line", {...line, x1: at(one.low), x2: at(one.high), "stroke-width": 4}));
+      const arrow = (end, tip) => svg.append(
+        draw("path", {class: "lc-beyond", d: `M${at(end)} ${y - 7}l${tip} 7l${-tip} 7z`, fill: "currentColor"}));
+      if (one.low < low) arrow(low, -9);
+      if (one.high > high) arrow(high, 9);
+    }
     svg.append(draw("circle", {cx: at(one.value), cy: y, r: 6, fill: "currentColor"}));
     if (guess) svg.append(
       draw("path", {d: `M${at(guess[k])} ${y - 9}l9 9l-9 9l-9-9z`, fill: "none", stroke: "currentColor", "stroke-width": 2}),
@@ -176,11 +191,12 @@ function drawCurve(data, found, guess, width) {
   const n = data.labels.length, end = width - 24, places = data.labels.map(Number);
   const along = places.some(Number.isNaN) ? data.labels.map((_, k) => k / Math.max(1, n - 1))
     : places.map(place => (place - places[0]) / (places[n - 1] - places[0]));
-  const x = k => 40 + (end - 40) * along[k], y = value => 175 - 160 * (value - data.low) / (data.high - data.low);
+  const [low, high] = ends(data, found);
+  const x = k => 40 + (end - 40) * along[k], y = value => 175 - 160 * (value - low) / (high - low);
   const path = values => values.map((value, k) => `${k ? "L" : "M"}${x(k)} ${y(value)}`).join("");
   svg.append(draw("path", {d: `M40 15V175H${end}`, fill: "none", stroke: "currentColor", "stroke-opacity": 0.4}));
-  [data.low, data.high].forEach(level => svg.append(
-    draw("text", {x: 34, y: y(level) + 4, "text-anchor": "end"}, `${level}`)));
+  [low, high].forEach(level => svg.append(
+    draw("text", {x: 34, y: y(level) + 4, "text-anchor": "end"}, atEnd(level))));
   data.labels.forEach((label, k) => svg.append(draw("text", {x: x(k), y: 193, "text-anchor": "middle"}, label)));
   found.levels.forEach(([name, level]) => svg.append(
     draw("path", {d: path(data.labels.map(() => level)), stroke: "currentColor", "stroke-dasharray": "2 4", fill: "none"}),
