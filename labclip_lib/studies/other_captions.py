@@ -1,4 +1,4 @@
-"""What in the captions, or in the tower, makes a half of PocketCLIP bind: short trainings that differ in one thing.
+"""What in the captions, or in the pictures, makes a half of PocketCLIP bind: short trainings that differ in one thing.
 
 The study "image-space" asks where the binding of the image space comes from, though no caption of two objects ever
 binds. The study "captions" turns the dials of Gurung, Hoffmann and Brox 2025 (arXiv 2507.07985).
@@ -14,11 +14,12 @@ import torch
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings, diagnose_groups
 from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.embeddings.embed import embed_images, embed_texts
-from labclip_lib.models.pocket import WEIGHTS
 from labclip_lib.studies import binding_share
 from labclip_lib.studies.binding_share import RECIPE, SEEDS, train_series
 from labclip_lib.world.captions import TEMPLATES, CaptionPolicy, tell
 from labclip_lib.world.layouts import Layouts
+from labclip_lib.world.scenes import Scenes, World
+from labclip_lib.world.shapes import COLORS
 from labclip_lib.world.twins import pair_clusters, twin_rows
 
 
@@ -82,7 +83,43 @@ class OtherCaptions(CaptionPolicy):
         return list(zip(captions, told_of(changed), strict=True))
 
 
-ONE_PATCH = str(WEIGHTS.parent / "one-patch.json")  # a tower for which no pixel is nearer to one than to another
+@dataclasses.dataclass(frozen=True)
+class SwatchWorld(World):
+    """A world whose pictures, like a caption, say the colour of an object in one place and its shape in another.
+
+    Each object has a row of its own: on the left its shape, black or white, and on the right a round swatch of its
+    colour. shows: says so in a recipe.
+    """
+
+    shows: str = "a shape and a swatch for each object"
+
+    def _lay_out(self, color, shape, rng):
+        scenes = super()._lay_out(color, shape, rng)
+        return _SwatchScenes(**{field.name: getattr(scenes, field.name) for field in dataclasses.fields(scenes)})
+
+
+class _SwatchScenes(Scenes):
+    def _paint(self, size):
+        k = self.color.shape[1]
+        if k > 2:
+            raise ValueError(f"SwatchWorld paints scenes of one or two objects, got {k}.")
+        shapes = tuple({**dict.fromkeys(self.world.shapes), "circle": None})
+        radius = 0.75 * self.radius
+        row = self.center[..., 1].argsort(1).argsort(1) if k == 2 else (self.center[..., 1] > 0.5).long()
+        # How far a shape is from the middle of its cell: as far as its object from the middle of the picture.
+        off = (self.center - 0.5) / (0.5 - self.radius[..., None]) * (0.24 - radius[..., None])
+        middle = torch.stack([torch.full_like(radius, 0.25), 0.25 + 0.5 * row], -1)
+        right = torch.tensor([0.5, 0.0], device=radius.device)
+        ink = torch.where(self.backdrop.mean(1) < 0.5, 0.95, 0.05)[:, None, None]
+        palette = torch.tensor([COLORS[name] for name in self.world.colors], device=radius.device)[self.color]
+        return Scenes(
+            World(self.world.colors, shapes), self.color.repeat(1, 2),
+            torch.cat([self.shape, torch.full_like(self.shape, shapes.index("circle"))], 1),
+            torch.cat([middle + off, middle + right - off], 1), radius.repeat(1, 2), self.angle.repeat(1, 2),
+            torch.cat([ink - palette, self.tint], 1), self.backdrop, self.slope,
+        )._paint(size)  # fmt: skip
+
+
 # Study -> name of a condition -> (what differs from RECIPE, what differs in its captions).
 CONDITIONS = {
     "image-space": {
@@ -90,7 +127,7 @@ CONDITIONS = {
         "single objects by one word": ({}, {"one_word": True}),
         "no single objects": ({}, {"single": 0.0}),
         "no single objects, no mixed captions": ({}, {"single": 0.0, "alike": True}),
-        "all pixels in one patch": ({"config": ONE_PATCH}, {}),
+        "shape and colour apart": ({"world": SwatchWorld()}, {}),
         "batches of 48": ({"batch_size": 48}, {}),
     },
     "captions": {

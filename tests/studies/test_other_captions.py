@@ -3,13 +3,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import SMALL, BagOfWords, Binder
 
 from labclip_lib.models.pretraining import Recipe, Trainer
 from labclip_lib.studies import binding_share
-from labclip_lib.studies.other_captions import CONDITIONS, ONE_PATCH, OtherCaptions, measure, train_other_captions
+from labclip_lib.studies.other_captions import CONDITIONS, OtherCaptions, SwatchWorld, measure, train_other_captions
 from labclip_lib.world.captions import parse
 from labclip_lib.world.scenes import World
 
@@ -106,10 +107,35 @@ def test_a_step_with_hard_negatives_has_a_larger_loss(tiny_recipe):
     assert losses[1] > losses[0] + 0.1
 
 
-def test_the_tower_of_one_patch_reads_pictures_of_64_pixels():
-    trainer = Trainer(Recipe(steps=1, batch_size=4, config=ONE_PATCH))
-    grid = trainer.model.visual.trunk if hasattr(trainer.model.visual, "trunk") else trainer.model.visual
-    assert tuple(grid.grid_size) == (1, 1) and np.isfinite(float(trainer.step()))
+class TestSwatches:
+    """Pictures that say an object's colour and its shape in two places."""
+
+    def test_a_row_holds_the_shape_on_the_left_and_its_colour_on_the_right(self):
+        scenes = SwatchWorld(("red", "blue"), ("square", "ring")).compositions(seed=1)
+        pixels, twins = scenes.render(64), scenes.swapped().render(64)
+        left, right = pixels[..., :32], pixels[..., 32:]
+        assert torch.allclose(left, twins[..., :32], atol=1e-5)  # the shapes have no colour
+        spread = left.amax(1) - left.amin(1)
+        assert spread.max() < 0.12  # but for the tint of the background, grey
+        rows = scenes.center[..., 1].argsort(1).argsort(1)
+        for one, picture in enumerate(right):
+            for color, row in zip(scenes.color[one].tolist(), rows[one].tolist(), strict=True):
+                half = picture[:, 32 * row : 32 * row + 32].flatten(1)
+                swatch = half[:, (half.amax(0) - half.amin(0)).argsort()[-40:]].mean(1)
+                assert int(swatch[[0, 2]].argmax()) == color
+
+    def test_a_single_object_and_a_world_without_circles_are_painted(self):
+        for world in (SwatchWorld(), SwatchWorld(("red", "blue"), ("square", "ring"))):
+            assert world.sample(3, 1, seed=0).render(32).shape == (3, 3, 32, 32)
+
+    def test_three_objects_have_no_rows(self, raises_saying):
+        with raises_saying(ValueError, "one or two", "3"):
+            SwatchWorld().sample(2, 3, seed=0).render(32)
+
+    def test_scenes_and_captions_are_those_of_the_plain_world(self):
+        plain, swatches = World().sample(20, 2, seed=4), SwatchWorld().sample(20, 2, seed=4)
+        assert plain.captions("random", 1) == swatches.captions("random", 1)
+        assert torch.equal(plain.center, swatches.center)
 
 
 class TestMeasures:
