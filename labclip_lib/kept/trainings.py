@@ -7,7 +7,6 @@ FOLDER = Path(__file__).parent / "studies"
 # Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which of its files is kept.
 MADE_BY = {
     "pocket": "study acceptance",
-    "fast-text": "study acceptance --seed 0 --steps 350 --text-lr 0.002 --out runs/fast-text",
     "dial": "study dial",
     "support": "study twins",
     "comparison": "study comparison",
@@ -18,8 +17,8 @@ def load_study(name):
     """The results of a long training, as its study wrote them: dicts and lists of plain numbers.
 
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
-    "fast-text": the same of one seed, its text tower trained fast. "dial": {"rows"} of `binding_share`. "support":
-    {"rows"} of `missing_twins`. "comparison": {order: {method: {measure: row of `pooled`}}}.
+    "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "comparison": {order: {method:
+    {measure: row of `pooled`}}}.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:
