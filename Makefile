@@ -25,7 +25,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Assignments' products are no notebooks to check: `derive` compares them with their sources.
 NOTEBOOKS = $(wildcard chapters/*.ipynb chapters/assignments/*.ipynb)
 # The chapters that compute from published files where these are at hand.
-REAL = chapters/01_clip_basics.ipynb chapters/04_two_encoders.ipynb chapters/06_scoreboard.ipynb
+REAL = chapters/01_clip_basics.ipynb chapters/04_two_encoders.ipynb chapters/06_scoreboard.ipynb \
+       chapters/appendix_operators.ipynb
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = door(
         "records": "Record",
         "results": "Answers Results compare",
         "evaluation": "ALL_FOUR BOTH_CAPTIONS BOTH_IMAGES bag cosines evaluate",
-        "hard_negatives": "SUBSETS load_hard_negatives",
+        "hard_negatives": "SUBSETS cover_benchmarks load_hard_negatives",
         "blind": "Detector NGrams blind_outcomes other_captions shorter",
     },
 )

@@ -4,12 +4,14 @@ Text only; the pictures are not needed here. Where the files come from: `base/pu
 """
 
 import ast
+import functools
 from typing import NamedTuple
 
 from labclip_lib.base.csv_tables import read_table
 from labclip_lib.base.messages import did_you_mean
 from labclip_lib.base.published_files import PINNED, pinned_file
 from labclip_lib.benchmarks.records import read_json
+from labclip_lib.operators.coverage import cover
 
 _FOLDERS = {
     "sugarcrepe": "SugarCrepe", "sugarcrepe_pp": "SugarCrepe++", "valse": "VALSE", "cola": "COLA", "aro": "NegCLIP",
@@ -45,6 +47,15 @@ def load_hard_negatives(name):
             f"There is no subset {name!r}; {did_you_mean(name, SUBSETS, otherwise='choose a key of SUBSETS.')}"
         )
     return _READERS[name.partition("/")[0]](pinned_file(SUBSETS[name]))
+
+
+@functools.cache
+def cover_benchmarks():
+    """Which operators explain the negatives of every subset: {key of SUBSETS: Coverage}.
+
+    On all cores. Raises ValueError when a file is not there (see `base/published_files.py`).
+    """
+    return {name: cover(name, *load_hard_negatives(name)[:2], jobs=-1) for name in SUBSETS}
 
 
 def _sugarcrepe(path):

@@ -11,6 +11,7 @@ import functools
 from typing import NamedTuple
 
 import joblib
+import numpy as np
 
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.markdown import markdown_table
@@ -184,8 +185,20 @@ class Coverage(NamedTuple):
         return estimate([bool(holds(e)) for e in self.explanations], [number[c] for c in self.captions])
 
     def row(self):
-        """The subset's row of a table: {"pairs": N, name of HOLDS: Estimate of the share}."""
-        return {"pairs": len(self.captions)} | {name: self.share(holds) for name, holds in HOLDS.items()}
+        """The subset's row of a table: {"pairs": N, name of HOLDS: Estimate of the share} and two floats more.
+
+        "very same words": the share of pairs with the same words letter for letter, but for case, articles and
+        punctuation. "reached of these": how many of these one operator explains exactly, 0.0 where there are none.
+        """
+        pairs = zip(self.captions, self.negatives, strict=True)
+        same = np.array([sorted(canonical(a)) == sorted(canonical(b)) for a, b in pairs])
+        one = np.array([HOLDS["one operator, exactly"](e) for e in self.explanations])
+        return {
+            "pairs": len(self.captions),
+            **{name: self.share(holds) for name, holds in HOLDS.items()},
+            "very same words": float(same.mean()),
+            "reached of these": float(one[same].mean()) if same.any() else 0.0,
+        }
 
     def where(self, holds):
         """[(caption, negative, steps)] of the pairs whose explanation `holds`."""

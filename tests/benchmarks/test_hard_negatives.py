@@ -5,10 +5,12 @@ import json
 import re
 from collections import Counter
 
+import joblib
 import pytest
 
 from labclip_lib.base.published_files import ADDRESSES
-from labclip_lib.benchmarks.hard_negatives import SUBSETS, load_hard_negatives
+from labclip_lib.benchmarks import hard_negatives
+from labclip_lib.benchmarks.hard_negatives import SUBSETS, HardNegatives, cover_benchmarks, load_hard_negatives
 
 # As the projects count them; of VALSE the valid items.
 COUNTS = {
@@ -159,3 +161,23 @@ def test_each_form_is_read(name, pin, monkeypatch):
 def test_nothing_is_downloaded(to_download, raises_saying):
     with raises_saying(ValueError, "valse/existence.json", str(to_download), "get texts"):
         load_hard_negatives("VALSE/existence")
+
+
+def test_every_subset_is_covered_once(monkeypatch):
+    read = []
+
+    def toy(name):
+        read.append(name)
+        return HardNegatives(["a red star", "a dog"], ["a blue star", "no dog"], None, ["1.jpg", "2.jpg"])
+
+    monkeypatch.setattr(hard_negatives, "load_hard_negatives", toy)
+    cover_benchmarks.cache_clear()
+    try:
+        with joblib.parallel_config("threading"):  # processes take seconds to start
+            found = cover_benchmarks()
+        assert cover_benchmarks() is found and read == list(found) == list(SUBSETS)
+    finally:
+        cover_benchmarks.cache_clear()
+    for name, subset in found.items():
+        assert subset.name == name
+        assert [e.steps for e in subset.explanations] == [("replace attribute",), ("add negation",)]

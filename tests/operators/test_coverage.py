@@ -248,6 +248,17 @@ def test_the_tagger_is_the_one_given():
     assert {e.steps for e in blind.explanations} == {()}
 
 
+def test_row_counts_the_very_same_words_and_those_that_one_operator_reaches():
+    captions = ["A man bites the dog.", "two cats see a dog", "a big red dog runs fast", "one red ball"]
+    negatives = ["The dog bites a man", "two dogs see a cat", "fast runs a red big dog", "one blue ball"]
+    row = cover("mine", captions, negatives).row()
+    assert row.keys() == {"pairs", *HOLDS, "very same words", "reached of these"} and row["pairs"] == 4
+    # An article and a full stop are no words here, an ending is part of one; no operator shuffles a whole sentence.
+    assert row["same words"].mean == 3 / 4 and (row["very same words"], row["reached of these"]) == (2 / 4, 1 / 2)
+    none = cover("mine", captions[3:], negatives[3:]).row()
+    assert none["very same words"] == none["reached of these"] == 0
+
+
 def test_table_is_markdown():
     captions, negatives = zip(*pairs()[:1] * 1234, strict=True)
     rows = {coverage.name: coverage.row() for coverage in (table(), cover("very/large", captions, negatives))}

@@ -1,13 +1,34 @@
-"""The figures of chapter 4: the price of blindness, worlds without twins, operators on operators, coverage."""
+"""The figures of chapter 4 and its appendix: smallest losses, blindness's price, worlds without twins, operators."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from labclip_lib.book.figures.shared import accuracy_bars, accuracy_lines
-from labclip_lib.book.figures.style import INK, PALETTE
+from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
 # Shades of one colour, the lighter the more operators it takes; grey for what they do not explain.
 SHADES = {"one operator, exactly": "#A03C00", "one operator": "#E58A4E", "two": "#F6CDAE", "none": "#BDBDBD"}
+
+
+def smallest_losses(sizes, losses, information):
+    """The smallest loss of a batch, counted from guessing, against the size of the batch.
+
+    sizes: (N,) of batches. losses: (N,) nats, less the logarithm of the size. information: nats, the mutual
+    information. Returns the axes.
+    """
+    _, ax = plt.subplots(figsize=(6.4, 3.0))
+    ax.semilogx(sizes, losses, "-o", base=2, color=PALETTE["cross-modal"], ms=5)
+    ax.axhline(0, color=PALETTE["chance"], ls=":", lw=2)
+    ax.axhline(-information, color=INK, lw=1.2)
+    note = {"textcoords": "offset points", "fontsize": 10}
+    ax.annotate("guessing", (sizes[-1], 0), xytext=(0, 5), ha="right", **note)
+    ax.annotate("the smallest loss of a batch", (sizes[1], losses[1]), xytext=(8, 3), **note)
+    ax.annotate("minus the mutual information", (sizes[-1], -information), xytext=(0, -14), ha="right", **note)
+    ax.set(xlabel="pairs in a batch, $B$", ylabel=r"loss $-$ ln $B$ (nats)", xticks=sizes)
+    ax.set_xticks([], minor=True)
+    ax.set_xticklabels([f"{size}" for size in sizes])
+    ax.set_ylim(-1.3 * information, 0.2 * information)
+    return ax
 
 
 def price_of_blindness(share, cost):
@@ -32,13 +53,14 @@ def missing_twins(panels, steps, curves):
     panels: {title: {label: (Estimate, values of the single trainings)}}, a panel each. steps: (T,).
     curves: {label: T Estimates}. Returns the figure.
     """
-    fig, axes = plt.subplots(1, len(panels) + 1, figsize=(7.6, 3.5), sharey=True, width_ratios=_widths(panels))
+    fig, axes = plt.subplots(1, len(panels) + 1, figsize=(7.6, 3.7), width_ratios=_widths(panels))
     _swap_panels(panels, axes)
     lines = [(label, "cross-modal", estimates) for label, estimates in curves.items()]
-    accuracy_lines(steps, lines, chance=0.5, ceiling=0.5, ax=axes[-1])
-    axes[-1].legend(frameon=False, fontsize=9, loc="lower right", handlelength=3)
-    axes[-1].set_title("the missing twins,\nas training goes on", fontsize=10)
-    axes[-1].set(xlabel="training step", ylabel="")
+    growth = accuracy_lines(steps, lines, chance=0.5, ceiling=0.5, ax=axes[-1])
+    _open_squares(growth)
+    growth.legend(frameon=False, fontsize=9, loc="upper left", handlelength=3)
+    growth.set_title("the missing twins,\nas training goes on", fontsize=10)
+    growth.set(xlabel="training step", ylabel="", ylim=(0.4, 1.12), yticks=[0.4, 0.6, 0.8, 1.0])
     return fig
 
 
@@ -50,8 +72,6 @@ def ruled_twins(panels, moves):
     """
     fig, axes = plt.subplots(1, len(panels) + 1, figsize=(7.6, 3.7), width_ratios=_widths(panels))
     _swap_panels(panels, axes)
-    for ax in axes[1:-1]:
-        ax.set_yticklabels([])
     for place, (kind, (mean, low, high), each) in enumerate(moves.values()):
         axes[-1].bar(place, mean, color=PALETTE[kind], width=0.62)
         axes[-1].errorbar(place, mean, [[mean - low], [high - mean]], color=INK, capsize=4, lw=1.3)
@@ -75,6 +95,15 @@ def _swap_panels(panels, axes):
         ax.set_title(title, fontsize=10)
         ax.get_legend().remove()
         ax.set_ylabel("" if number else "swap accuracy")
+        if number:
+            ax.set_yticklabels([])
+
+
+def _open_squares(ax):
+    """A dashed line of accuracies that crosses a solid one of its colour is told from it by its marks."""
+    for line in ax.lines:
+        if line.get_linestyle() == "--" and line.get_marker() == "o":
+            line.set(marker="s", markersize=8, markerfacecolor=PAPER, markeredgewidth=1.8, zorder=4)
 
 
 def _dots(ax, place, values):
@@ -83,10 +112,10 @@ def _dots(ax, place, values):
 
 
 def composed_operators(one, every):
-    """Accuracy against negatives made with one, two, three ... operators: one at a time, and all of them at once.
+    """Accuracy against foils made with one, two, three ... operators: one at a time, and all of them at once.
 
     one: {name of the chain: Measures, one for each number of operators}; the ceiling is that of the lowest.
-    every: Measures of being right against all negatives so far. Returns the figure.
+    every: Measures of being right against all foils so far. Returns the figure.
     """
     counts = range(1, len(every) + 1)
     fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.6), sharey=True)
@@ -94,7 +123,8 @@ def composed_operators(one, every):
     rows = [(name, "cross-modal", chain) for name, chain in one.items()]
     accuracy_lines(counts, rows, ceiling=lowest, ax=axes[0])
     accuracy_lines(counts, [("beats all of them", "cross-modal", every)], ax=axes[1])
-    for ax, title in zip(axes, ("one negative", "all negatives so far"), strict=True):
+    _open_squares(axes[0])
+    for ax, title in zip(axes, ("one foil", "all foils so far"), strict=True):
         ax.set(title=title, xlabel="operators", xticks=counts)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False, fontsize=9, ncols=2, handlelength=3)
     axes[1].set_ylabel("")
@@ -102,15 +132,15 @@ def composed_operators(one, every):
 
 
 def coverage_bars(shares):
-    """Which share of a subset's negatives one operator explains, or two, or none, as stacked bars.
+    """Which share of a subset's foils one operator explains, or two, or none, as stacked bars.
 
     shares: {subset: {name: Estimate}} with the names of SHADES and "same words", drawn as diamonds. Returns the axes.
     """
-    _, ax = plt.subplots(figsize=(7.4, 7.2))
+    _, ax = plt.subplots(figsize=(7.4, 1.4 + 0.24 * len(shares)))
     mean = {name: np.array([row[name].mean for row in shares.values()]) for name in (*SHADES, "same words")}
     # "exactly" is part of what one operator explains: the bars of the others go on from there.
     mean["one operator"] = mean["one operator"] - mean["one operator, exactly"]
-    labels = {"one operator": "one, up to inflection", "two": "two operators"}
+    labels = {"one operator": "one, up to endings", "two": "two operators"}
     left = np.zeros(len(shares))
     for name, shade in SHADES.items():
         label = labels.get(name, name)
@@ -118,8 +148,8 @@ def coverage_bars(shares):
         left = left + mean[name]
     some = np.flatnonzero(mean["same words"] > 0.01)
     diamonds = {"marker": "D", "s": 26, "color": "white", "edgecolor": "black", "zorder": 5}
-    ax.scatter(mean["same words"][some], some, label="same words", **diamonds)
-    ax.set(xlim=(0, 1), xlabel="share of the negatives")
+    ax.scatter(mean["same words"][some], some, label="same words, up to endings", **diamonds)
+    ax.set(xlim=(0, 1), xlabel="share of the foils")
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, frameon=False, fontsize=9)
     return ax

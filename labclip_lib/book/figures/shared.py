@@ -132,38 +132,33 @@ def _levels(given, name, measures):
 
 
 def causal_graph(words):
-    """How an image and a caption come about: hidden content as circles, what can be seen as boxes.
+    """How an image and a caption come about: hidden content as ellipses, what can be seen as boxes.
 
     words: the caption's words, drawn from left to right, each depending on the one before. Returns the axes.
     """
-    _, ax = plt.subplots(figsize=(7.4, 3.4))
+    _, ax = plt.subplots(figsize=(7.4, 3.2))
     start = 4.4
-    places = {"image": (0.6, 0.5), "z_image": (0.6, 2.9), "z_inv": (2.3, 2.9), "z_dp": (4.2, 2.9), "z_text": (6.3, 2.9)}
-    labels = {"image": "image", "z_image": r"$z_{\mathrm{pr}}$", "z_inv": r"$z_{\mathrm{inv}}$",
-              "z_dp": r"$z_{\mathrm{dp}}$", "z_text": r"$z_{\mathrm{pr}}$"}  # fmt: skip
-    notes = {"z_image": "image only", "z_inv": "shared", "z_dp": "depends on\nthe side", "z_text": "caption only"}
-    for i, word in enumerate(words):
-        places[i], labels[i] = (start + 1.05 * i, 0.5), word
-    hidden = {"z_image": "image", "z_inv": "cross-modal", "z_dp": "chance", "z_text": "text"}
-    edges = [(name, "image") for name in ("z_image", "z_inv", "z_dp")]
-    edges += [(name, i) for name in ("z_inv", "z_dp", "z_text") for i in range(len(words))]
-    edges += [(i - 1, i) for i in range(1, len(words))]
+    hidden = {"image\nonly": ("image", 0.6), "shared": ("cross-modal", 2.4), "each side\nits own way": ("chance", 4.6),
+              "caption\nonly": ("text", 6.8)}  # fmt: skip
+    own_image, shared, by_side, own_caption = hidden
+    nodes = {"image": ("image", (0.6, 0.5), "image")}
+    nodes |= {name: (name, (x, 2.9), kind) for name, (kind, x) in hidden.items()}
+    nodes |= {i: (word, (start + 1.05 * i, 0.5), "text") for i, word in enumerate(words)}
+    ax.set(xlim=(-0.2, max(7.6, start + 1.05 * len(words) - 0.3)), ylim=(0, 3.6))
+    ax.set_axis_off()
     artists = {}
-    for name, place in places.items():
-        shape = "circle,pad=0.35" if name in hidden else "round,pad=0.45"
-        edge = PALETTE[hidden.get(name, "image" if name == "image" else "text")]
-        artists[name] = ax.annotate(labels[name], place, ha="center", va="center", fontsize=12, zorder=3,
-                                    bbox={"boxstyle": shape, "fc": PAPER, "ec": edge, "lw": 1.8})  # fmt: skip
-    for name, note in notes.items():
-        ax.annotate(note, (places[name][0], 3.85), ha="center", va="center", fontsize=10)
-    for a, b in edges:
-        color = PALETTE[hidden.get(a, "text")]
-        ax.annotate("", places[b], places[a], zorder=1, arrowprops={
-            "arrowstyle": "-|>", "color": color, "lw": 1.2, "shrinkA": 3, "shrinkB": 4, "alpha": 0.75,
+    for name, (label, place, kind) in nodes.items():
+        shape = "ellipse,pad=0.25" if name in hidden else "round,pad=0.45"
+        artists[name] = ax.annotate(label, place, ha="center", va="center", fontsize=11, zorder=3,
+                                    bbox={"boxstyle": shape, "fc": PAPER, "ec": PALETTE[kind], "lw": 1.8})  # fmt: skip
+    edges = [(name, "image") for name in (own_image, shared, by_side)]
+    edges += [(name, i) for name in (shared, by_side, own_caption) for i in range(len(words))]
+    edges += [(i - 1, i) for i in range(1, len(words))]
+    for a, b in edges:  # drawn after the nodes, whose outlines have their places only then
+        ax.annotate("", nodes[b][1], nodes[a][1], zorder=4, arrowprops={
+            "arrowstyle": "-|>", "color": PALETTE[nodes[a][2]], "lw": 1.2, "shrinkA": 0, "shrinkB": 0, "alpha": 0.8,
             "patchA": artists[a].get_bbox_patch(), "patchB": artists[b].get_bbox_patch(),
         })  # fmt: skip
-    ax.set(xlim=(-0.1, start + 1.05 * len(words) - 0.3), ylim=(0, 4.2))
-    ax.set_axis_off()
     return ax
 
 

@@ -9,6 +9,7 @@ from labclip_lib.book.figures.chapter4 import (
     missing_twins,
     price_of_blindness,
     ruled_twins,
+    smallest_losses,
 )
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
@@ -29,8 +30,18 @@ def test_price_of_blindness_shows_one_bit_and_both_logarithms():
     assert ax.get_xscale() == ax.get_yscale() == "log" and "nats" in ax.get_ylabel() and ax.get_xlabel()
 
 
+def test_smallest_losses_lie_between_guessing_and_the_information():
+    ax = smallest_losses([2, 4], [-0.1, -0.2], 0.3)
+    line, guessing, bound = ax.lines
+    assert line.get_xdata().tolist() == [2, 4] and line.get_ydata().tolist() == [-0.1, -0.2]
+    assert set(guessing.get_ydata()) == {0} and set(bound.get_ydata()) == {-0.3}
+    assert [note.get_text() for note in ax.texts][::2] == ["guessing", "minus the mutual information"]
+    assert ticks(ax.xaxis) == ["2", "4"] and "nats" in ax.get_ylabel() and ax.get_xlabel()
+
+
 def test_missing_twins_has_a_panel_a_world_and_the_curves():
-    curves = {"both": [Estimate(0.5, 0.4, 0.6), Estimate(0.9, 0.8, 1.0)]}
+    grown = [Estimate(0.5, 0.4, 0.6), Estimate(0.9, 0.8, 1.0)]
+    curves = {"both": grown, "one": grown}
     fig = missing_twins({"both twins": BARS, "one twin": BARS}, [50, 100], curves)
     *panels, growth = fig.axes
     assert [ax.get_title() for ax in panels] == ["both twins", "one twin"]
@@ -39,7 +50,8 @@ def test_missing_twins_has_a_panel_a_world_and_the_curves():
         [0.55, 0.65],
     ]
     assert growth.lines[0].get_ydata().tolist() == [0.5, 0.9] and growth.get_xlabel() == "training step"
-    assert legend(growth) == ["both", "bag-of-words ceiling", "chance"]
+    assert legend(growth) == ["both", "one", "bag-of-words ceiling", "chance"]
+    assert growth.lines[0].get_marker() != growth.lines[1].get_marker()
 
 
 def test_ruled_twins_shows_how_far_each_side_moves():
@@ -62,6 +74,7 @@ def test_composed_operators_has_the_lowest_ceiling_and_the_chance_of_each_number
     fig = composed_operators(one, [measured(0.5, 1 / 3), measured(0.5, 1 / 5)])
     single, every = ({line.get_label(): line.get_ydata().tolist() for line in ax.lines} for ax in fig.axes)
     assert single["SWAP first"] == pytest.approx([2 / 3, 2 / 3]) and single["bag-of-words ceiling"] == [0.5, 1.0]
+    assert len({line.get_marker() for line in fig.axes[0].lines[:2]}) == 2
     assert every["chance"] == [1 / 3, 1 / 5] and "beats all of them" in every
     assert [ax.get_xlabel() for ax in fig.axes] == ["operators"] * 2
 
@@ -75,4 +88,4 @@ def test_coverage_bars_stack_and_a_diamond_stands_where_there_are_same_words():
     assert [bar.get_width() for bar in of_first] == pytest.approx([0.3, 0.2, 0.2, 0.3])
     assert of_first[-1].get_x() + of_first[-1].get_width() == pytest.approx(1)
     assert ax.collections[0].get_offsets().tolist() == [[0.4, 0]]
-    assert len(legend(ax)) == len(SHADES) + 1 and "same words" in legend(ax) and ax.get_xlabel()
+    assert len(legend(ax)) == len(SHADES) + 1 and "same words, up to endings" in legend(ax) and ax.get_xlabel()
