@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "binding_share": "RECIPE over_trainings",
         "missing_twins": "CONDITIONS SEEDS",
+        "other_captions": "SwatchWorld",
         "comparison": "FULL",
     },
 )
