@@ -22,7 +22,9 @@ __getattr__, __dir__, __all__ = door(
         "figures.chapter4": (
             "composed_operators coverage_bars missing_twins price_of_blindness ruled_twins smallest_losses"
         ),
-        "figures.chapter5": "by_training_size frontier loudness methods pairs_kept singular_values training_curves",
+        "figures.chapter5": (
+            "by_training_size frontier hold_outs loudness methods pairs_kept singular_values training_curves"
+        ),
         "figures.chapter6": "blind_bars control_bars crossed subset_bars",
         "tables": "show_table",
         "values": "glue",

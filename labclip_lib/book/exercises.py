@@ -169,7 +169,7 @@ def _compare(answer, value, want, slips):
 
 
 def _try_criterion(answer):
-    u, v, foils = (_unit(seed, 50, 6) + torch.arange(6) / 6 for seed in (11, 12, 13))
+    u, v, negatives = (_unit(seed, 50, 6) + torch.arange(6) / 6 for seed in (11, 12, 13))
     W = _unit(14, 6, 6)
 
     def spread(x):
@@ -177,15 +177,15 @@ def _try_criterion(answer):
         return x.T @ x / len(x)
 
     def ratio(images, captions, power=0.5):
-        margin = (images @ W * (v - foils)).sum(1).mean()
+        margin = (images @ W * (v - negatives)).sum(1).mean()
         return float(margin / (spread(u) @ W @ spread(captions) @ W.T).trace() ** power)
 
-    both = torch.cat([v, foils])
-    value = float(_returned(answer, answer(W, u, v, foils), ()))
+    both = torch.cat([v, negatives])
+    value = float(_returned(answer, answer(W, u, v, negatives), ()))
     slips = {
         "the images are not centred; take their mean off": ratio(u, both),
-        "the spread is over captions *and* foils": ratio(u - u.mean(0), v),
-        "the spread is over captions and foils, not over their differences": ratio(u - u.mean(0), v - foils),
+        "the spread is over captions *and* negatives": ratio(u - u.mean(0), v),
+        "the spread is over captions and negatives, not over their differences": ratio(u - u.mean(0), v - negatives),
         "divide by the square root of the trace": ratio(u - u.mean(0), both, 1.0),
     }
     _compare(answer, value, ratio(u - u.mean(0), both), slips)

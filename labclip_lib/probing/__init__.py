@@ -11,9 +11,12 @@ from labclip_lib.base.doors import door
 __getattr__, __dir__, __all__ = door(
     __name__,
     {
-        "protocols": "Split bag_of_words_ceiling chance control_labels split_by_combination split_by_object",
+        "protocols": (
+            "Split bag_of_words_ceiling chance control_labels split_by_combination split_by_image split_by_object "
+            "split_by_value"
+        ),
         "linear_probe": "LinearProbe",
-        "scene_probes": "ProbeResult probe_attribute_sets probe_attributes weight_cosine",
+        "scene_probes": "ProbeResult probe_attribute_sets probe_attributes probe_swaps weight_cosine",
         "reports": "probe_backbone probe_tables",
     },
 )

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from labclip_lib.measures.bags import pairwise_ceiling
 from labclip_lib.measures.lengths import even_lengths, look_over, unit
 from labclip_lib.measures.measure import Measure
+from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.probing.linear_probe import DECAYS, Fit, Rows, fit_lbfgs, fit_sgd
 from labclip_lib.probing.protocols import bag_of_words_ceiling, chance
 
@@ -88,6 +90,30 @@ def probe_attribute_sets(features, attribute, object, split, *, decays=DECAYS):
         )
         for name, predicted in scores.items()
     }
+
+
+def probe_swaps(result, features, attribute, object, split):
+    """The swap test, asked of probes: which is right, a scene's own description or its twin's, attributes exchanged?
+
+    A description is worth the sum of the logarithms of the probabilities that the probes give to what it says. An
+    attribute that no training scene has is left out of both, since a probe has no answer that it never saw; then the
+    question is which of the two objects has the other attribute.
+    result: of `probe_attributes` with the other four arguments. Returns a Measure over the (T,) test scenes; a tie
+    counts half. Raises ValueError unless each scene holds two objects.
+    """
+    if attribute.ndim != 2 or attribute.shape[1] != 2:
+        raise ValueError(f"The swap test is about scenes of two objects, got attributes {tuple(attribute.shape)}.")
+    known = torch.isin(attribute, attribute[split.train].unique())
+    rows = even_lengths(features)[split.test].to(result.weight.dtype)
+    heard = (torch.einsum("nd,pcd->npc", rows, result.weight) + result.bias).log_softmax(-1)
+
+    def worth(order):
+        told = attribute[split.test][:, order]
+        each = heard[torch.arange(len(rows), device=rows.device)[:, None], object[split.test], told]
+        return torch.where(known[split.test][:, order], each, 0).sum(1)
+
+    outcomes = pairwise_outcomes(worth([0, 1]), worth([1, 0]))
+    return Measure(outcomes, split.cluster[split.test].cpu().numpy(), 0.5, pairwise_ceiling(True))
 
 
 def weight_cosine(first, second):

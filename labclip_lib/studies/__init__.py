@@ -12,6 +12,7 @@ from labclip_lib.base.doors import door
 __getattr__, __dir__, __all__ = door(
     __name__,
     {
+        "acceptance": "pooled",
         "binding_share": "RECIPE over_trainings",
         "missing_twins": "CONDITIONS SEEDS",
         "other_captions": "SwatchWorld",

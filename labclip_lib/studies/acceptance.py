@@ -81,7 +81,7 @@ def summary(runs):
 
 
 def pooled(runs):
-    """One metric over several trainings, a Measure each: {"mean", "low", "high", "seeds": [...]}, as in `summary`."""
+    """One metric over several trainings or draws, a Measure each: {"mean", "low", "high", "seeds": [...]}."""
     values, clusters = (np.concatenate([getattr(run, name) for run in runs]) for name in ("values", "clusters"))
     return estimate(values, clusters)._asdict() | {"seeds": [float(run.values.mean()) for run in runs]}
 

@@ -135,7 +135,7 @@ SLIPS = [
     ("make_blind", lambda t, support, partner: torch.where(support[:, None], t, t[partner]), "leaves 2 captions"),
     ("make_blind", lambda t, support, partner: t[support], "shape (3, 4)"),
     ("criterion", criterion, "not centred"),
-    ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, lambda v, f: v), "captions *and* foils"),
+    ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, lambda v, f: v), "captions *and* negatives"),
     ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, lambda v, f: v - f), "not over their diff"),
     ("criterion", lambda W, u, v, f: criterion(W, u - u.mean(0), v, f, power=1.0), "square root"),
     ("criterion", lambda W, u, v, f: -RIGHT["criterion"](W, u, v, f), "was expected."),

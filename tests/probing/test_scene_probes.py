@@ -7,13 +7,22 @@ from torch.nn.functional import one_hot
 
 from labclip_lib.probing.linear_probe import LinearProbe
 from labclip_lib.probing.protocols import (
+    Split,
     bag_of_words_ceiling,
     chance,
     control_labels,
     split_by_combination,
+    split_by_image,
     split_by_object,
+    split_by_value,
 )
-from labclip_lib.probing.scene_probes import probe_attribute_sets, probe_attributes, weight_cosine
+from labclip_lib.probing.scene_probes import (
+    ProbeResult,
+    probe_attribute_sets,
+    probe_attributes,
+    probe_swaps,
+    weight_cosine,
+)
 from labclip_lib.world.scenes import World
 
 WORLD = World()
@@ -104,6 +113,48 @@ def test_held_out_objects_ask_for_an_answer_that_no_probe_was_trained_to_give(sc
     split = split_by_object(color, shape)
     result = probe_attributes(binding(color, shape), color, shape, split)
     assert len(result.right) == int(split.asked[split.test].sum()) and result.accuracy < 0.05
+
+
+HOLD_OUTS = {
+    "image": split_by_image,
+    "scene": split_by_combination,
+    "pair": lambda color, shape: split_by_object(color, shape, with_twins=True),
+    "value": split_by_value,
+}
+
+
+@pytest.mark.parametrize("split", HOLD_OUTS.values(), ids=HOLD_OUTS)
+def test_the_swap_test_by_probes_finds_binding_under_each_hold_out_and_none_in_a_bag_of_words(scenes, split):
+    color, shape, _ = scenes
+    split = split(color, shape)
+    found = {}
+    for embedding in (binding, bag_of_words):
+        features = embedding(color, shape)
+        result = probe_attributes(features, color, shape, split)
+        measure = probe_swaps(result, features, color, shape, split)
+        assert (measure.chance, measure.bag_of_words) == (0.5, 0.5)
+        assert measure.clusters.tolist() == split.cluster[split.test].tolist()
+        found[embedding] = measure.values.mean()
+    assert found[binding] > 0.85 and 0.4 < found[bag_of_words] < 0.6
+
+
+def test_probes_weigh_descriptions_by_what_they_say_of_known_attributes():
+    """Two scenes of a circle and a square, red and blue; green, hidden, is worth nothing whatever its row says."""
+    color, shape = torch.tensor([[0, 1], [1, 0], [2, 0], [0, 2]]), torch.tensor([[0, 1]] * 4)
+    mask = torch.tensor([True, True, False, False])
+    split = Split(mask, mask, torch.ones(4, dtype=torch.bool), torch.tensor([0, 0, 1, 1]), torch.ones(4, 2).bool())
+    # The one number of an embedding says that the circle is red and the square is not; green is always likely.
+    weight = torch.tensor([[[1.0], [0.0], [0.0]], [[-1.0], [0.0], [0.0]]])
+    bias = torch.tensor([[0.0, 0.0, 2.0], [0.0, 0.0, 2.0]])
+    result = ProbeResult(*[None] * 7, weight, bias, None)
+    swaps = probe_swaps(result, torch.tensor([[3.0], [3.0], [-3.0], [0.0]]), color, shape, split)
+    assert swaps.values.tolist() == [1.0, 0.0, 1.0, 0.5]
+
+
+def test_the_swap_test_by_probes_is_about_two_objects(raises_saying):
+    three = torch.tensor([[0, 1, 2]])
+    with raises_saying(ValueError, "two objects", "(1, 3)"):
+        probe_swaps(None, torch.zeros(1, 2), three, three, None)
 
 
 def test_permuted_labels_teach_nothing(scenes):

@@ -1,10 +1,11 @@
-"""The figures of chapter 5: how LABCLIP is fitted, what it trades, what its matrix looks like, how far it carries."""
+"""The figures of chapter 5: how LABCLIP is fitted, what it trades, what carries over, what its matrix looks like."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from labclip_lib.book.figures.shared import accuracy_bars, accuracy_lines
-from labclip_lib.book.figures.style import INK, PALETTE
+from labclip_lib.book.figures.style import INK, PALETTE, PAPER
+from labclip_lib.book.values import interval
 
 OURS, BAG = PALETTE["LABCLIP"], PALETTE["bag-of-words ceiling"]
 
@@ -77,6 +78,30 @@ def methods(panels):
             ax.get_legend().remove()
         row[0].set_ylabel(name)
     return fig
+
+
+def hold_outs(names, readers, chance, ceiling):
+    """Accuracies of several readers under hold-outs from easy to hard, with 95 % intervals; small marks: single draws.
+
+    names: H str. readers: {label: (kind, H rows)}, kind a key of PALETTE, rows {"mean", "low", "high", "seeds"} as of
+    `studies.pooled`; the second reader of a kind is hollow. chance, ceiling: floats. Returns the axes.
+    """
+    _, ax = plt.subplots(figsize=(7.2, 3.9))
+    place, kinds = np.arange(len(names)), [kind for kind, _ in readers.values()]
+    for number, (label, (kind, rows)) in enumerate(readers.items()):
+        mean, low, high = np.array([interval(row) for row in rows]).T
+        error = np.clip([mean - low, high - mean], 0, None)  # a mean of 1 is the end of its interval, but for rounding
+        beside = place + 0.18 * (number - (len(readers) - 1) / 2)
+        inside = PAPER if kind in kinds[:number] else PALETTE[kind]
+        style = {"fmt": "osDv"[number], "ms": 7, "color": PALETTE[kind], "mfc": inside, "capsize": 3, "zorder": 3}
+        ax.errorbar(beside, mean, error, label=label, **style)
+        ax.plot(beside + 0.06, [row["seeds"] for row in rows], "_", ms=6, color=PALETTE[kind], alpha=0.7)
+    for level, name, style in ((ceiling, "bag-of-words ceiling", "--"), (chance, "chance", ":")):
+        ax.hlines([level] * len(names), place - 0.42, place + 0.42, color=PALETTE[name], ls=style, lw=2.2, label=name)
+    ax.set_xticks(place, names)
+    ax.set(ylabel="swap accuracy", ylim=(0.4, 1.04))
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    return ax
 
 
 def singular_values(values):

@@ -5,6 +5,7 @@ from drawn import is_of, legend, ticks
 from labclip_lib.book.figures.chapter5 import (
     by_training_size,
     frontier,
+    hold_outs,
     loudness,
     methods,
     pairs_kept,
@@ -51,6 +52,31 @@ def test_methods_is_a_grid_of_measures_and_orders():
     assert [ax.get_title() for ax in fig.axes] == ["fixed order", "random order"] * 2
     assert [ax.get_ylabel() for ax in fig.axes] == ["swap accuracy", "", "recall@1", ""]
     assert [bar.get_height() for bar in fig.axes[3].patches] == [0.5, 0.9] and ticks(fig.axes[0].xaxis) == list(bars)
+
+
+def test_hold_outs_shows_each_reader_at_each_hold_out_with_its_interval_and_its_draws():
+    rows = [{"mean": 1.0, "low": 0.9, "high": 1.0, "seeds": [1.0, 1.0]},
+            {"mean": 0.75, "low": 0.6, "high": 0.8, "seeds": [0.5, 1.0]}]  # fmt: skip
+    readers = {"image probe": ("image", rows), "formula": ("LABCLIP", rows), "default": ("LABCLIP", rows[::-1])}
+    ax = hold_outs(["new image", "unseen scene"], readers, 0.5, 0.6)
+    assert ticks(ax.xaxis) == ["new image", "unseen scene"] and ax.get_ylabel() == "swap accuracy"
+    points = [container.lines[0] for container in ax.containers]
+    assert [line.get_ydata().tolist() for line in points] == [[1.0, 0.75], [1.0, 0.75], [0.75, 1.0]]
+    places = [line.get_xdata()[0] for line in points]
+    assert places == sorted(places) and len(set(places)) == 3
+    for line, (kind, _) in zip(points, readers.values(), strict=True):
+        assert is_of(line.get_color(), kind)
+    faces = [line.get_markerfacecolor() for line in points]
+    assert is_of(faces[1], "LABCLIP") and not is_of(faces[2], "LABCLIP")
+    (bars,) = ax.containers[0].lines[2]
+    assert np.array(bars.get_segments())[:, :, 1] == pytest.approx(np.array([[0.9, 1.0], [0.6, 0.8]]))
+    draws = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "_" and len(line.get_xdata()) == 2]
+    assert [1.0, 0.5] in draws and [1.0, 1.0] in draws
+    assert set(legend(ax)) == {*readers, "chance", "bag-of-words ceiling"}
+    levels = {
+        lines.get_label(): lines.get_segments()[1][:, 1].tolist() for lines in ax.collections if lines.get_label()
+    }
+    assert levels["chance"] == [0.5, 0.5] and levels["bag-of-words ceiling"] == [0.6, 0.6]
 
 
 def test_singular_values_lie_beside_those_of_a_rotation():
