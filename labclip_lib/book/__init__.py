@@ -2,7 +2,7 @@
 
 page: the page of a report, as HTML and as Markdown
 tables: tables of a page
-values: the numbers behind a Measure or an Estimate, and glue, which hands them to the prose
+values: the numbers behind a Measure or an Estimate, how they are written, and glue, which hands them to the prose
 text: intervals and the machine, in words
 exercises: how each exercise is tried
 checks: the reader's self-checks

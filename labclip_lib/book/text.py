@@ -2,7 +2,7 @@
 
 import torch
 
-from labclip_lib.book.values import interval
+from labclip_lib.book.values import interval, written
 
 
 def spelled(style, value):
@@ -10,8 +10,8 @@ def spelled(style, value):
 
     value: a Measure, an Estimate or a kept row. style: a format specification.
     """
-    mean, low, high = (format(part, style) for part in interval(value))
-    return f"{mean.replace('%', ' %')} ({low.rstrip('%')} to {high.rstrip('%')})"
+    mean, low, high = (written(part, style) for part in interval(value))
+    return f"{mean} ({low.removesuffix(' %')} to {high.removesuffix(' %')})"
 
 
 def in_points(value):

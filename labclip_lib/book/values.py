@@ -1,4 +1,6 @@
-"""The number behind a Measure, an Estimate, a row of a kept report or a number; and glue."""
+"""The number behind a Measure, an Estimate, a row of a kept report or a number; and how it is written and glued."""
+
+from decimal import Decimal
 
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
@@ -22,6 +24,17 @@ def mean(value):
     return value.item() if hasattr(value, "item") else value  # of NumPy or torch
 
 
+def written(number, style):
+    """A number in a format specification; a per cent sign is set off by a space.
+
+    Per cents are rounded as the number itself is, so that ".1%" has the digits of ".3f": 0.0945 is 9.5 %, as it is
+    0.095. Python's own way multiplies by 100 first, and gets 9.4.
+    """
+    if style.endswith("%"):
+        number = Decimal(float(number))
+    return format(number, style).replace("%", " %")
+
+
 def glue(style=".2f", **values):
     """Hand values to the prose of the built page, where {glue:text}`name` shows them; a no-op elsewhere.
 
@@ -33,5 +46,4 @@ def glue(style=".2f", **values):
     except ImportError:  # on Colab there is no page to build
         return
     for name, value in values.items():
-        text = value if isinstance(value, str) else format(mean(value), style).replace("%", " %")
-        paste(name, text, display=False)
+        paste(name, value if isinstance(value, str) else written(mean(value), style), display=False)

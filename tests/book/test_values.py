@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from labclip_lib.book.values import glue, interval, mean
+from labclip_lib.book.values import glue, interval, mean, written
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
 
@@ -20,6 +20,13 @@ def test_mean_is_the_number_that_a_value_stands_for(value):
 def test_interval_is_that_of_a_measure_an_estimate_or_a_kept_row():
     assert interval(WON) == interval(WON.estimate()) == WON.estimate()
     assert interval(KEPT) == Estimate(0.6, 0.2, 1.0)
+
+
+def test_per_cents_have_the_digits_of_the_number_itself():
+    assert written(0.0945, ".1%") == "9.5 %" and written(np.float64(-0.0945), "+.1%") == "-9.5 %"
+    for thousandths in range(0, 2001):
+        number = thousandths / 2000
+        assert written(number, ".1%") == f"{float(written(number, '.3f')) * 100:.1f} %"
 
 
 @pytest.fixture
