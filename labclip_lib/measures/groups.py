@@ -62,6 +62,29 @@ def group_match_outcomes(similarity):
     return first_choice(sums[:, :1], sums[:, 1:], width)
 
 
+def group_match_bounds(images, captions):
+    """What the single choices of groups of two say of their group match: (certain, possible), each (G,) bool.
+
+    images, captions: (G, 2) bool, whether each image prefers its caption, and each caption its image. Where both images
+    are right, S11 > S12 and S22 > S21 add up to a match, and so do two right captions; two wrong images, or two wrong
+    captions, add up to none. Where one image and one caption are right, the choices do not tell. Without ties the group
+    match lies between the means of the two. Chance of the first is 1/3, of the second 2/3. Raises ValueError for other
+    shapes, and for a group in which the images are both right and the captions both wrong, or the other way round.
+
+    >>> group_match_bounds([[True, True], [True, False]], [[True, False], [False, True]])
+    (array([ True, False]), array([ True,  True]))
+    """
+    images, captions = np.asarray(images, bool), np.asarray(captions, bool)
+    if images.ndim != 2 or images.shape[1] != 2 or images.shape != captions.shape:
+        raise ValueError(f"group_match_bounds needs two (G, 2) arrays, got {images.shape} and {captions.shape}.")
+    certain = images.all(1) | captions.all(1)
+    possible = images.any(1) & captions.any(1)
+    if (certain & ~possible).any():
+        group = int(np.argmax(certain & ~possible))
+        raise ValueError(f"The choices of group {group} contradict each other: no four similarities give them.")
+    return certain, possible
+
+
 def guessed_group_score(k):
     """Chance of the group score: k * k similarities in random order."""
     return factorial(k - 1) / factorial(2 * k - 1)

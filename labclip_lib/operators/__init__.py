@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = door(
     {
         "tagging": "spacy_tagger world_tagger",
         "grammar": "canonical read",
+        "atoms": "attribute_pairs",
         "negatives": "Negative",
         "on_captions": "OPERATORS SHUFFLES add compose replace shuffle_words swap",
         "coverage": "HOLDS cover coverage_table explain",

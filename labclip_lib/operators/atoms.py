@@ -55,6 +55,21 @@ def spans(sentence, what):
     raise ValueError(f"spans are attributes, objects, phrases, arguments or relations, not {what!r}.")
 
 
+def attribute_pairs(sentence):
+    """Which adjective stands before which noun: a set of (adjective, noun), stems of lower-case words.
+
+    sentence: a `Sentence`. A pair is an adjective of a noun phrase, and the phrase's last noun: of "two black dogs at
+    an old bus stop" they are ("black", "dog") and ("old", "stop").
+    """
+    words = sentence.words
+    return {
+        (stem(word.key), stem(words[phrase.end - 1].key))
+        for phrase in sentence.noun_phrases
+        for word in words[phrase.inner : phrase.nouns]
+        if word.kind == ADJECTIVE
+    }
+
+
 def _attributes(words, phrase):
     out = []
     for start in range(phrase.inner, phrase.end - 1):

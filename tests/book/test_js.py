@@ -13,6 +13,7 @@ from browser import CHROMIUM
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import SCRIPTS
+from labclip_lib.book.pieces.scatter import score_scatter
 from labclip_lib.book.pieces.widgets import (
     caption_explorer,
     matrix_player,
@@ -36,6 +37,13 @@ CAPTIONS, NEGATIVES = (
     ["a cat on a mat", "two </script> dogs", "three birds"],
     ["a mat on a cat", "two cats", "no birds"],
 )
+SCORES = ["ImageNet", "swaps", "relations"]
+MODELS = [
+    ("A", "small", False, [0, 0.5, 1]),
+    ("B </script>", "small", True, [0.5, 1, 0.5]),
+    ("C", "large", False, [1, 0, 0]),
+]
+CORRELATIONS = torch.tensor([[[1, 1, 1], [-0.5, -0.9, 0.1], [-1, -1, -0.8]]] * 3)
 PLAYERS = {"shorter": ("text", [0.5, 1, 0]), "CLIP": ("cross-modal", [0, 1, 1])}
 
 both_ways = pytest.mark.parametrize("by", ["mouse", "keyboard"])
@@ -70,6 +78,7 @@ def pieces(tiny, deaf):
         "quiz": quiz(QUIZ),
         "other_quiz": quiz(OTHER_QUIZ),
         "game": blind_game(CAPTIONS, NEGATIVES, ["swap", "replace", "add"], PLAYERS),
+        "scatter": score_scatter(SCORES, MODELS, CORRELATIONS),
     }
     return {name: piece.data for name, piece in made.items()}
 
@@ -371,6 +380,66 @@ def test_game(reader, at, by):
     assert text(reader, f"{root} .lc-place") == "That was the last one."
     assert texts(reader, f"{root} .lc-bar span") == ["you: 2 of 3", "shorter: 1.5 of 3", "CLIP: 2 of 3"]
     assert reader(f"document.querySelectorAll('{root} .lc-row button:disabled').length") == 2
+
+
+def point_at(reader, selector):
+    """Moves the mouse onto an element."""
+    x, y = reader(f"""(() => {{
+        const element = document.querySelector({selector!r});
+        element.scrollIntoView({{block: "center"}});
+        const box = element.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    }})()""")
+    reader.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+
+@in_a_browser
+class TestScatter:
+    @both_ways
+    def test_menus_choose_the_scores(self, reader, at, by):
+        root = at["scatter"]
+        places = f"[...document.querySelectorAll('{root} .lc-mark')].map(mark => mark.getBoundingClientRect().left)"
+        before = reader(places)
+        assert before == sorted(before)  # by the first score
+        assert text(reader, f"{root} .lc-found") == "Rank correlation -0.50 (95 % interval -0.90 to 0.10)."
+        select_next(reader, f"{root} select[aria-label='score across']", by)
+        select_next(reader, f"{root} select[aria-label='score up']", by)
+        after = reader(places)
+        assert sorted(range(3), key=after.__getitem__) == [2, 0, 1]
+        assert text(reader, f"{root} .lc-found") == "Rank correlation -1.00 (95 % interval -1.00 to -0.80)."
+        shown = f"[...document.querySelectorAll('{root} .lc-x, {root} .lc-y')].map(label => label.textContent)"
+        assert reader(shown) == ["swaps", "relations"]
+
+    @both_ways
+    def test_a_model_is_named(self, reader, at, by):
+        root = at["scatter"]
+        assert text(reader, f"{root} .lc-note").startswith("Point at a mark")
+        if by == "mouse":
+            point_at(reader, f"{root} .lc-mark:nth-of-type(3)")  # the first path is the frame
+        else:
+            select_next(reader, f"{root} select[aria-label='model']", by)
+            reader.press("Down")
+        said = "B </script>. Of the other models it beats 50 % on ImageNet, 100 % on swaps."
+        reader.wait_until(f"document.querySelector('{root} .lc-note').innerText === {said!r}")
+        boxes = reader(f"""[".lc-ring", ".lc-rim"].map(mark => {{
+            const box = document.querySelector(`{root} ${{mark}}`).getBoundingClientRect();
+            return [box.left + box.width / 2, box.top + box.height / 2];
+        }})""")
+        assert boxes[0] == pytest.approx(boxes[1], abs=1)
+
+    def test_far_from_all_marks_nothing_is_named(self, reader, at):
+        root = at["scatter"]
+        point_at(reader, f"{root} .lc-plot")
+        assert text(reader, f"{root} .lc-note").startswith("Point at a mark")
+
+    def test_it_fits_a_phone(self, reader, at):
+        reader.send("Emulation.setDeviceMetricsOverride", width=320, height=600, deviceScaleFactor=1, mobile=False)
+        try:
+            root = at["scatter"]
+            ends = "[...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect().right)"
+            assert max(reader(ends.replace("parts", f"'{root}, {root} *'"))) <= 320
+        finally:
+            reader.send("Emulation.clearDeviceMetricsOverride")
 
 
 # The files

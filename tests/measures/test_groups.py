@@ -6,6 +6,7 @@ import torch
 
 from labclip_lib.measures.groups import (
     MOST,
+    group_match_bounds,
     group_match_outcomes,
     group_score_outcomes,
     guessed_group_match,
@@ -109,3 +110,43 @@ def test_a_preference_cancels_in_the_match_and_tears_swap_accuracy_apart():
 def test_what_is_no_group_is_refused(outcomes, similarity, said, raises_saying):
     with raises_saying(ValueError, "groups", said):
         outcomes(similarity)
+
+
+# What single choices say of the match
+
+
+def choices(similarity):
+    """Whether each of two images prefers its caption, and each caption its image."""
+    right = similarity.diagonal(dim1=1, dim2=2)
+    other_caption, other_image = similarity[:, (0, 1), (1, 0)], similarity[:, (1, 0), (0, 1)]
+    return (right > other_caption).numpy(), (right > other_image).numpy()
+
+
+def test_the_match_lies_between_its_bounds():
+    similarity = torch.rand(20_000, 2, 2, generator=torch.Generator().manual_seed(0))
+    certain, possible = group_match_bounds(*choices(similarity))
+    matched = match(similarity).astype(bool)
+    assert (certain <= matched).all() and (matched <= possible).all()
+    assert certain.mean() == pytest.approx(1 / 3, abs=0.01) and possible.mean() == pytest.approx(2 / 3, abs=0.01)
+    open_ones = possible & ~certain
+    assert 0.3 < matched[open_ones].mean() < 0.7  # the choices alone do not tell
+
+
+def test_a_preference_for_one_caption_or_image_leaves_the_match_open():
+    similarity = torch.tensor([[[0.9, 0.5], [0.8, 0.45]], [[0.9, 0.5], [0.8, 0.35]]])
+    certain, possible = group_match_bounds(*choices(similarity))
+    assert not certain.any() and possible.all()
+    assert match(similarity).tolist() == [1, 0]
+
+
+def test_choices_that_no_similarities_give_are_refused(raises_saying):
+    with raises_saying(ValueError, "group 1"):
+        group_match_bounds([[True, False], [True, True]], [[True, False], [False, False]])
+    with raises_saying(ValueError, "group 0"):
+        group_match_bounds([[False, False]], [[True, True]])
+
+
+@pytest.mark.parametrize(("images", "captions"), [([True], [True]), ([[True] * 3], [[True] * 3]), ([[True] * 2], [])])
+def test_bounds_are_of_groups_of_two(images, captions, raises_saying):
+    with raises_saying(ValueError, "(G, 2)", str(np.shape(images))):
+        group_match_bounds(images, captions)

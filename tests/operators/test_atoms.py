@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labclip_lib.operators.atoms import SWAPS, Span, spans, splice, swaps
+from labclip_lib.operators.atoms import SWAPS, Span, attribute_pairs, spans, splice, swaps
 from labclip_lib.operators.grammar import Sentence, Word, canonical, read
 from labclip_lib.operators.inflection import stem
 from labclip_lib.operators.tagging import ADJECTIVE, ADVERB, AND, DETERMINER, NOUN, NUMBER, OTHER, PREPOSITION, VERB
@@ -303,3 +303,19 @@ def test_a_moved_attribute_can_move_back():
         for exchange in swaps(sentence, "attributes"):
             back = {tuple(word.key for word in e.raw) for e in swaps(Sentence(exchange.raw), "attributes")}
             assert tuple(word.key for word in sentence.words) in back, exchange.raw
+
+
+@pytest.mark.parametrize(
+    ("caption", "pairs"),
+    [
+        ("Two black dogs at an old white bus stop", {("black", "dog"), ("old", "stop"), ("white", "stop")}),
+        ("a black cat and two white dogs", {("black", "cat"), ("white", "dog")}),
+        ("A dog runs", set()),
+    ],
+)
+def test_attribute_pairs_say_who_has_what(caption, pairs):
+    assert attribute_pairs(read(caption)) == pairs
+
+
+def test_attribute_pairs_do_not_change_with_number_or_capitals():
+    assert attribute_pairs(read("A Red bus")) == attribute_pairs(read("three red buses"))

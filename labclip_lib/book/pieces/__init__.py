@@ -3,5 +3,6 @@
 panel: the frame of the interactive pieces, whose scripts are in js/
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
+scatter: many models by their ranks on two scores
 predictions: predictions that wait, and the answers they get
 """
