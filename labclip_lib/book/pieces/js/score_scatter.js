@@ -6,7 +6,7 @@ function piece(root, data) {
   const share = (k, menu) => data.ranks[k][menu.selectedIndex], chosen = menu => menu.options[menu.selectedIndex].text;
   const place = k => [data.left + data.size * share(k, across), data.top + data.size * (1 - share(k, up))];
 
-  function name() {
+  function introduce() {
     const k = model.selectedIndex - 1;  // the first entry is no model
     ring.setAttribute("visibility", k < 0 ? "hidden" : "visible");
     if (k < 0) {
@@ -24,7 +24,7 @@ function piece(root, data) {
     part("x").textContent = chosen(across);
     part("y").textContent = chosen(up);
     part("found").textContent = `Rank correlation ${value} (95 % interval ${low} to ${high}).`;
-    name();
+    introduce();
   }
 
   // The model whose mark is nearest, if the pointer is near one.
@@ -34,11 +34,11 @@ function piece(root, data) {
     const far = marks.map((_, k) => Math.hypot(place(k)[0] - x, place(k)[1] - y)), least = Math.min(...far);
     if (least > 12) return;
     model.selectedIndex = far.indexOf(least) + 1;
-    name();
+    introduce();
   }
 
   [across, up].forEach(menu => menu.addEventListener("change", draw));
-  model.addEventListener("change", name);
+  model.addEventListener("change", introduce);
   ["pointermove", "pointerdown"].forEach(kind => plot.addEventListener(kind, point));
   root.querySelectorAll(".lc-menus").forEach(menus => { menus.hidden = false; });
   draw();
