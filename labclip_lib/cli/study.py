@@ -44,7 +44,11 @@ def add_to(verbs):
     for name, run, what in (
         ("dial", run_dial, "train and measure one for each share of binding captions and seed (an hour and a half)"),
         ("twins", run_twins, "train and measure some in worlds that lack twins (an hour and a half)"),
-        ("image-space", run_other_captions, "ask what makes the image space bind, in short trainings (two hours)"),
+        (
+            "image-space",
+            run_other_captions,
+            "take away what may make the image space bind, in short trainings (an hour and a half)",
+        ),
         ("captions", run_other_captions, "turn what captions mention, in short trainings (two hours)"),
         ("comparison", run_comparison, "compare LABCLIP in all forms on three PocketCLIPs (three quarters of an hour)"),
     ):
