@@ -132,6 +132,7 @@ CONDITIONS = {
     },
     "captions": {
         "all bind": ({}, {"binding": 1.0}),
+        "all bind, shape and colour apart": ({"world": SwatchWorld()}, {"binding": 1.0}),
         "half of them leave one object out": ({}, {"binding": 1.0, "left_out": 0.5}),
         "all leave one object out": ({}, {"binding": 1.0, "left_out": 1.0}),
         "the larger object first": ({}, {"binding": 1.0, "larger_first": True}),
