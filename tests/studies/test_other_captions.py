@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import SMALL, BagOfWords, Binder
 
+from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.pretraining import Recipe, Trainer
 from labclip_lib.studies import binding_share
 from labclip_lib.studies.other_captions import CONDITIONS, OtherCaptions, SwatchWorld, measure, train_other_captions
@@ -179,3 +180,23 @@ def test_every_condition_makes_a_recipe():
     for study in CONDITIONS.values():
         for changes, captions in study.values():
             assert dataclasses.replace(Recipe(), policy=OtherCaptions(**captions), **changes).as_dict()
+
+
+class TestKept:
+    """The table in the package."""
+
+    def test_every_condition_seed_and_moment_is_there(self):
+        steps = (0, binding_share.RECIPE.steps)
+        names = CONDITIONS["image-space"]
+        want = [(name, seed, step) for seed in binding_share.SEEDS for name in names for step in steps]
+        rows = load_study("image-space")["rows"]
+        assert [(row["condition"], row["seed"], row["step"]) for row in rows] == want
+
+    def test_its_figures_are_shares(self):
+        for row in load_study("image-space")["rows"]:
+            for name, value in row.items():
+                if name not in ("condition", "seed", "step"):
+                    assert 0 <= value["low"] <= value["mean"] <= value["high"] <= 1, (row["condition"], name)
+
+    def test_recipe_is_the_library_s(self):
+        assert load_study("image-space")["recipe"] == binding_share.RECIPE.as_dict()
