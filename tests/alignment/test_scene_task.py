@@ -181,8 +181,8 @@ def test_who_binds_gets_everything_right(binder):
             assert measure.clusters.tolist() == (list(range(512)) if "zero-shot" in name else expected)
     assert set(examine(task)) - set(found) == {"swap, the other order"}
     assert set(found) == {
-        "swap", "reworded, against the twin as usual", *(f"swap, {name}" for name in TEMPLATES), "replace colour",
-        "replace shape", "image to text, recall@1 of 120", "text to image, recall@1 of 120",
+        "swap", "swap, only the true caption in the other order", *(f"swap, {name}" for name in TEMPLATES),
+        "replace colour", "replace shape", "image to text, recall@1 of 120", "text to image, recall@1 of 120",
         "zero-shot, single objects, 20 classes",
     }  # fmt: skip
 
@@ -229,8 +229,8 @@ def test_who_always_takes_the_twin_is_at_zero(binder):
     ("changed", "foils"),
     [
         ("fixed order", {"swap", "replace colour", "replace shape"}),
-        ("twin, fixed order", {"swap", "reworded, against the twin as usual"}),
-        ("other order", {"swap, the other order", "reworded, against the twin as usual"}),
+        ("twin, fixed order", {"swap", "swap, only the true caption in the other order"}),
+        ("other order", {"swap, the other order", "swap, only the true caption in the other order"}),
         ("twin, other order", {"swap, the other order"}),
         ("another template", {"swap, another template"}),
         ("twin, a longer template", {"swap, a longer template"}),
