@@ -115,7 +115,7 @@ def examine(task, labclip=None, order="fixed"):
         out = ask("swap", f"{order} order", f"twin, {order} order")
         if order == "fixed":
             out |= ask("swap, the other order", "other order", "twin, other order")
-        out |= ask("swap, only the true caption in the other order", "other order", "twin, fixed order")
+        out |= ask("only the true caption in the other order", "other order", "twin, fixed order")
         for name in TEMPLATES:
             out |= ask(f"swap, {name}", name, f"twin, {name}")
         out |= ask("replace colour", "fixed order", "colour replaced")
