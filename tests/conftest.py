@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import importlib.util
 import json
 import os
 import re
@@ -52,6 +53,19 @@ TINY_CLIP = {
 def root():
     """The folder that holds the whole book."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def load_tool(root):
+    """Load a file of tools/ as a module, by its name."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, root / "tools" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
 """When the build runs a notebook again."""
-
-import importlib.util
-
 import pytest
 
 from labclip_lib.base.published_files import PINNED
 
 
 @pytest.fixture
-def state(root, tmp_path, monkeypatch):
+def state(load_tool, tmp_path, monkeypatch):
     """The state of a library of one file, with an empty folder of published files."""
-    spec = importlib.util.spec_from_file_location("library_cache", root / "tools" / "library_cache.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_tool("library_cache")
     monkeypatch.setenv("LABCLIP_DATA", str(tmp_path / "data"))
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "a.py").write_text("a = 1")

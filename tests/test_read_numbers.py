@@ -1,6 +1,5 @@
 """The build reads each interval of a sentence beside the tables of its section."""
 
-import importlib.util
 import json
 from types import SimpleNamespace
 
@@ -8,11 +7,8 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def read_numbers(root):
-    spec = importlib.util.spec_from_file_location("read_numbers", root / "tools" / "read_numbers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def read_numbers(load_tool):
+    return load_tool("read_numbers")
 
 
 def prose(text):

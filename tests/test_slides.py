@@ -1,7 +1,6 @@
 """The slides, cut from the page of a small chapter that is built as the book is."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import re
@@ -98,11 +97,8 @@ They are round.
 
 
 @pytest.fixture(scope="module")
-def tool(root):
-    spec = importlib.util.spec_from_file_location("slides", root / "tools" / "slides.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool):
+    return load_tool("slides")
 
 
 @pytest.fixture(scope="module")
