@@ -1,4 +1,5 @@
 """When the build runs a notebook again."""
+
 import pytest
 
 from labclip_lib.base.published_files import PINNED
