@@ -41,13 +41,6 @@ class OtherCaptions(CaptionPolicy):
     larger_first: bool = False
     negatives: bool = False
 
-    def sample(self, world, n, seed=0):
-        """As `CaptionPolicy.sample`."""
-        ones, twos, captions = super().sample(world, n, seed)
-        if not self.negatives:
-            return ones, twos, captions
-        return ones, twos, [line for line, _ in captions] + [foil for _, foil in captions]
-
     def _caption(self, scenes, rng):
         n, k = scenes.color.shape
         mention = scenes.mention_order("random", seed=rng.integers(2**63))
@@ -65,7 +58,7 @@ class OtherCaptions(CaptionPolicy):
 
         captions = told_of(scenes)
         if not self.negatives:
-            return captions
+            return (captions,)
         swaps = (told == 2) & in_full[:, 0]
         word = rng.integers(0, told)  # the place in the caption of the object that gets another word
         other = by_shape[np.arange(n), word] & (~by_color[np.arange(n), word] | (rng.random(n) < 0.5))
@@ -80,7 +73,7 @@ class OtherCaptions(CaptionPolicy):
         if k == 2:
             color = torch.where(torch.from_numpy(swaps)[:, None], scenes.color.flip(1), changed.color)
             changed = dataclasses.replace(changed, color=color)
-        return list(zip(captions, told_of(changed), strict=True))
+        return captions, told_of(changed)
 
 
 @dataclasses.dataclass(frozen=True)

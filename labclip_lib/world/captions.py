@@ -75,15 +75,17 @@ class CaptionPolicy:
         singles = int(rng.binomial(n, self.single))
         ones = world.sample(singles, 1, seed=rng.integers(2**63))
         twos = world.sample(n - singles, 2, seed=rng.integers(2**63))
-        return ones, twos, self._caption(ones, rng) + self._caption(twos, rng)
+        forms = zip(self._caption(ones, rng), self._caption(twos, rng), strict=True)
+        return ones, twos, [caption for form in forms for part in form for caption in part]
 
     def _caption(self, scenes, rng):
+        """The scenes' captions, a list of N str, in a tuple; a policy's hard negatives come second in it."""
         n, k = scenes.color.shape
         mention = scenes.mention_order("random", seed=rng.integers(2**63))
         template = rng.choice(list(TEMPLATES.values()), n)
         in_full = (rng.random(n) < (1 if k == 1 else self.binding))[:, None]
         by_color = rng.random((n, k)) < 0.5
-        return tell(scenes, mention, template, in_full | by_color, in_full | ~by_color)
+        return (tell(scenes, mention, template, in_full | by_color, in_full | ~by_color),)
 
 
 def tell(scenes, mention, templates, by_color, by_shape):
