@@ -51,10 +51,11 @@ def add_to(verbs):
         ),
         ("captions", run_other_captions, "turn what captions mention, in short trainings (two hours)"),
         ("comparison", run_comparison, "compare LABCLIP in all forms on three PocketCLIPs (three quarters of an hour)"),
+        ("loudness", run_loudness, "turn and even the embeddings of three PocketCLIPs (three minutes)"),
     ):
         each = add_verb(studies, name, what, f"--out runs/{name}", run)
         each.set_defaults(study=name)
-        if name == "comparison":
+        if name in ("comparison", "loudness"):
             each.add_argument(
                 "--runs",
                 type=Path,
@@ -123,6 +124,13 @@ def run_comparison(args):
     from labclip_lib.studies.comparison import compare
 
     print(compare(args.runs, args.out, args.device))
+    return 0
+
+
+def run_loudness(args):
+    from labclip_lib.studies.loudness import weigh
+
+    print(weigh(args.runs, args.out, args.device))
     return 0
 
 

@@ -5,6 +5,7 @@ binding_share: PocketCLIPs trained with more, or fewer, binding captions
 other_captions: PocketCLIPs trained with captions that say less, or otherwise, or with another tower
 missing_twins: PocketCLIPs trained in worlds in which one of two twins never occurs
 comparison: LABCLIP in its forms, CLIP and full fine-tuning, on three PocketCLIPs
+loudness: whether CLIP's cosine lacks the directions or the loudness of who has what, on three PocketCLIPs
 """
 
 from labclip_lib.base.doors import door

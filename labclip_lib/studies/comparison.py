@@ -24,7 +24,7 @@ from labclip_lib.models.chunked import chunked_info_nce
 from labclip_lib.models.pocket import unpadded
 from labclip_lib.models.pretraining import MAX_LOGIT_SCALE, schedule
 from labclip_lib.probing.protocols import split_by_combination
-from labclip_lib.studies.acceptance import pooled
+from labclip_lib.studies.acceptance import ORDERS, pooled
 from labclip_lib.world.layouts import Layouts
 from labclip_lib.world.scenes import World
 
@@ -95,12 +95,22 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
         return _compare(Path(runs), Path(out), device, seeds, steps, progress, world, methods, layouts)
 
 
+def pocket_paths(runs, seeds):
+    """The weights that `study acceptance` left in the folder `runs`; ValueError when one of them is missing."""
+    paths = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise ValueError(
+            f"There is no {missing[0]}; make it with `python -m labclip_lib study acceptance --out {runs}`."
+        )
+    return paths
+
+
 def _compare(runs, out, device, seeds, steps, progress, world, methods, layouts):
-    pockets = [runs / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+    pockets = pocket_paths(runs, seeds)
     _same_settings(out / "labclip-settings.json", pockets, world, steps, methods, layouts)
-    for seed in seeds:
-        path, task = runs / f"pocket-{seed}" / "pocket.safetensors", None
-        for order in ("fixed", "random"):
+    for seed, path in zip(seeds, pockets, strict=True):
+        task = None
+        for order in ORDERS:
             for name in [*methods, FULL]:
                 result_path = out / f"labclip-{seed}-{order}-{_plain(name)}.npz"
                 if result_path.exists():
@@ -116,21 +126,14 @@ def _compare(runs, out, device, seeds, steps, progress, world, methods, layouts)
                 arrays = {f"{k}|{what}": value for what, m in measures.items() for k, value in
                           (("values", m.values), ("clusters", m.clusters))}  # fmt: skip
                 write_atomically(result_path, lambda part, arrays=arrays: _write_arrays(part, arrays))
-    table = {
-        order: {name: _pool(out, seeds, order, name) for name in [*methods, FULL]} for order in ("fixed", "random")
-    }
+    table = {order: {name: _pool(out, seeds, order, name) for name in [*methods, FULL]} for order in ORDERS}
     path = out / "labclip-report.json"
     write_json(path, table)
     return path
 
 
 def _same_settings(path, pockets, world, steps, methods, layouts):
-    """Record the settings; ValueError for a missing PocketCLIP or a folder with other settings."""
-    missing = next((pocket for pocket in pockets if not pocket.is_file()), None)
-    if missing:
-        raise ValueError(
-            f"There is no {missing}; make it with `python -m labclip_lib study acceptance --out {missing.parents[1]}`."
-        )
+    """Record the settings; ValueError for a folder with other settings."""
     settings = {
         "pockets": [sha256(pocket) for pocket in pockets], "world": dataclasses.asdict(world),
         "layouts": layouts, "steps": steps, "methods": methods,

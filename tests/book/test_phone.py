@@ -17,12 +17,14 @@ def page(root, tmp_path):
     _, ax = plt.subplots(figsize=(7.2, 3.4))
     ax.bar([0, 1], [0.5, 0.9])
     ax.figure.savefig(tmp_path / "figure.png")
+    plt.subplots(figsize=(4, 4))[0].savefig(tmp_path / "small.png")
     static = root / "chapters" / "_static"
     path = tmp_path / "page.html"
     path.write_text(
         "<!doctype html><html lang=en data-theme=light><meta charset=utf-8>"
         f"<meta name=viewport content='width=device-width'><link rel=stylesheet href='{static}/book.css'>"
         f"<script src='{static}/book.js'></script><body><main class=bd-content><div class=cell_output>{FIGURE}</div>"
+        f"<div id=small>{FIGURE.replace('figure.png', 'small.png')}</div>"
         f"<div id=fold hidden=until-found>{FIGURE}</div></main>",
         "utf-8",
     )
@@ -52,6 +54,15 @@ def test_a_figure_scrolls_in_its_own_box_at_a_size_that_can_be_read(read_at, wid
     # Of 7.2 inches, as most are, in which the smallest words have 8 points.
     assert 8 / 72 / 7.2 * reader("document.querySelector('img').clientWidth") > 10.5
     assert "sideways" in reader("getComputedStyle(document.querySelector('figcaption p'), '::before').content")
+
+
+def test_a_small_figure_fits_as_it_is(read_at):
+    reader = read_at(400)
+    reader.wait_until("document.querySelector('#small figure').classList.contains('lc-small')")
+    assert 300 < reader("document.querySelector('#small img').clientWidth") <= 400
+    assert reader("document.querySelector('#small figure').hasAttribute('tabindex')") is False
+    content = reader("getComputedStyle(document.querySelector('#small figcaption p'), '::before').content")
+    assert content == "none"
 
 
 def test_the_keyboard_scrolls_it_and_the_caption_stays(read_at):

@@ -201,7 +201,8 @@ def test_all_methods_are_compared(tiny_checkpoint, monkeypatch, mistake, capsys,
     [
         (["acceptance", "--backbone", "pocke"], "did you mean 'pocket'?"),
         (["acceptance", "--backbone", "pocket", "--text-lr", "1"], "trains nothing, and takes no --text-lr;"),
-        (["comparison", "--runs", "nowhere"], "There is no nowhere/pocket-0/pocket.safetensors"),
+        *(([study, "--runs", "nowhere"], "There is no nowhere/pocket-0/pocket.safetensors")
+          for study in ("comparison", "loudness")),
         *(([study, option, "5"], f"{study}: it takes no '{option}'")
           for study in ("dial", "twins", "comparison") for option in ("--steps", "--seed", "--binding", "--backbone")),
     ],
