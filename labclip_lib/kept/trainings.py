@@ -10,7 +10,9 @@ MADE_BY = {
     "dial": "study dial",
     "support": "study twins",
     "image-space": "study image-space",
+    "captions": "study captions",
     "comparison": "study comparison",
+    "loudness": "study loudness",
 }
 
 
@@ -18,8 +20,9 @@ def load_study(name):
     """The results of a long training, as its study wrote them: dicts and lists of plain numbers.
 
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
-    "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space": {"rows"} of
-    `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}.
+    "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space" and
+    "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
+    {order: {matrix: {measure: row of `pooled`}}}.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

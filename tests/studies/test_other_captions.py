@@ -182,21 +182,22 @@ def test_every_condition_makes_a_recipe():
             assert dataclasses.replace(Recipe(), policy=OtherCaptions(**captions), **changes).as_dict()
 
 
+@pytest.mark.parametrize("study", CONDITIONS)
 class TestKept:
-    """The table in the package."""
+    """The tables in the package."""
 
-    def test_every_condition_seed_and_moment_is_there(self):
+    def test_every_condition_seed_and_moment_is_there(self, study):
         steps = (0, binding_share.RECIPE.steps)
-        names = CONDITIONS["image-space"]
+        names = CONDITIONS[study]
         want = [(name, seed, step) for seed in binding_share.SEEDS for name in names for step in steps]
-        rows = load_study("image-space")["rows"]
+        rows = load_study(study)["rows"]
         assert [(row["condition"], row["seed"], row["step"]) for row in rows] == want
 
-    def test_its_figures_are_shares(self):
-        for row in load_study("image-space")["rows"]:
+    def test_its_figures_are_shares(self, study):
+        for row in load_study(study)["rows"]:
             for name, value in row.items():
                 if name not in ("condition", "seed", "step"):
                     assert 0 <= value["low"] <= value["mean"] <= value["high"] <= 1, (row["condition"], name)
 
-    def test_recipe_is_the_library_s(self):
-        assert load_study("image-space")["recipe"] == binding_share.RECIPE.as_dict()
+    def test_recipe_is_the_library_s(self, study):
+        assert load_study(study)["recipe"] == binding_share.RECIPE.as_dict()
