@@ -13,7 +13,7 @@ EVEN_IMAGES, EVEN_TEXTS = ridged(1e-2, -0.5), ridged(1e-3, -0.5)
 def moves(task, part="train", order="fixed"):
     """How images and captions move from twin to scene: two tables (N, D), over the layouts and scenes of a part.
 
-    task: a `BindingTask`. part: "train", "validation" or "test" of its split. A caption and its twin's are in one order.
+    task: a `BindingTask`. part: "train", "validation" or "test" of its split. order: of both captions.
     """
     rows, twin = getattr(task.split, part), twins(task.layouts.scenes).to(task.images.device)
     captions = task.texts[f"{order} order"] - task.texts[f"twin, {order} order"]
