@@ -6,6 +6,7 @@
 # make derive  write the address in _config.yml into all that repeats it, and the assignments' products;
 #              with ADDRESS=https://github.com/YOU/YOUR-FORK that address first
 # make slides  the book, and slides of each chapter
+# make offline the book, all of it as one zip, and a PDF of each chapter where there is a Chromium
 # make serve   build the book and show it at http://localhost:8000
 # make clean   remove what was built; the environment stays (delete .venv to start afresh)
 
@@ -30,7 +31,7 @@ REAL = chapters/01_clip_basics.ipynb chapters/04_two_encoders.ipynb chapters/06_
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
-.PHONY: book test real kept lint derive slides serve clean
+.PHONY: book test real kept lint derive slides offline serve clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
@@ -61,6 +62,9 @@ derive: $(READY)
 
 slides: book
 	$(BIN)/python tools/slides.py
+
+offline: book
+	$(BIN)/python tools/offline.py
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000
