@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "results": "kept needed origin",
-        "trainings": "load_study",
+        "trainings": "MADE_BY load_study",
     },
 )

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "backbones": "Backbone load_backbone random_init_encoder",
+        "pocket": "verify_weights",
         "losses": "hard_negative_info_nce info_nce",
         "pretraining": "Recipe Trainer pretrain",
     },
