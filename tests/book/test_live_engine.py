@@ -1,6 +1,7 @@
 """PocketCLIP in a real browser: the numbers that torch has, and a sentence where something is missing."""
 
 import json
+import os
 import re
 import shutil
 from urllib.parse import urlsplit
@@ -228,7 +229,7 @@ class TestWhatItAsksFor:
         assert {urlsplit(asked).netloc for asked in reader.requests()} == {urlsplit(address).netloc}
 
     def test_a_folder_by_its_address(self, reader, address):
-        for base in ("/live/", "/live", f"{address}/live"):
+        for base in ("live", "/live/", "/live", f"{address}/live"):
             path = f"import('/live/engine.js').then(({{Engine}}) => Engine.load({base!r})).then(e => e.folder.href)"
             assert reader(path) == f"{address}/live/"
 
@@ -304,6 +305,16 @@ class TestFailures:
     def test_a_table_that_is_not_there(self, reader):
         assert "nothing.bin" in says(reader, "engine.table('nothing')")
         reader.events = []
+
+    def test_a_file_that_was_replaced_is_not_taken_from_the_browser_s_memory(self, broken, pocket):
+        browser, folder = broken
+        browser(LOAD)
+        for year, number in enumerate((3, 4)):
+            write_table(folder, "probe", {"shape.weight": torch.full((1, 1), float(number))}, pocket)
+            # So old that a browser, left to itself, would keep it for weeks.
+            os.utime(folder / "probe.bin", (year * 30_000_000,) * 2)
+            script = "engine.table('probe').then(({apply}) => apply('shape', new Float32Array([1]))[0])"
+            assert browser(script) == number
 
     def test_a_site_that_has_changed_meanwhile(self, broken, tiny):
         browser, folder = broken

@@ -4,7 +4,7 @@
 export function layer(tensors, name) {
   const weight = tensors[`${name}.weight`], width = weight.shape[0], depth = weight.data.length / width;
   const scale = tensors[`${name}.scale`]?.data, bias = tensors[`${name}.bias`]?.data ?? new Float32Array(width);
-  const data = weight.data.slice();
+  const data = scale ? weight.data.slice() : weight.data;
   for (let i = 0; scale && i < data.length; i++) data[i] *= scale[Math.floor(i / depth)];
   return {weight: data, bias, width, depth};
 }

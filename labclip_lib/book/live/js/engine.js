@@ -11,12 +11,10 @@ import {fetchFile} from "./files.js";
 import {ImageTower} from "./image_tower.js";
 import {TextTower, tokenize} from "./text_tower.js";
 
-const HERE = new URL(".", import.meta.url);
-
 export class Engine {
-  // base: the folder of the engine's files, an address; left out, the one that this module came from.
-  static async load(base = HERE) {
-    const folder = new URL(String(base).replace(/\/?$/, "/"), HERE);
+  // base: the address of the engine's files, as the page sees it; left out, the folder that this module came from.
+  static async load(base = new URL(".", import.meta.url)) {
+    const folder = new URL(String(base).replace(/\/?$/, "/"), location.href);
     return new Engine(folder, await fetchFile(folder, "image"));
   }
 
