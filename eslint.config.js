@@ -1,5 +1,5 @@
 // The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/pieces/panel.py puts into one function,
-// and the site's own.
+// the modules of the live pieces, and the site's own.
 import js from "@eslint/js";
 
 const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"]));
@@ -21,8 +21,12 @@ export default [
     },
   },
   {
-    files: ["**/js/*.js"],
+    files: ["**/pieces/js/*.js"],
     ignores: ["**/frame.js"],
     languageOptions: {globals: readonly(["bar", "choose", "tell"])},
+  },
+  {
+    files: ["**/live/js/*.js"],
+    languageOptions: {sourceType: "module", globals: readonly(["ImageData", "requestAnimationFrame", "structuredClone"])},
   },
 ];
