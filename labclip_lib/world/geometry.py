@@ -41,8 +41,8 @@ def geometry():
 def steps(shape):
     """The arithmetic of a signed distance: a list of [operation, operand, ...], whose last one gives the distance.
 
-    shape: a function of two tensors, as in `shapes.SHAPES`. An operand is a number, or the name of a tensor: "u", "v", or
-    "0", "1", ... for what that step gave. Raises ValueError for an operation that a page does not know.
+    shape: a function of two tensors, as in `shapes.SHAPES`. An operand is a number, or the name of a tensor: "u", "v",
+    or "0", "1", ... for what that step gave. Raises ValueError for an operation that a page does not know.
     """
     graph = fx.symbolic_trace(shape).graph
     graph.eliminate_dead_code()  # so that the last step is the one that counts

@@ -8,7 +8,8 @@ const STEP = {place: 0.01, far: 0.05, angle: 0.05, radius: 0.01};  // of a key
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const WORDS = {color: "colour", shape: "shape"};
 const HELP = "Drag an object, or go to it with Tab. Then the arrow keys move it, further with Shift; [ and ] turn it; " +
-  "+ and - make it larger and smaller; C and S give it the next colour and shape; Delete removes it.";
+  "+ and - make it larger and smaller; C and S give it the next colour and shape; Delete removes it; Enter chooses it, " +
+  "so that the buttons and sliders change it.";
 let stages = 0;
 
 const name = ({color, shape}) => `${color} ${shape}`;
@@ -19,7 +20,7 @@ const SPOKEN = {
   radius: radius => `${Math.round(200 * radius)} % of the frame`,
   angle(angle) {
     const degrees = Math.round(180 / Math.PI * angle);
-    return degrees ? `${Math.abs(degrees)} degrees ${degrees > 0 ? "" : "counter"}clockwise` : "upright";
+    return degrees ? `${Math.abs(degrees)}° ${degrees > 0 ? "" : "counter"}clockwise` : "upright";
   },
 };
 
@@ -94,7 +95,11 @@ export class Stage {
 
   #build(root) {
     const help = `lc-stage-${++stages}`, {colors} = this.world;
-    const choice = (field, face) => palette(Object.keys(this.world[`${field}s`]), face, value => this.#give(field, value));
+    const choice = (field, face) => {
+      const row = palette(Object.keys(this.world[`${field}s`]), face, value => this.#give(field, value));
+      row.classList.add(`lc-${field}s`);
+      return row;
+    };
     const slide = (word, field, step) => slider(word, step, value => this.#adjust(field, value),
       () => this.#say(`${name(this.#one)}: ${SPOKEN[field](this.#one[field])}.`));
     this.canvas = make("canvas", {width: SIZE, height: SIZE, "aria-hidden": true});
@@ -106,13 +111,19 @@ export class Stage {
     };
     this.sliders = {radius: slide("size", "radius", 0.005), angle: slide("turn", "angle", 0.01)};
     this.note = make("p", {class: "lc-note", "aria-live": "polite"});
+    const buttons = make("div", {class: "lc-buttons"}, button("swap colours", () => this.swapColors()),
+      button("add", () => this.add()), button("remove", () => this.remove()));
     const tools = make("div", {class: "lc-tools"}, this.title, ...Object.values(this.palettes),
-      ...Object.values(this.sliders).map(input => input.parentElement),
-      make("div", {class: "lc-buttons"}, button("swap colours", () => this.swapColors()),
-        button("add", () => this.add()), button("remove", () => this.remove())));
+      ...Object.values(this.sliders).map(input => input.parentElement), buttons);
     root.classList.add("lc-stage");
-    root.append(this.frame, tools, this.note, make("details", {class: "lc-help"}, make("summary", {}, "how to move things"),
-      make("p", {id: help}, HELP)));
+    // Hidden text still describes the scene to a screen reader; in a closed <details> it would not.
+    const keys = make("p", {class: "lc-help", id: help, hidden: ""}, HELP), unfold = button("keys", () => {
+      keys.hidden = !keys.hidden;
+      unfold.setAttribute("aria-expanded", !keys.hidden);
+    });
+    unfold.setAttribute("aria-expanded", false);
+    buttons.append(unfold);
+    root.append(this.frame, tools, this.note, keys);
   }
 
   // The shape in the colour of the text, whatever that is: the picture is a mask.
@@ -130,17 +141,18 @@ export class Stage {
       const box = this.frame.getBoundingClientRect();
       return {x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height};
     };
-    disc.addEventListener("focus", () => this.#choose(k));
-    disc.addEventListener("keydown", event => {
+    // Not on focus: on the way to the tools Tab comes by all the objects.
+    disc.addEventListener("click", () => {
+      if (this.chosen !== k) this.#say(`${name(this.scene.objects[k])} chosen.`);
       this.#choose(k);
-      this.#key(event);
     });
+    disc.addEventListener("keydown", event => this.#key(event, k));
     disc.addEventListener("pointerdown", event => {
       if (event.button !== 0) return;
       const one = this.scene.objects[k], {x, y} = at(event);
       disc.setPointerCapture(event.pointerId);
-      disc.focus({preventScroll: true});
-      this.#choose(k);  // Safari does not focus a button that is pressed
+      disc.focus({preventScroll: true});  // Safari does not by itself
+      this.#choose(k);
       this.held.set(event.pointerId, {one, dx: one.x - x, dy: one.y - y, from: {x: one.x, y: one.y}});
     });
     disc.addEventListener("pointermove", event => {
@@ -218,8 +230,8 @@ export class Stage {
     return this.#done(`${was} is now ${a(name(one))}.`);
   }
 
-  #key(event) {
-    const {key} = event, one = this.#one, {x, y} = one;
+  #key(event, k) {
+    const {key} = event, one = this.scene.objects[k], {x, y} = one;
     // Some keyboards write [ with AltGr; any other combination is the browser's.
     if ((event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState("AltGraph")) return;
     const adjust = (field, sign, yes, no) => this.#adjust(field, one[field] + sign * STEP[field]) ?
@@ -240,6 +252,7 @@ export class Stage {
     const arrow = ARROWS[key], act = actions[key.toLowerCase()];
     if (!arrow && !act) return;
     event.preventDefault();
+    this.#choose(k);
     if (act) return void act();
     const step = event.shiftKey ? STEP.far : STEP.place;
     if (this.#move(one, x + step * arrow[0], y + step * arrow[1])) {
