@@ -342,7 +342,7 @@ class TestTools:
         assert not [role for role, name in named if role in ("button", "slider", "toolbar", "application") and not name]
         assert {
             ("application", "the scene: blue square and orange triangle"), ("button", "blue square"),
-            ("button", "cyan"), ("button", "heart"), ("slider", "size"), ("slider", "turn"),
+            ("button", "cyan"), ("button", "heart"), ("button", "keys"), ("slider", "size"), ("slider", "turn"),
         } <= set(named)  # fmt: skip
         (stage,) = (node for node in nodes if node["role"]["value"] == "application")
         assert stage["description"]["value"].startswith("Drag an object")

@@ -117,11 +117,11 @@ export class Stage {
       ...Object.values(this.sliders).map(input => input.parentElement), buttons);
     root.classList.add("lc-stage");
     // Hidden text still describes the scene to a screen reader; in a closed <details> it would not.
-    const keys = make("p", {class: "lc-help", id: help, hidden: ""}, HELP), unfold = button("keys", () => {
+    const keys = make("p", {class: "lc-help", id: help, hidden: ""}, HELP), unfold = button("?", () => {
       keys.hidden = !keys.hidden;
-      unfold.setAttribute("aria-expanded", !keys.hidden);
+      unfold.ariaExpanded = !keys.hidden;
     });
-    unfold.setAttribute("aria-expanded", false);
+    Object.assign(unfold, {ariaLabel: "keys", ariaExpanded: false, title: "keys"});
     buttons.append(unfold);
     root.append(this.frame, tools, this.note, keys);
   }
