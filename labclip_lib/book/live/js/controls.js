@@ -1,8 +1,12 @@
 // The controls of a live piece: elements, and what keys do in them.
 
+export function set(element, attributes) {
+  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+}
+
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+  set(element, attributes);
   element.append(...children);
   return element;
 }
@@ -13,13 +17,13 @@ export function button(text, then) {
   return element;
 }
 
-// A row of buttons, one for each name, of which pick(name) is called; face(button, name) says how it looks. Tab comes to
+// A row of buttons, one for each name. Pressing it calls pick(name); face(button, name) says how it looks. Tab comes to
 // one of them, the arrow keys lead to the others.
 export function palette(names, face, pick) {
   const row = make("div", {class: "lc-palette", role: "toolbar"}), last = names.length - 1;
   for (const name of names) {
     const one = button("", () => pick(name));
-    Object.entries({"aria-label": name, title: name, "data-value": name}).forEach(pair => one.setAttribute(...pair));
+    set(one, {"aria-label": name, title: name, "data-value": name});
     face(one, name);
     row.append(one);
   }
@@ -37,13 +41,11 @@ export function palette(names, face, pick) {
 
 // Shows in a palette which name is chosen and which ones are to be had.
 export function mark(row, chosen, free, label) {
-  const inside = row.contains(document.activeElement);
-  row.setAttribute("aria-label", label);
+  set(row, {"aria-label": label});
   for (const one of row.children) {
     const {value} = one.dataset;
-    one.setAttribute("aria-pressed", value === chosen);
-    one.setAttribute("aria-disabled", value !== chosen && !free.includes(value));
-    if (!inside) one.tabIndex = value === chosen ? 0 : -1;
+    set(one, {"aria-pressed": value === chosen, "aria-disabled": value !== chosen && !free.includes(value)});
+    one.tabIndex = value === chosen ? 0 : -1;
   }
 }
 
@@ -58,5 +60,5 @@ export function slider(word, step, slide, done) {
 
 export function setSlider(input, [min, max], value, spoken) {
   Object.assign(input, {min, max, value});
-  input.setAttribute("aria-valuetext", spoken);
+  set(input, {"aria-valuetext": spoken});
 }

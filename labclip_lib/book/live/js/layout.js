@@ -22,8 +22,8 @@ export function sizes({radius: [least, largest], shrink}, count) {
 
 // May a disc lie there?
 function free({x, y, radius}, others, margin, slack = 1e-9) {
-  const edge = radius + margin - slack;
-  return Math.min(x, y) >= edge && Math.max(x, y) <= 1 - edge && others.every(one => far(one, {x, y}) >= edge + one.radius);
+  const edge = radius + margin - slack, clear = one => far(one, {x, y}) >= edge + one.radius;
+  return Math.min(x, y) >= edge && Math.max(x, y) <= 1 - edge && others.every(clear);
 }
 
 // The place of a disc that is nearest to the one asked for, or null where it fits nowhere. It is that place itself, or

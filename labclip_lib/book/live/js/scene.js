@@ -1,7 +1,7 @@
 // A scene is plain data, as `plain` of labclip_lib/world/geometry.py gives it:
-// {objects: [{color, shape, x, y, radius, angle, tint}], backdrop, slope}. Lengths are shares of the image side, x to the
-// right and y downwards, angles in radians and clockwise, colours in [0, 1]; tint is added to the object's colour, and
-// slope is how the backdrop brightens along x and y.
+// {objects: [{color, shape, x, y, radius, angle, tint}], backdrop, slope}. Lengths are shares of the image side, x to
+// the right and y downwards, angles in radians and clockwise, colours in [0, 1]; tint is added to the object's colour,
+// and slope is how the backdrop brightens along x and y.
 import {clamp} from "./layout.js";
 
 // What a shape's formula is made of, on the first n numbers of arrays in single precision, as torch computes it.
@@ -17,7 +17,8 @@ const STEPS = {
   sqrt(out, n, a) { for (let i = 0; i < n; i++) out[i] = Math.sqrt(a[i]); },
 };
 
-// A tip's soft edge reaches beyond the disc of its shape: half a pixel over the sine of half its angle, 1.6 at a star's.
+// Pixels around a shape's disc that are drawn, too. The soft edge of a tip reaches half a pixel over the sine of half
+// the tip's angle beyond it: 1.6 pixels at a star's.
 const BEYOND = 3;
 
 export class World {

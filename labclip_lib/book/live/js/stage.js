@@ -1,6 +1,6 @@
 // A scene that its reader changes, by mouse, by finger and by keyboard. Nothing here knows of a model: whoever makes a
 // Stage hears of each change, and says what is computed of it.
-import {button, make, mark, palette, setSlider, slider} from "./controls.js";
+import {button, make, mark, palette, set, setSlider, slider} from "./controls.js";
 import {admit, clamp, nearest, room, sizes} from "./layout.js";
 
 const SIZE = 320;  // pixels of the canvas, a side
@@ -8,8 +8,8 @@ const STEP = {place: 0.01, far: 0.05, angle: 0.05, radius: 0.01};  // of a key
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const WORDS = {color: "colour", shape: "shape"};
 const HELP = "Drag an object, or go to it with Tab. Then the arrow keys move it, further with Shift; [ and ] turn it; " +
-  "+ and - make it larger and smaller; C and S give it the next colour and shape; Delete removes it; Enter chooses it, " +
-  "so that the buttons and sliders change it.";
+  "+ and - make it larger and smaller; C and S give it the next colour and shape; Delete removes it; Enter chooses " +
+  "it, so that the buttons and sliders change it.";
 let stages = 0;
 
 const name = ({color, shape}) => `${color} ${shape}`;
@@ -111,18 +111,17 @@ export class Stage {
     };
     this.sliders = {radius: slide("size", "radius", 0.005), angle: slide("turn", "angle", 0.01)};
     this.note = make("p", {class: "lc-note", "aria-live": "polite"});
-    const buttons = make("div", {class: "lc-buttons"}, button("swap colours", () => this.swapColors()),
-      button("add", () => this.add()), button("remove", () => this.remove()));
-    const tools = make("div", {class: "lc-tools"}, this.title, ...Object.values(this.palettes),
-      ...Object.values(this.sliders).map(input => input.parentElement), buttons);
     root.classList.add("lc-stage");
     // Hidden text still describes the scene to a screen reader; in a closed <details> it would not.
     const keys = make("p", {class: "lc-help", id: help, hidden: ""}, HELP), unfold = button("?", () => {
       keys.hidden = !keys.hidden;
-      unfold.ariaExpanded = !keys.hidden;
+      set(unfold, {"aria-expanded": !keys.hidden});
     });
-    Object.assign(unfold, {ariaLabel: "keys", ariaExpanded: false, title: "keys"});
-    buttons.append(unfold);
+    set(unfold, {"aria-label": "keys", title: "keys", "aria-expanded": false});
+    const tools = make("div", {class: "lc-tools"}, make("div", {class: "lc-head"}, this.title, unfold),
+      ...Object.values(this.palettes), ...Object.values(this.sliders).map(input => input.parentElement),
+      make("div", {class: "lc-buttons"}, button("swap colours", () => this.swapColors()),
+        button("add", () => this.add()), button("remove", () => this.remove())));
     root.append(this.frame, tools, this.note, keys);
   }
 
@@ -302,10 +301,9 @@ export class Stage {
       const disc = this.discs[k], percent = share => `${100 * share}%`;
       Object.assign(disc.style, {left: percent(x - radius), top: percent(y - radius)});
       Object.assign(disc.style, {width: percent(2 * radius), height: percent(2 * radius)});
-      disc.setAttribute("aria-label", name(rest));
-      disc.setAttribute("aria-pressed", k === this.chosen);
+      set(disc, {"aria-label": name(rest), "aria-pressed": k === this.chosen});
     });
-    this.frame.setAttribute("aria-label", `the scene: ${objects.map(name).join(" and ")}`);
+    set(this.frame, {"aria-label": `the scene: ${objects.map(name).join(" and ")}`});
     this.title.textContent = name(one);
     for (const [field, row] of Object.entries(this.palettes)) {
       mark(row, one[field], this.#unused(field), `${WORDS[field]} of the ${name(one)}`);
