@@ -1,5 +1,5 @@
 // The scripts of the interactive pieces, plain browser scripts that labclip_lib/book/pieces/panel.py puts into one function,
-// the modules of the live engine, and the site's own.
+// the modules of the live pieces, and the site's own.
 import js from "@eslint/js";
 
 const readonly = names => Object.fromEntries(names.map(name => [name, "readonly"]));
@@ -28,7 +28,8 @@ export default [
   {
     files: ["**/live/js/*.js"],
     languageOptions: {sourceType: "module", globals: readonly([
-      "URL", "Response", "TextDecoder", "DecompressionStream", "fetch", "setTimeout",
+      "DecompressionStream", "ImageData", "Response", "TextDecoder", "URL", "fetch", "history", "navigator",
+      "requestAnimationFrame", "setTimeout", "structuredClone",
     ])},
   },
 ];

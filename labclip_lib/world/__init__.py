@@ -2,6 +2,7 @@
 
 shapes: what each colour and shape looks like
 scenes: layouts of objects, and rendering them
+geometry: colours, shapes and layouts as plain data, for a page that draws scenes itself
 captions: writing captions of scenes, reading them back, and the caption policy
 twins: which scenes hold the same colours and shapes
 layouts: every scene in several layouts, captioned and changed together
