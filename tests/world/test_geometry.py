@@ -61,6 +61,11 @@ def test_limits_are_what_the_world_draws_from(objects):
         (scenes.slope, (-LIMITS["slope"], LIMITS["slope"]), 1e-3),
     ):  # fmt: skip
         assert least - 1e-6 <= seen.min() <= least + near and most - near <= seen.max() <= most + 1e-6
+    level = scenes.backdrop.double().mean(1)
+    on = torch.stack([(low - 0.03 < level) & (level < high + 0.03) for low, high in LIMITS["levels"]])
+    assert bool(on.any(0).all()) and on.double().mean(1).tolist() == pytest.approx([0.5, 0.5], abs=0.03)
+    off = (scenes.backdrop.amax(1) - scenes.backdrop.amin(1)).max()
+    assert 1.9 * LIMITS["cast"] < off <= 2 * LIMITS["cast"] + 1e-6
     for least in (room, *gap):
         assert LIMITS["margin"] - 1e-6 <= least.min() <= LIMITS["margin"] + 2e-3
 

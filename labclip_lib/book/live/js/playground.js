@@ -86,8 +86,9 @@ function drawn(world, random = Math.random) {
     const tint = [0, 0, 0].map(() => around(limits.tint));
     objects.push({color: colors[k], shape: shapes[k], ...place, radius, angle: around(limits.angle), tint});
   }
-  const light = between([0.15, 0.85]);
-  return {objects, backdrop: [0, 0, 0].map(() => light), slope: [around(limits.slope), around(limits.slope)]};
+  const level = between(limits.levels[Math.floor(limits.levels.length * random())]);
+  const backdrop = [0, 0, 0].map(() => level + around(limits.cast));
+  return {objects, backdrop, slope: [around(limits.slope), around(limits.slope)]};
 }
 
 // The cosine with the caption at a share of the way from the identity to LABCLIP's matrix.
