@@ -1,6 +1,6 @@
 """PocketCLIP in a browser: bytes, load time, milliseconds a picture and a caption, in headless Chromium.
 
-    python tests/benchmarks/bench_live.py [--pictures 300] [--captions 60]
+    python tests/speed/bench_live.py [--pictures 300] [--captions 60]
 
 The first of each runs before the browser has compiled anything, and is printed for itself.
 """

@@ -122,8 +122,8 @@ def test_it_answers_before_the_model_is_there_and_alike_after(visit, playground)
             assert caption == row["caption"]
             assert cosines == pytest.approx((cosine(row, 0), cosine(row, 1)), abs=1.6e-3)
         says = page(VERDICT)
-        assert ("CLIP picks the true" in says.split(";")[0]) == (ahead(answer, 0) > 0)
-        assert ("LABCLIP picks the true" in says) == (ahead(answer, 1) > 0)
+        assert says.startswith("CLIP prefers the true") == (ahead(answer, 0) > 0)
+        assert ("LABCLIP prefers the true" in says) == (ahead(answer, 1) > 0)
         assert page("document.querySelectorAll('.lc-reads[data-right=true]').length") == 2
 
 
@@ -176,7 +176,7 @@ def test_a_scene_in_which_clip_fails_is_found_and_sent(visit):
     page = awake(visit())
     page("[...document.querySelectorAll('button')].find(one => one.textContent.includes('where CLIP fails')).click()")
     page.wait_until(f"{STATUS}.includes('drawn at random')")
-    page.wait_until(f"{VERDICT}.includes('CLIP picks the caption with the colours swapped')")
+    page.wait_until(f"{VERDICT}.includes('CLIP prefers the caption with the colours swapped')")
     page("[...document.querySelectorAll('button')].find(one => one.textContent.startsWith('copy')).click()")
     page.wait_until("location.hash.length > 10")
     mark, rows = page("location.hash"), page(ROWS)
@@ -192,7 +192,7 @@ def test_without_the_model_the_first_scenes_still_answer(visit, lost):
     page(f"void {PIECE}.wake()")
     page.wait_until(f"{STATUS}.includes('{lost}')")
     page("document.querySelectorAll('.lc-pick')[1].click()")
-    page.wait_until(f"{ROWS}.length === 4 && {VERDICT}.includes('CLIP picks')")
+    page.wait_until(f"{ROWS}.length === 4 && {VERDICT}.includes('CLIP prefers')")
 
 
 @pytest_browser

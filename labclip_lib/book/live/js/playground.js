@@ -267,7 +267,8 @@ export class Playground {
       });
       return make("tr", {}, make("th", {scope: "row"}, caption, make("small", {}, kind)), ...cells);
     });
-    const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
+    const table = make("table", {}, make("caption", {}, "Cosine similarity with the picture. The largest of a column is picked (◀)."),
+      make("thead", {}, head), make("tbody", {}, ...rows));
     this.results.replaceChildren(table, ...["image", "caption"].map(side => this.#read(side, answer, scene)));
     this.#conclude(cosines, columns);
   }
@@ -281,7 +282,8 @@ export class Playground {
     });
     const right = parts.every(part => part.right);
     const line = make("p", {class: "lc-reads", "data-right": right});
-    line.append(make("b", {}, side === "image" ? "Probe of the picture: " : "Probe of the caption: "),
+    const numbers = side === "image" ? "picture's" : "true caption's";
+    line.append(make("b", {}, `A classifier that sees only the ${numbers} numbers: `),
       parts.map(part => part.text).join(", "), right ? " ✓" : " ✗");
     return line;
   }
@@ -292,12 +294,12 @@ export class Playground {
       return;
     }
     const [clip, labclip] = cosines.map(([own, twin]) => own - twin);
-    const says = (name, ahead) => ahead > 0 ? `${name} picks the true caption` :
-      ahead < 0 ? `${name} picks the caption with the colours swapped` : `${name} cannot decide`;
+    const says = (name, ahead) => ahead > 0 ? `${name} prefers the true caption` :
+      ahead < 0 ? `${name} prefers the caption with the colours swapped` : `${name} cannot decide`;
     const known = [...this.results.querySelectorAll(".lc-reads")].every(line => line.dataset.right === "true");
     const [, [name]] = columns;
-    this.verdict.textContent = `${known ? "Picture and caption both hold who has what." : "A probe errs here."} ` +
-      `${says("CLIP", clip)}; ${says(name, labclip)}.`;
+    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.${known && !this.small ?
+      " Picture and caption each tell, on their own, which colour goes with which shape." : ""}`;
   }
 }
 
