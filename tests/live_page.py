@@ -1,41 +1,12 @@
-"""A page with a live piece on it, served as the site serves it: a browser loads no modules from files."""
+"""A page with a live piece on it. A browser loads no modules from files, so it has to be served."""
 
-import contextlib
-import functools
-import http.server
 import json
 import shutil
-import threading
 
 from labclip_lib.book.pieces.panel import COLORS, SCRIPTS
 from labclip_lib.world.geometry import geometry
 
 LIVE = SCRIPTS.parents[1] / "live" / "js"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Nothing: the test's own output is what counts."""
-
-
-class Address(str):
-    """An address that `Browser.open` takes like a file's."""
-
-    def as_uri(self):
-        return self
-
-
-@contextlib.contextmanager
-def served(folder):
-    """Serve a folder on this machine; the address of its page."""
-    handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield Address(f"http://127.0.0.1:{server.server_port}/index.html")
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def write_page(folder, script, body="", theme="light"):

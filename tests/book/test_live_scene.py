@@ -4,7 +4,8 @@ import json
 
 import pytest
 from browser import CHROMIUM
-from live_page import served, write_page
+from live_page import write_page
+from served import served
 
 from labclip_lib.world.geometry import MOST, plain
 from labclip_lib.world.scenes import World
@@ -65,7 +66,7 @@ def reader(browser, drawn, tmp_path_factory):
     for size in SIZES:
         (folder / f"{size}.bin").write_bytes(b"".join(library_bytes(scenes, size).tobytes() for scenes in drawn))
     with served(folder) as address:
-        browser.open(address)
+        browser.open(f"{address}/index.html")
         browser.wait_until("window.world")
         yield browser
         assert browser.complaints() == []

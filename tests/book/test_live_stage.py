@@ -9,7 +9,8 @@ import time
 
 import pytest
 from browser import CHROMIUM
-from live_page import served, write_page
+from live_page import write_page
+from served import served
 
 from labclip_lib.world.geometry import LIMITS, MOST, plain
 from labclip_lib.world.scenes import World
@@ -56,12 +57,12 @@ def address(tmp_path_factory):
 @pytest.fixture
 def reader(browser, address):
     """A browser that has just opened a page with SCENE on its stage; the page may not complain."""
-    browser.open(address)
+    browser.open(f"{address}/index.html")
     browser.wait_until("Boolean(window.begin)")
     begin(browser, SCENE)
     yield browser
     assert browser.complaints() == []
-    assert all(asked.startswith((address.removesuffix("index.html"), "data:")) for asked in browser.requests())
+    assert all(asked.startswith((address, "data:")) for asked in browser.requests())
 
 
 def begin(reader, scene, limits=None):
