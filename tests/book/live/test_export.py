@@ -97,14 +97,14 @@ def test_the_same_weights_give_the_same_bytes(pocket, folder, tmp_path):
     write_engine(tmp_path, pocket)
     ours = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert ours == {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert ours.keys() == {"image.bin", "text.bin", *(path.name for path in SCRIPTS.iterdir())}
+    assert ours.keys() == {"image.bin", "text.bin", *(path.name for path in SCRIPTS.glob("*.js"))}
 
 
 def test_all_of_it_is_small(folder):
     sizes = {path.name: len(gzip.compress(path.read_bytes())) for path in folder.iterdir()}
     print(sizes)
     assert sum(sizes.values()) < 9e6
-    assert sum(size for name, size in sizes.items() if name.endswith(".js")) < 10_000
+    assert sum(size for name, size in sizes.items() if name.endswith(".js")) < 30_000
 
 
 def test_a_table_comes_back_as_it_was(pocket, tmp_path):

@@ -206,6 +206,27 @@ def test_it_fits_the_screen(visit, browser, width):
 
 
 @pytest_browser
+def test_the_tour_shows_what_it_speaks_of(visit):
+    page = awake(visit())
+    page("[...document.querySelectorAll('button')].find(one => one.textContent === 'guided tour').click()")
+    card = "document.querySelector('.lc-card').innerText"
+    seen = []
+    while page("!document.querySelector('.lc-card').hidden"):
+        page.wait_until("document.querySelectorAll('.lc-lit').length === 1")
+        seen.append(page(card).split(".")[0])
+        if len(seen) == 3:
+            page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
+        if len(seen) == 8:
+            page.wait_until(f"{ROWS}[0][0] === 'orange triangle and blue square'")
+        if len(seen) == 9:
+            page.wait_until(f"{ROWS}[0][0].split(' and ').length === 3")
+        page("document.activeElement.click()")
+    assert seen == [f"{k} of 10" for k in range(1, 11)]
+    assert page("document.querySelectorAll('.lc-lit').length") == 0
+    assert page("document.activeElement.textContent") == "guided tour"
+
+
+@pytest_browser
 def test_the_small_one_asks_about_two_captions(visit):
     page = visit("small.html")
     assert len(page(ROWS)) == 2 and page("document.querySelector('input[type=text]')") is None

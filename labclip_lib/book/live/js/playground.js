@@ -1,107 +1,14 @@
 // The playground: a scene that its reader changes, and beside it, at once, what CLIP and LABCLIP make of it and what
 // linear probes read. Until the model is there, and where it cannot load, the page's first scenes have their answers.
 import {decode, encode} from "./address.js";
-import {dot} from "./arithmetic.js";
 import {button, make, set} from "./controls.js";
-import {Engine} from "./engine.js";
-import {nearest, sizes} from "./layout.js";
+import {captionsOf, cosine, describe, drawn, Model, softmax} from "./model.js";
 import {World} from "./scene.js";
 import {Stage} from "./stage.js";
+import {CARDS} from "./tour.js";
 
-const BASE = new URL(".", import.meta.url);
 const TRIES = 300;  // scenes that a search looks at
-const KINDS = {
-  true: "true", twin: "colours swapped", color: "one colour replaced", shape: "one shape replaced", own: "your caption",
-};
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-const describe = objects => objects.map(({color, shape}) => `${color} ${shape}`).join(" and ");
-
-// What the page computes: {rows: [{caption, kind, products}], image, caption}, as Playground.answer does in Python.
-class Model {
-  static async load(world) {
-    const engine = await Engine.load(BASE);
-    const [labclip, probes, captions] = await Promise.all(["labclip", "probes", "captions"].map(n => engine.table(n)));
-    return new Model(world, engine, labclip, probes, captions);
-  }
-
-  constructor(world, engine, labclip, probes, captions) {
-    Object.assign(this, {world, engine, labclip, probes, known: new Map()});
-    this.learn(captions);
-  }
-
-  learn({about, tensors: {caption: {data, shape: [, width]}}}) {
-    about.captions.forEach((caption, k) => this.known.set(caption, data.subarray(k * width, (k + 1) * width)));
-  }
-
-  // The embeddings of captions; of those that are in no table the text tower makes them, once it is there.
-  async embed(captions) {
-    const fresh = captions.filter(caption => !this.known.has(caption));
-    if (fresh.length) {
-      const made = await this.engine.embedText(fresh);
-      fresh.forEach((caption, k) => this.known.set(caption, made[k]));
-    }
-    return captions.map(caption => this.known.get(caption));
-  }
-
-  async answer(scene, captions) {
-    const u = this.engine.embedImage(this.world.render(scene, this.engine.about.side));
-    const embeddings = await this.embed(captions.map(({caption}) => caption));
-    const rows = captions.map(({caption, kind}, k) => {
-      const v = embeddings[k], m = this.labclip.apply("map", v);
-      return {caption, kind, products: [dot(u, v), dot(u, m), dot(v, m), dot(m, m)]};
-    });
-    const width = Object.keys(this.world.colors).length;
-    const read = (side, x) => {
-      const logits = [...this.probes.apply(side, x)];
-      return Object.keys(this.world.shapes).map((_, k) => logits.slice(k * width, (k + 1) * width));
-    };
-    return {rows, image: read("image", u), caption: read("caption", embeddings[0])};
-  }
-}
-
-// The captions of a scene: true, twin, and one with a colour and one with a shape that are not there.
-function captionsOf(world, {objects}, turned) {
-  const shapes = Object.keys(world.shapes), colors = Object.keys(world.colors);
-  const told = [...objects].sort((one, other) => shapes.indexOf(one.shape) - shapes.indexOf(other.shape));
-  const unused = (names, field) => names.find(name => objects.every(one => one[field] !== name));
-  const [first, second, ...rest] = told, kinds = [["true", told]];
-  const sorted = list => [...list].sort((one, other) => shapes.indexOf(one.shape) - shapes.indexOf(other.shape));
-  if (second) {
-    kinds.push(["twin", [{...first, color: second.color}, {...second, color: first.color}, ...rest]]);
-  }
-  kinds.push(["color", [{...first, color: unused(colors, "color")}, ...told.slice(1)]]);
-  kinds.push(["shape", sorted([{...first, shape: unused(shapes, "shape")}, ...told.slice(1)])]);
-  return kinds.map(([kind, list]) => ({kind: KINDS[kind], caption: describe(turned ? list.reverse() : list)}));
-}
-
-// A scene that the world could have drawn.
-function drawn(world, random = Math.random) {
-  const {limits} = world, around = most => most * (2 * random() - 1), between = ([low, high]) => low + (high - low) * random();
-  const shuffled = names => [...names].map(name => [random(), name]).sort(([a], [b]) => a - b).map(([, name]) => name);
-  const colors = shuffled(Object.keys(world.colors)), shapes = shuffled(Object.keys(world.shapes)), objects = [];
-  for (let k = 0; k < 2; k++) {
-    const radius = Math.min(between(limits.radius), sizes(limits, 2)[1]);
-    const place = nearest({x: random(), y: random(), radius}, objects, limits.margin);
-    if (!place) return drawn(world, random);
-    const tint = [0, 0, 0].map(() => around(limits.tint));
-    objects.push({color: colors[k], shape: shapes[k], ...place, radius, angle: around(limits.angle), tint});
-  }
-  const level = between(limits.levels[Math.floor(limits.levels.length * random())]);
-  const backdrop = [0, 0, 0].map(() => level + around(limits.cast));
-  return {objects, backdrop, slope: [around(limits.slope), around(limits.slope)]};
-}
-
-// The cosine with the caption at a share of the way from the identity to LABCLIP's matrix.
-function cosine([uv, um, vm, mm], share) {
-  const keep = 1 - share, length = Math.sqrt(keep * keep + 2 * keep * share * vm + share * share * mm);
-  return (keep * uv + share * um) / length;
-}
-
-function softmax(logits) {
-  const most = Math.max(...logits), parts = logits.map(one => Math.exp(one - most));
-  const sum = parts.reduce((a, b) => a + b);
-  return parts.map(part => part / sum);
-}
 
 export class Playground {
   // root: a panel. data: what Playground.data of playground.py gives. small: only what the landing page has room for.
@@ -138,10 +45,7 @@ export class Playground {
     this.verdict = make("p", {class: "lc-verdict", "aria-live": "polite"});
     this.status = make("p", {class: "lc-note", role: "status"});
     this.slider = make("input", {type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": "from CLIP to LABCLIP"});
-    this.slider.addEventListener("input", () => {
-      this.share = Number(this.slider.value);
-      this.#show();
-    });
+    this.slider.addEventListener("input", () => this.mix(Number(this.slider.value)));
     const picks = make("div", {class: "lc-row", role: "group", "aria-label": "scenes to begin with"});
     this.data.first.forEach(({scene}) => {
       const canvas = make("canvas", {width: 88, height: 88, "aria-hidden": true});
@@ -152,39 +56,82 @@ export class Playground {
     });
     const side = make("div", {class: "lc-side"}, this.verdict, this.results);
     this.root.append(picks, make("div", {class: "lc-play"}, this.place, side));
-    if (!this.small) {
-      this.field = make("input", {type: "text", "aria-label": "a caption of your own", placeholder: "a caption of your own"});
-      const form = make("form", {class: "lc-buttons"}, this.field, make("button", {}, "compare"));
-      form.addEventListener("submit", event => {
-        event.preventDefault();
-        this.#type(this.field.value);
-      });
-      const turn = button("turn the captions round", () => {
-        this.turned = !this.turned;
-        set(turn, {"aria-pressed": this.turned});
-        this.#turn();
-      });
-      set(turn, {"aria-pressed": false});
-      side.append(
-        make("label", {}, "from CLIP (left) to LABCLIP (right)", this.slider), form,
-        make("div", {class: "lc-buttons"}, turn,
-          button("a scene where CLIP fails", () => this.#find(0)),
-          button("a scene where LABCLIP fails", () => this.#find(1)),
-          button("a third object", async () => await this.wake() && this.stage.add()),
-          button("copy the address of this scene", () => this.#copy())),
-      );
-    }
+    if (!this.small) this.#furnish(side, picks);
     this.root.append(this.status);
+  }
+
+  // What only the playground's own page has room for.
+  #furnish(side, picks) {
+    const field = make("input", {type: "text", "aria-label": "a caption of your own", placeholder: "a caption of your own"});
+    const form = make("form", {class: "lc-buttons"}, field, make("button", {}, "compare"));
+    form.addEventListener("submit", event => {
+      event.preventDefault();
+      this.#type(field.value);
+    });
+    this.turner = button("turn the captions round", () => this.turn(!this.turned));
+    set(this.turner, {"aria-pressed": false});
+    const finds = make("div", {class: "lc-buttons lc-finds"}, button("a scene where CLIP fails", () => this.#find(0)),
+      button("a scene where LABCLIP fails", () => this.#find(1)));
+    side.append(
+      make("label", {class: "lc-mix"}, "from CLIP (left) to LABCLIP (right)", this.slider), form, finds,
+      make("div", {class: "lc-buttons"}, this.turner, button("a third object", () => this.third()),
+        button("copy the address of this scene", () => this.#copy())),
+    );
+    this.card = make("div", {class: "lc-card", role: "region", "aria-label": "guided tour", hidden: ""});
+    picks.append(button("guided tour", () => this.#tour(0)));
+    picks.after(this.card);
+  }
+
+  // Shows the k-th card of the tour, does what it does, and puts a line round what it speaks of; the last one closes it.
+  #tour(k) {
+    const card = CARDS[k], focused = this.card.contains(document.activeElement);
+    this.root.querySelectorAll(".lc-lit").forEach(lit => lit.classList.remove("lc-lit"));
+    this.lit = card?.at;
+    this.card.hidden = !card;
+    if (!card) return focused && this.root.querySelector(".lc-row > button:last-child").focus();
+    const steps = [button("back", () => this.#tour(k - 1)), button(k + 1 < CARDS.length ? "next" : "done", () => this.#tour(k + 1)),
+      button("close", () => this.#tour(CARDS.length))];
+    steps[0].disabled = k === 0;
+    this.card.replaceChildren(make("p", {"aria-live": "polite"}, `${k + 1} of ${CARDS.length}. ${card.text}`),
+      make("div", {class: "lc-buttons"}, ...steps));
+    steps[1].focus({preventScroll: true});
+    card.act?.(this);
+    this.#light();
+    return true;
+  }
+
+  #light() {
+    if (this.lit) this.root.querySelector(this.lit)?.classList.add("lc-lit");
+  }
+
+  // What a reader does by hand, and a card of the tour for them.
+  begin() {
+    this.mix(1);
+    this.turn(false);
+    this.stage.set(this.data.first[0].scene);
+  }
+
+  mix(share) {
+    this.share = share;
+    this.slider.value = share;
+    this.#show();
+  }
+
+  async third() {
+    if (await this.wake()) this.stage.add();
+  }
+
+  async turn(turned) {
+    if (turned === this.turned) return;
+    this.turned = turned;
+    set(this.turner, {"aria-pressed": turned});
+    const model = await this.wake();
+    if (model && turned) await model.engine.table("turned").then(table => model.learn(table), error => this.#say(error.message));
+    this.#changed(this.stage.get());
   }
 
   #say(text) {
     this.status.textContent = text;
-  }
-
-  async #turn() {
-    const model = await this.wake();
-    if (model && this.turned) await model.engine.table("turned").then(table => model.learn(table), e => this.#say(e.message));
-    this.#changed(this.stage.get());
   }
 
   async #type(text) {
@@ -193,7 +140,7 @@ export class Playground {
     this.#say("Reading the caption (the first one fetches six more megabytes) ...");
     try {
       await model.embed([caption]);
-      this.own = [{kind: KINDS.own, caption}];
+      this.own = [{kind: "your caption", caption}];
       this.#say("");
       this.#changed(this.stage.get());
     } catch (error) {
@@ -271,6 +218,7 @@ export class Playground {
       make("thead", {}, head), make("tbody", {}, ...rows));
     this.results.replaceChildren(table, ...["image", "caption"].map(side => this.#read(side, answer, scene)));
     this.#conclude(cosines, columns);
+    this.#light();
   }
 
   // What the probe of a side reads: the colour of each object.
