@@ -27,17 +27,21 @@ export async function fetchFile(folder, name) {
   if (!globalThis.DecompressionStream) {
     throw new Error("This browser cannot unpack the model; a newer one can.");
   }
-  // A host may let browsers keep a file unasked, and then it could be older than its neighbours, or damaged for good.
-  const answer = await fetch(new URL(`${name}.bin`, folder), {cache: "no-cache"}).catch(() => {
-    throw new Error(`The model's file ${name}.bin cannot be reached; check the connection and reload the page.`);
-  });
-  if (!answer.ok) {
-    throw new Error(`The model's file ${name}.bin cannot be had from the site (status ${answer.status}).`);
+  // A host may let browsers keep a file unasked, and then it could be older than its neighbours. One that is damaged may
+  // have been kept like that, so it is fetched once more, past whatever the browser has.
+  for (const cache of ["no-cache", "reload"]) {
+    const answer = await fetch(new URL(`${name}.bin`, folder), {cache}).catch(() => {
+      throw new Error(`The model's file ${name}.bin cannot be reached; check the connection and reload the page.`);
+    });
+    if (!answer.ok) {
+      throw new Error(`The model's file ${name}.bin cannot be had from the site (status ${answer.status}).`);
+    }
+    try {
+      const unpacked = answer.body.pipeThrough(new DecompressionStream("gzip"));
+      return read(await new Response(unpacked).arrayBuffer());
+    } catch {
+      // and again, or the sentence below
+    }
   }
-  try {
-    const unpacked = answer.body.pipeThrough(new DecompressionStream("gzip"));
-    return read(await new Response(unpacked).arrayBuffer());
-  } catch {
-    throw new Error(`The model's file ${name}.bin came damaged or cut short; reload the page.`);
-  }
+  throw new Error(`The model's file ${name}.bin came damaged or cut short; reload the page.`);
 }
