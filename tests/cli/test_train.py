@@ -252,7 +252,7 @@ def test_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
 
     def interrupted(part, path):
         if path == finished:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         replace(part, path)
 
     with monkeypatch.context() as patch:
