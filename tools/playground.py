@@ -19,6 +19,7 @@ from docutils.parsers.rst import Directive, directives
 from PIL import Image
 
 from labclip_lib import load_backbone
+from labclip_lib.base.files import write_text
 from labclip_lib.book.live.playground import Playground, ahead, cosine
 from labclip_lib.book.pieces.panel import COLORS, SCRIPTS
 
@@ -82,7 +83,7 @@ def write(app, error):
         folder = Path(app.outdir) / "_static" / "live"
         app.playground["playground"].write(folder)
         style = "\n".join([COLORS, *(path.read_text(encoding="utf-8") for path in STYLES)])
-        (folder / "playground.css").write_text(style, encoding="utf-8")
+        write_text(folder / "playground.css", style)
 
 
 def setup(app):

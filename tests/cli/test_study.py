@@ -13,7 +13,7 @@ from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.pocket import verify_weights
 from labclip_lib.models.pretraining import Recipe
-from labclip_lib.studies import acceptance, binding_share, comparison, missing_twins, other_captions
+from labclip_lib.studies import acceptance, binding_share, comparison, loudness, missing_twins, other_captions
 from labclip_lib.studies.acceptance import BOUNDS
 from labclip_lib.world.captions import CaptionPolicy
 from labclip_lib.world.twin_world import TwinWorld
@@ -194,6 +194,12 @@ def test_all_methods_are_compared(tiny_checkpoint, monkeypatch, mistake, capsys,
         for by_method in table.values():
             assert list(by_method) == [*comparison.METHODS, comparison.FULL]
             assert all(row["swap"]["seeds"] == [0, 0.5, 1] for row in by_method.values())
+
+
+def test_directions_and_loudness_are_weighed(monkeypatch, capsys):
+    monkeypatch.setattr(loudness, "weigh", lambda *words: Path(*map(str, words)))
+    assert main(["study", "loudness", "--runs", "a", "--out", "b", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out == "a/b/cpu\n"
 
 
 @pytest.mark.parametrize(

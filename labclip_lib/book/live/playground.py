@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
+from labclip_lib.alignment.scene_task import binding_task, fit_task
 from labclip_lib.book.live.export import write_engine, write_table
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.probing.protocols import split_by_combination
@@ -33,12 +33,11 @@ class Playground:
 
     def __init__(self, backbone, world=World(), layouts=6):
         self.backbone, self.world = backbone, world
-        self.task = task = binding_task(backbone, world, layouts)
+        task = binding_task(backbone, world, layouts)
         labclip = fit_task(task)
         with torch.no_grad():
             matrix, captions = labclip.linear.weight, task.texts["fixed order"][0]
             self.matrix = matrix / (captions @ matrix.T).norm(dim=1).mean()
-        self.swap = {"CLIP": examine(task)["swap"], "LABCLIP": examine(task, labclip)["swap"]}
         labels = task.layouts.color.to(backbone.device), task.layouts.shape.to(backbone.device)
         split = split_by_combination(*labels)
         sides = {"image": task.images, "caption": task.texts["random order"]}
