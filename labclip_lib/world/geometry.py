@@ -9,16 +9,26 @@ import operator
 import torch
 from torch import fx
 
+from labclip_lib.world.scenes import (
+    ANGLE,
+    CAST,
+    DARK_AND_LIGHT,
+    LEVELS,
+    MARGIN,
+    SIZES,
+    SLOPE,
+    SMALLEST,
+    TINT,
+    shrink_of,
+)
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 MOST = 4  # objects in a scene on a page
-# What `World` draws its layouts from. Lengths are shares of the image side, angles in radians; margin is the least
-# distance of an object's disc from another's and from the frame. The radii of k objects shrink by shrink[k - 1]. A
-# backdrop has one of two levels, and each of its channels differs from that by cast at most.
+# The ranges of scenes.py. radius: of one or two objects; shrink[k - 1] is times that for k of them.
 LIMITS = {
-    "radius": [0.17, 0.26], "margin": 0.015, "shrink": [(2 / max(k, 2)) ** 0.6 for k in range(1, MOST + 1)],
-    "angle": 0.35, "tint": 0.07, "slope": 0.1, "backdrop": [-0.01, 1.01],
-    "levels": [[0.02, 0.30], [0.70, 0.98]], "cast": 0.03,
+    "radius": [SMALLEST, SMALLEST + SIZES], "margin": MARGIN, "shrink": [shrink_of(k) for k in range(1, MOST + 1)],
+    "angle": ANGLE, "tint": TINT, "slope": SLOPE, "levels": [[low, low + LEVELS] for low in DARK_AND_LIGHT],
+    "cast": CAST, "backdrop": [min(DARK_AND_LIGHT) - CAST, max(DARK_AND_LIGHT) + LEVELS + CAST],
 }  # fmt: skip
 STEPS = {
     operator.add: "add", operator.sub: "sub", operator.mul: "mul", operator.truediv: "div", operator.neg: "neg",

@@ -20,6 +20,19 @@ from labclip_lib.world.shapes import COLORS, SHAPES
 PAPER_TEMPLATE = "{attr1} {obj1} and {attr2} {obj2}"
 
 
+# What layouts are drawn from; lengths are shares of the image side. A radius is between SMALLEST and SMALLEST + SIZES,
+# times `shrink_of` the number of objects. MARGIN: the least distance of an object's disc from another's and from the
+# frame. ANGLE (radians), TINT and SLOPE: either way at most. A backdrop is dark or light: its level is LEVELS at most
+# above one of DARK_AND_LIGHT, and each of its channels differs from that by CAST at most.
+SMALLEST, SIZES, MARGIN, ANGLE, TINT, SLOPE = 0.17, 0.09, 0.015, 0.35, 0.07, 0.1
+LEVELS, DARK_AND_LIGHT, CAST = 0.28, (0.02, 0.70), 0.03
+
+
+def shrink_of(objects):
+    """How much smaller the objects of a scene of so many are: 1 for one or two of them."""
+    return (2 / max(objects, 2)) ** 0.6
+
+
 @dataclasses.dataclass(frozen=True)
 class World:
     """The colours and shapes that scenes are made of.
@@ -79,23 +92,22 @@ class World:
 
     def _lay_out(self, color, shape, rng):
         n, objects = color.shape
-        shrink = (2 / max(objects, 2)) ** 0.6
-        margin = 0.015
+        shrink = shrink_of(objects)
         center, radius = np.empty((n, objects, 2)), np.empty((n, objects))
         waiting = np.arange(n)
         while len(waiting):  # redraw only the scenes in which two objects touch
-            r = (0.17 + 0.09 * rng.random((len(waiting), objects))) * shrink
-            room = r[..., None] + margin
+            r = (SMALLEST + SIZES * rng.random((len(waiting), objects))) * shrink
+            room = r[..., None] + MARGIN
             c = room + (1 - 2 * room) * rng.random((len(waiting), objects, 2))
             center[waiting], radius[waiting] = c, r
             gap = np.linalg.norm(c[:, :, None] - c[:, None], axis=-1) - r[:, :, None] - r[:, None]
             gap[:, np.arange(objects), np.arange(objects)] = 1
-            waiting = waiting[(gap < margin).any((1, 2))]
-        angle = 0.7 * rng.random((n, objects)) - 0.35
-        tint = 0.14 * rng.random((n, objects, 3)) - 0.07
-        level = 0.28 * rng.random((n, 1)) + np.where(rng.random((n, 1)) < 0.5, 0.02, 0.70)
-        backdrop = level + 0.06 * rng.random((n, 3)) - 0.03
-        slope = 0.2 * rng.random((n, 2)) - 0.1
+            waiting = waiting[(gap < MARGIN).any((1, 2))]
+        angle = 2 * ANGLE * rng.random((n, objects)) - ANGLE
+        tint = 2 * TINT * rng.random((n, objects, 3)) - TINT
+        level = LEVELS * rng.random((n, 1)) + np.where(rng.random((n, 1)) < 0.5, *DARK_AND_LIGHT)
+        backdrop = level + 2 * CAST * rng.random((n, 3)) - CAST
+        slope = 2 * SLOPE * rng.random((n, 2)) - SLOPE
         as_float = lambda a: torch.from_numpy(a.astype(np.float32))  # noqa: E731
         as_long = lambda a: torch.from_numpy(a.astype(np.int64))  # noqa: E731
         return Scenes(
@@ -192,15 +204,15 @@ class Scenes:
             new[what] = noise.argmin(1)[:, None]
         center, radius = np.empty((n, 1, 2)), np.empty((n, 1))
         others, sizes = self.center.cpu().numpy(), self.radius.cpu().numpy()
-        waiting, margin, size = np.arange(n), 0.015, 0.17
+        waiting, size = np.arange(n), SMALLEST
         while len(waiting):  # redraw where it touches another object, smaller each time, so that it fits in the end
             r = np.full(len(waiting), size)
-            c = r[:, None] + margin + (1 - 2 * (r[:, None] + margin)) * rng.random((len(waiting), 2))
+            c = r[:, None] + MARGIN + (1 - 2 * (r[:, None] + MARGIN)) * rng.random((len(waiting), 2))
             center[waiting, 0], radius[waiting, 0] = c, r
             gap = np.linalg.norm(c[:, None] - others[waiting], axis=-1) - r[:, None] - sizes[waiting]
-            waiting, size = waiting[(gap < margin).any(1)], size * 0.99
-        new |= {"center": center, "radius": radius, "angle": 0.7 * rng.random((n, 1)) - 0.35}
-        new["tint"] = 0.14 * rng.random((n, 1, 3)) - 0.07
+            waiting, size = waiting[(gap < MARGIN).any(1)], size * 0.99
+        new |= {"center": center, "radius": radius, "angle": 2 * ANGLE * rng.random((n, 1)) - ANGLE}
+        new["tint"] = 2 * TINT * rng.random((n, 1, 3)) - TINT
         grown = {
             name: torch.cat([old, torch.from_numpy(values).to(old)], 1)
             for name, values in new.items()
