@@ -171,6 +171,18 @@ def test_captions_are_turned_round(visit, playground):
 
 
 @pytest_browser
+def test_captions_stay_as_they_are_where_the_text_tower_cannot_be_had(visit):
+    page = awake(visit(without=["text.bin"]))
+    press(page, "turn")
+    page.wait_until(f"{STATUS}.includes('404')")
+    assert page(
+        "[...document.querySelectorAll('button[aria-pressed=true]')].every(one => !one.textContent.startsWith('turn'))"
+    )
+    press(page, "swap colours")
+    page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
+
+
+@pytest_browser
 def test_a_typed_caption_is_compared_and_an_unknown_word_named(visit, playground):
     page = awake(visit())
     type_in(page, "Blue  thing")
