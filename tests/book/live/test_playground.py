@@ -250,12 +250,17 @@ def test_it_fits_the_screen(visit, browser, width):
 @pytest_browser
 def test_the_tour_shows_what_it_speaks_of(visit):
     page = awake(visit())
+    page.send("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
     page("[...document.querySelectorAll('button')].find(one => one.textContent === 'guided tour').click()")
     card = "document.querySelector('.lc-card').innerText"
     seen = []
     while page("!document.querySelector('.lc-card').hidden"):
         page.wait_until("document.querySelectorAll('.lc-lit').length === 1")
         seen.append(page(card).split(".")[0])
+        page.wait_until("""(() => {
+            const [card, lit] = ['.lc-card', '.lc-lit'].map(one => document.querySelector(one).getBoundingClientRect());
+            return card.top >= 0 && lit.bottom > card.bottom && lit.top < innerHeight;
+        })()""")
         if len(seen) == 3:
             page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
         if len(seen) == 8:
@@ -266,6 +271,7 @@ def test_the_tour_shows_what_it_speaks_of(visit):
     assert seen == [f"{k} of 10" for k in range(1, 11)]
     assert page("document.querySelectorAll('.lc-lit').length") == 0
     assert page("document.activeElement.textContent") == "guided tour"
+    page.send("Emulation.clearDeviceMetricsOverride")
 
 
 @pytest_browser

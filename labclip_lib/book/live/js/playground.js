@@ -98,6 +98,7 @@ export class Playground {
     steps[1].focus({preventScroll: true});
     card.act?.(this);
     this.#light();
+    this.root.querySelector(".lc-lit")?.scrollIntoView({block: "nearest"});
     return true;
   }
 
