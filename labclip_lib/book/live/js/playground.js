@@ -259,8 +259,10 @@ export class Playground {
       ahead < 0 ? `${name} prefers the caption with the colours swapped` : `${name} cannot decide`;
     const known = [...this.results.querySelectorAll(".lc-reads")].every(line => line.dataset.right === "true");
     const [, [name]] = columns;
-    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.${known && !this.small ?
-      " Picture and caption each tell, on their own, which colour goes with which shape." : ""}`;
+    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.`;
+    if (known && !this.small) {
+      this.results.append(make("p", {}, "So picture and caption each tell, on their own, which colour goes with which shape."));
+    }
   }
 }
 
