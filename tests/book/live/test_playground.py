@@ -155,7 +155,10 @@ def test_the_slider_stays_under_the_hand(visit):
     page = awake(visit())
     places = page(f"""[...document.querySelectorAll('.lc-pick')].map(pick => {{
         pick.click();
-        return [0, 0.3, 0.9, 1].map(share => {{ {PIECE}.mix(share); return {PIECE}.slider.getBoundingClientRect().top; }});
+        return [0, 0.3, 0.9, 1].map(share => {{
+            {PIECE}.mix(share);
+            return {PIECE}.slider.getBoundingClientRect().top;
+        }});
     }})""")
     assert all(max(tops) - min(tops) < 3 for tops in places), places
 
