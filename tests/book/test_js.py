@@ -210,6 +210,19 @@ class TestThePage:
             ("radio", "yes"), ("button", "a cat on a mat"),
         }  # fmt: skip
 
+    def test_without_scripts_a_first_state_stands_there_and_no_control(self, browser, page, at):
+        browser.send("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            browser.open(page)
+            for name, says in {
+                "switch": "Accuracy 0.32", "plane": "Right: 3 of 6", "dial": "Swap accuracy 0.48", "scatter": "-0.50",
+            }.items():  # fmt: skip
+                assert says in text(browser, at[name])
+                controls = f"[...document.querySelectorAll('{at[name]} :is(input, button, select)')]"
+                assert not browser(f"{controls}.some(control => control.checkVisibility())"), name
+        finally:
+            browser.send("Emulation.setScriptExecutionDisabled", value=False)
+
     def test_a_piece_in_use_leaves_the_others_alone(self, reader, at):
         panels = "[...document.querySelectorAll('.lc-panel')].map(panel => ['#' + panel.id, panel.innerHTML])"
         for name, selector in {

@@ -111,7 +111,7 @@ def dial_slider(accuracies):
             ("picture of a scene", [(own, dark), (other, pale)]), ("picture of its twin", [(other, pale), (own, dark)]),
         )
     )  # fmt: skip
-    body = f"""<div class="lc-row"><div hidden class="lc-ticks"><label>captions that bind: <output>{names[0]}</output>
+    body = f"""<div class="lc-row"><div hidden class="lc-sliders"><label>captions that bind: <output>{names[0]}</output>
     <input type="range" min="0" max="{len(shares) - 1}" step="1" value="0" aria-label="share of captions that bind"
     aria-valuetext="{names[0]}"></label>
     <label>after training step <output>{steps[-1]}</output>

@@ -49,7 +49,7 @@ def preference_plane(pictures, twins, moves, captions):
         for (px, py), sign, ok in zip(places, own, right > 0.5, strict=True)
     )
     scene, twin = (html.escape(caption) for caption in captions)
-    body = f"""<div hidden class="lc-ticks"><label>the arrow, from the pictures' own move: <output>{angle}°</output>
+    body = f"""<div hidden class="lc-sliders"><label>the arrow, from the pictures' own move: <output>{angle}°</output>
     <input type="range" min="0" max="180" step="1" value="{angle}" aria-label="angle of the arrow"
     aria-valuetext="{angle} degrees"></label>
     <label>b, the same for all pictures: <output>0.000</output>

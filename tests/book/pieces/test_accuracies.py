@@ -104,7 +104,7 @@ def test_the_dial_hands_over_every_share_at_every_step():
 
 def test_without_a_script_the_dial_shows_its_first_share_at_the_last_step():
     before = dial_slider(DIAL).data.partition("<script>")[0]
-    assert '<div hidden class="lc-ticks">' in before and "Swap accuracy 0.47" in before
+    assert '<div hidden class="lc-sliders">' in before and "Swap accuracy 0.47" in before
     assert re.findall(r"<td style=[^>]*>([\d.]+)</td>", before) == ["0.47", "0.53", "0.53", "0.47"]
     assert before.count('style="left:50%;border') == 2  # chance and the ceiling
 

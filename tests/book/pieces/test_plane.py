@@ -38,7 +38,7 @@ def test_the_plane_loses_nothing_of_a_preference(page):
 def test_without_a_script_the_captions_own_arrow_stands_there(page):
     before = page.partition("<script>")[0]
     right = int((PICTURES @ MOVES.mean(0) > 0).sum() + (TWINS @ MOVES.mean(0) < 0).sum())
-    assert '<div hidden class="lc-ticks">' in before
+    assert '<div hidden class="lc-sliders">' in before
     assert f"Right: {right} of 10 pictures. Chance and a bag of words: 5." in before
     drawn = before.partition("<svg")[2].partition("</svg>")[0]
     assert drawn.count('class="lc-spot"') == right and drawn.count('class="lc-spot lc-off"') == 10 - right

@@ -1,7 +1,7 @@
 // data: states, what is shown at each share and step, the steps changing first; the shares and the steps as they are written
 function piece(root, data) {
   const sliders = [...root.querySelectorAll("input")], said = root.querySelectorAll("output");
-  const cells = root.querySelectorAll("tr td + td, tr th + td"), ticks = root.querySelector(".lc-ticks");
+  const cells = root.querySelectorAll("tr td + td, tr th + td");
 
   function draw() {
     const [share, step] = sliders.map(slider => +slider.value);
@@ -18,6 +18,6 @@ function piece(root, data) {
   }
 
   sliders.forEach(slider => slider.addEventListener("input", draw));
-  ticks.hidden = false;
+  root.querySelector(".lc-sliders").hidden = false;
   draw();
 }

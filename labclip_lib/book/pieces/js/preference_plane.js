@@ -35,6 +35,6 @@ function piece(root, data) {
     push.value = 0;
     draw();
   });
-  part("ticks").hidden = false;
+  part("sliders").hidden = false;
   draw();
 }
