@@ -24,7 +24,7 @@ export default [
   {
     files: ["**/pieces/js/*.js"],
     ignores: ["**/frame.js"],
-    languageOptions: {globals: readonly(["bar", "choose", "tell"])},
+    languageOptions: {globals: readonly(["bar", "choose", "gauge", "tell"])},
   },
   {
     files: ["**/live/js/*.js"],

@@ -2,6 +2,8 @@
 
 panel: the frame of the interactive pieces, whose scripts are in js/
 widgets: the interactive pieces and the quiz
+accuracies: accuracies that a reader's choice moves along their axis
+plane: two captions as a line between pictures, which the reader turns and slides
 game: the game of chapter 6
 scatter: many models by their ranks on two scores
 predictions: predictions that wait, and the answers they get

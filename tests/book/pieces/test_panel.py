@@ -4,10 +4,13 @@ import pytest
 from browser import CHROMIUM
 
 from labclip_lib.book.pieces import predictions
+from labclip_lib.book.pieces.accuracies import dial_slider
 from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.plane import preference_plane
 from labclip_lib.book.pieces.predictions import answer, predict_number
 from labclip_lib.book.pieces.widgets import matrix_player, quiz
+from labclip_lib.measures.intervals import Estimate
 
 
 def test_a_panel_finds_itself_and_no_other():
@@ -72,6 +75,8 @@ def pieces(monkeypatch):
         blind_game(["a cat on a mat"], ["a mat on a cat"], ["swap"], {"CLIP": ("cross-modal", [1])}),
         predict_number("swap", "swap accuracy"),
         matrix_player([[[0.0, 1.0], [1.0, 0.0]]], [0], [0.7], ["a", "b"]),
+        dial_slider({(1.0, 300): (Estimate(0.9, 0.8, 1.0), [0.9])}),
+        preference_plane([[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 1.0]], ("a red star", "a blue star")),
     ]
     return "".join([*(piece.data for piece in made), *pages])
 

@@ -28,3 +28,18 @@ function tell(note, right, text) {
   note.textContent = text;
   note.dataset.right = right;
 }
+
+// Shows a state of accuracies.py: its bar, its interval and its trainings on the axis, and what is said of it.
+function gauge(root, {mean, low, high, dots, color, says}) {
+  const fill = root.querySelector(".lc-fill"), whisker = root.querySelector(".lc-whisker");
+  fill.style.width = `${mean}%`;
+  fill.style.background = color;
+  whisker.style.left = `${low}%`;
+  whisker.style.width = `${high - low}%`;
+  root.querySelector(".lc-scale .lc-dots").replaceChildren(...dots.map(place => {
+    const dot = document.createElement("i");
+    dot.style.left = `${place}%`;
+    return dot;
+  }));
+  root.querySelectorAll(".lc-said p").forEach((part, k) => { part.textContent = says[k]; });
+}
