@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = door(
             "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions"
         ),
         "pieces.game": "blind_game",
+        "pieces.twin_table": "twin_table",
         "pieces.scatter": "score_scatter",
         "pieces.predictions": "answer predict_choice predict_curve predict_number",
         "checks": "check check_exercise",

@@ -4,15 +4,13 @@ page with no kernel; `try_captions` alone needs one, since it embeds what the re
 
 import base64
 import html
-import io
 import itertools
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
 from labclip_lib.book.figures.style import INK, PALETTE
-from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.panel import MARK, panel, png
 from labclip_lib.embeddings.embed import embed_texts
 
 
@@ -89,7 +87,7 @@ def scene_composer(backbone, world, seed=0):
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     data = {
         "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
-        "images": [base64.b64encode(_png(image)).decode() for image in images],
+        "images": [base64.b64encode(png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
     }  # fmt: skip
     return panel("scene_composer", body, data)
@@ -145,7 +143,7 @@ def try_captions(backbone, image):
 
     button.on_click(compare)
     compare()
-    picture = ipywidgets.Image(value=_png(image), format="png", width=128)
+    picture = ipywidgets.Image(value=png(image), format="png", width=128)
     return ipywidgets.HBox([picture, ipywidgets.VBox([text, button]), out])
 
 
@@ -174,7 +172,7 @@ def quiz(questions):
 def _buttons(images):
     return "".join(
         f'<button type="button" class="lc-pick" aria-pressed="{str(k == 0).lower()}" aria-label="scene {k + 1}">'
-        f'<img alt="" src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}"></button>'
+        f'<img alt="" src="data:image/png;base64,{base64.b64encode(png(image)).decode()}"></button>'
         for k, image in enumerate(images)
     )
 
@@ -189,13 +187,6 @@ def _menus(world):
         )
         for place in ("first", "second")
     ]
-
-
-def _png(image):
-    pixels = (np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1) * 255).round().astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _numbers(values, digits=3):
