@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = door(
         ),
         "pieces.game": "blind_game",
         "pieces.twin_table": "twin_table",
+        "pieces.operator_chain": "operator_chain",
         "pieces.scatter": "score_scatter",
         "pieces.predictions": "answer predict_choice predict_curve predict_number",
         "checks": "check check_exercise",

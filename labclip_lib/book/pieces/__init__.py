@@ -4,6 +4,7 @@ panel: the frame of the interactive pieces, whose scripts are in js/
 widgets: the interactive pieces and the quiz
 game: the game of chapter 6
 twin_table: a finite world, whose scenes are ticked in and out of training
+operator_chain: a caption to type, and SWAP, REPLACE and ADD to press
 scatter: many models by their ranks on two scores
 predictions: predictions that wait, and the answers they get
 """
