@@ -5,6 +5,7 @@ widgets: the interactive pieces and the quiz
 game: the game of chapter 6
 twin_table: a finite world, whose scenes are ticked in and out of training
 operator_chain: a caption to type, and SWAP, REPLACE and ADD to press
+strength_slider: a matrix by its strength, what it gains and what it costs
 scatter: many models by their ranks on two scores
 predictions: predictions that wait, and the answers they get
 """

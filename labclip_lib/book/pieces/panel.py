@@ -1,6 +1,7 @@
 """The frame of the interactive pieces: markup, numbers, style and script in one output that fetches nothing."""
 
 import hashlib
+import html
 import io
 import json
 from pathlib import Path
@@ -32,6 +33,14 @@ def panel(piece, body, data):
         f'<script>\n(() => {{\n"use strict";\n{frame}\n{script}\n'
         f'piece(document.getElementById("{name}"), {payload});\n}})();\n</script>'
     )
+
+
+def menu(name, entries, chosen=0):
+    """The HTML of a menu. name: for who does not see it. entries: str; chosen: the place of the one that it shows."""
+    options = "".join(
+        f"<option{' selected' * (i == chosen)}>{html.escape(entry)}</option>" for i, entry in enumerate(entries)
+    )
+    return f'<select aria-label="{name}">{options}</select>'
 
 
 def png(image):

@@ -93,33 +93,6 @@ def scene_composer(backbone, world, seed=0):
     return panel("scene_composer", body, data)
 
 
-def matrix_slider(backbone, labclip, images, captions, kinds):
-    """A slider from the identity to a LABCLIP's matrix, and the cosines of each scene with its captions on the way.
-
-    labclip: with a map of captions. images: (K, 3, H, W) in [0, 1]. captions: for each image its C captions, the
-    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A, A scaled so that
-    the captions shown keep their length on average.
-    """
-    u = backbone.encode_images(images)
-    v = backbone.encode_texts([caption for row in captions for caption in row])
-    mapped = v @ labclip.linear.weight.T
-    mapped = (
-        mapped / mapped.norm(dim=1).mean()
-    )  # the length of A is free: at that of the captions, both ends weigh alike
-    # Four products per caption give its cosine anywhere between the two.
-    rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
-    products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)
-    body = f"""<div class="lc-row">{_buttons(images)}</div>
-    <label>from the identity to A: <output>0.00</output>
-    <input type="range" min="0" max="1" step="0.01" value="0" aria-label="share of the way to A"></label>
-    <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    data = {
-        "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
-        "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
-    }  # fmt: skip
-    return panel("matrix_slider", body, data)
-
-
 def try_captions(backbone, image):
     """Type any captions, one per line, and see their cosines with an image. Needs a running kernel.
 
