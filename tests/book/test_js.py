@@ -12,7 +12,6 @@ import pytest
 import torch
 from browser import CHROMIUM
 
-from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.book.pieces.accuracies import LABELS, dial_slider, probe_switch
 from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import SCRIPTS
@@ -21,7 +20,6 @@ from labclip_lib.book.pieces.scatter import score_scatter
 from labclip_lib.book.pieces.widgets import (
     caption_explorer,
     matrix_player,
-    matrix_slider,
     quiz,
     scene_composer,
     temperature_slider,
@@ -32,7 +30,6 @@ from labclip_lib.world.scenes import World
 FEW = World(colors=("red", "blue", "green"), shapes=("star", "ring"))
 COSINES = torch.tensor([[0.9, 0.8, 0.5], [0.1, 0.8, 0.3]])
 MATRICES = torch.tensor([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
-KINDS = ["true", "colours swapped"]
 QUIZ = [
     ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script> so."), ("no", False, "Count again.")]),
     ("A bag?", [("ordered", False, "No order in it."), ("not", True, "Only a count.")]),
@@ -84,9 +81,6 @@ def pieces(tiny, deaf):
     """Each piece's HTML, as a cell of a notebook puts it out."""
     scenes = FEW.sample(2, seed=0)
     images = scenes.render(32)
-    labclip = LABCLIP(tiny.dim)
-    labclip.set_matrix(torch.randn(tiny.dim, tiny.dim, generator=torch.Generator().manual_seed(3)))
-    rivals = list(zip(scenes.captions(), scenes.swapped().captions(), strict=True))
     losses = [0.7 - 0.05 * step for step in range(10)]
     made = {
         "temperature_slider": temperature_slider(COSINES, ["a star", "a <ring>", "a moon"], images),
@@ -98,7 +92,6 @@ def pieces(tiny, deaf):
         "scene_composer": scene_composer(tiny, FEW),
         "explorer_of_ties": caption_explorer(deaf, scenes),
         "composer_of_ties": scene_composer(deaf, FEW),
-        "matrix_slider": matrix_slider(tiny, labclip, images, rivals, KINDS),
         "quiz": quiz(QUIZ),
         "other_quiz": quiz(OTHER_QUIZ),
         "game": blind_game(CAPTIONS, NEGATIVES, ["swap", "replace", "add"], PLAYERS),
@@ -226,7 +219,7 @@ class TestThePage:
     def test_a_piece_in_use_leaves_the_others_alone(self, reader, at):
         panels = "[...document.querySelectorAll('.lc-panel')].map(panel => ['#' + panel.id, panel.innerHTML])"
         for name, selector in {
-            "temperature_slider": "input", "matrix_slider": ".lc-pick:last-child", "other_quiz": "input",
+            "temperature_slider": ".lc-pick:last-child", "other_quiz": "input",
         }.items():  # fmt: skip
             before = dict(reader(panels))
             reader.click(f"{at[name]} {selector}", along=0.8)
@@ -480,24 +473,6 @@ class TestSceneComposer:
         assert text(reader, f"{root} .lc-note") == (
             "A tie to four decimals: true, colours swapped, one colour replaced, one colour replaced."
         )
-
-
-@in_a_browser
-@both_ways
-def test_matrix_slider(reader, at, by):
-    root = at["matrix_slider"]
-    before = texts(reader, f"{root} .lc-bar span")
-    assert [line.split(":")[0] for line in before] == KINDS and text(reader, f"{root} output") == "0.00"
-    slide_to_the_end(reader, f"{root} input", by)
-    after = texts(reader, f"{root} .lc-bar span")
-    assert text(reader, f"{root} output") == "1.00" and after != before
-    cosines = [float(line.split(": ")[-1]) for line in after]
-    closest = "The true caption is" if cosines[0] >= cosines[1] else "Closest: the caption with the colours swapped"
-    assert text(reader, f"{root} .lc-note").startswith(closest)
-    reader.use(f"{root} .lc-pick:last-child", by)
-    assert [line.split(": ")[1] for line in texts(reader, f"{root} .lc-bar span")] != [
-        line.split(": ")[1] for line in after
-    ]
 
 
 @in_a_browser

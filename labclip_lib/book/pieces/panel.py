@@ -1,10 +1,14 @@
 """The frame of the interactive pieces: markup, numbers, style and script in one output that fetches nothing."""
 
 import hashlib
+import html
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 from IPython.display import HTML
+from PIL import Image
 
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
@@ -32,3 +36,19 @@ def panel(piece, body, data):
         f'<script>\n(() => {{\n"use strict";\n{frame}\n{script}\n'
         f'piece(document.getElementById("{name}"), {payload});\n}})();\n</script>'
     )
+
+
+def menu(name, entries, chosen=0):
+    """The HTML of a menu. name: for who does not see it. entries: str; chosen: the place of the one that it shows."""
+    options = "".join(
+        f"<option{' selected' * (i == chosen)}>{html.escape(entry)}</option>" for i, entry in enumerate(entries)
+    )
+    return f'<select aria-label="{name}">{options}</select>'
+
+
+def png(image):
+    """The bytes of a picture, (3, H, W) in [0, 1], as a PNG."""
+    pixels = (np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1) * 255).round().astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

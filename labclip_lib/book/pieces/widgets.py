@@ -4,15 +4,13 @@ page with no kernel; `try_captions` alone needs one, since it embeds what the re
 
 import base64
 import html
-import io
 import itertools
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
 from labclip_lib.book.figures.style import INK, PALETTE
-from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.panel import MARK, panel, png
 from labclip_lib.embeddings.embed import embed_texts
 
 
@@ -89,37 +87,10 @@ def scene_composer(backbone, world, seed=0):
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     data = {
         "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
-        "images": [base64.b64encode(_png(image)).decode() for image in images],
+        "images": [base64.b64encode(png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
     }  # fmt: skip
     return panel("scene_composer", body, data)
-
-
-def matrix_slider(backbone, labclip, images, captions, kinds):
-    """A slider from the identity to a LABCLIP's matrix, and the cosines of each scene with its captions on the way.
-
-    labclip: with a map of captions. images: (K, 3, H, W) in [0, 1]. captions: for each image its C captions, the
-    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A, A scaled so that
-    the captions shown keep their length on average.
-    """
-    u = backbone.encode_images(images)
-    v = backbone.encode_texts([caption for row in captions for caption in row])
-    mapped = v @ labclip.linear.weight.T
-    mapped = (
-        mapped / mapped.norm(dim=1).mean()
-    )  # the length of A is free: at that of the captions, both ends weigh alike
-    # Four products per caption give its cosine anywhere between the two.
-    rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
-    products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)
-    body = f"""<div class="lc-row">{_buttons(images)}</div>
-    <label>from the identity to A: <output>0.00</output>
-    <input type="range" min="0" max="1" step="0.01" value="0" aria-label="share of the way to A"></label>
-    <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    data = {
-        "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
-        "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
-    }  # fmt: skip
-    return panel("matrix_slider", body, data)
 
 
 def try_captions(backbone, image):
@@ -145,7 +116,7 @@ def try_captions(backbone, image):
 
     button.on_click(compare)
     compare()
-    picture = ipywidgets.Image(value=_png(image), format="png", width=128)
+    picture = ipywidgets.Image(value=png(image), format="png", width=128)
     return ipywidgets.HBox([picture, ipywidgets.VBox([text, button]), out])
 
 
@@ -174,7 +145,7 @@ def quiz(questions):
 def _buttons(images):
     return "".join(
         f'<button type="button" class="lc-pick" aria-pressed="{str(k == 0).lower()}" aria-label="scene {k + 1}">'
-        f'<img alt="" src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}"></button>'
+        f'<img alt="" src="data:image/png;base64,{base64.b64encode(png(image)).decode()}"></button>'
         for k, image in enumerate(images)
     )
 
@@ -189,13 +160,6 @@ def _menus(world):
         )
         for place in ("first", "second")
     ]
-
-
-def _png(image):
-    pixels = (np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1) * 255).round().astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _numbers(values, digits=3):
