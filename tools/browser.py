@@ -32,8 +32,8 @@ PATIENCE = 30  # seconds, on a busy machine
 class Browser:
     """One page of a Chromium that lives as long as the `with` block. Selectors are CSS."""
 
-    def __init__(self, profile):
-        self.profile = profile  # an empty folder
+    def __init__(self, profile, *options):
+        self.profile, self.options = profile, options  # an empty folder; more options of Chromium
         self.numbers = itertools.count(1)
         self.session = {}
         self.received = b""
@@ -42,7 +42,7 @@ class Browser:
     def __enter__(self):
         theirs, self.to = os.pipe()
         self.back, ours = os.pipe()
-        command = [CHROMIUM, *FLAGS, f"--user-data-dir={self.profile}"]
+        command = [CHROMIUM, *FLAGS, *self.options, f"--user-data-dir={self.profile}"]
         self.process = subprocess.Popen(
             # Chromium reads from 3 and writes to 4.
             ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{ours}', "bash", *command], pass_fds=(theirs, ours),
@@ -114,6 +114,23 @@ class Browser:
         assert hit, f"{selector} is covered"
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, first, *rest, by="mouse", each=lambda: None):
+        """Takes what lies at a place, (x, y), along others, and lets go of it at the last. each: is called at each."""
+        points = [{"x": x, "y": y} for x, y in (first, *rest)]
+        kinds = {
+            "mouse": ("mousePressed", "mouseMoved", "mouseReleased"),
+            "touch": ("touchStart", "touchMove", "touchEnd"),
+        }
+        for kind, point in zip(
+            (kinds[by][0], *[kinds[by][1]] * len(rest), kinds[by][2]), (*points, points[-1]), strict=True
+        ):
+            if by == "mouse":
+                self.send("Input.dispatchMouseEvent", type=kind, **point, button="left", buttons=1, clickCount=1)
+            else:
+                at = [] if kind == "touchEnd" else [point]
+                self.send("Input.dispatchTouchEvent", type=kind, touchPoints=at)
+            each()
 
     def press(self, *keys):
         for name, number, text in map(KEYS.get, keys):
