@@ -3,6 +3,7 @@
 It is driven over a pipe, in the protocol of its developer tools (chromedevtools.github.io/devtools-protocol).
 """
 
+import base64
 import itertools
 import json
 import os
@@ -90,6 +91,14 @@ class Browser:
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self.receive())
 
+    def whole(self):
+        """Waits until the page has its formulas and its pictures, also those that it would fetch further down."""
+        self("""Promise.resolve(window.MathJax?.startup?.promise).then(() => {
+            const images = [...document.images].filter(image => image.src);
+            for (const image of images) image.loading = "eager";
+            return Promise.all(images.map(image => image.decode().catch(() => {})));
+        }).then(() => null)""")
+
     def __call__(self, script):
         """The value of a JavaScript expression, and of a promise what it brings."""
         answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -153,6 +162,15 @@ class Browser:
         else:
             self.tab_to(selector)
             self.press("Enter")
+
+    def picture(self, left, top, width, height):
+        """A part of the page, in its own pixels, also of what is not on the screen: a PNG, bytes."""
+        clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
+        return base64.b64decode(self.send("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"])
+
+    def printed(self):
+        """The page on paper: a PDF, bytes."""
+        return base64.b64decode(self.send("Page.printToPDF", printBackground=True)["data"])
 
     def complaints(self):
         """What the page wrote into the console, and errors that nobody caught."""

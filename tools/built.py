@@ -14,7 +14,14 @@ from served import served
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
-SOURCES = "_config.yml", "_toc.yml", "chapters/*.*", "chapters/_static/**/*", "chapters/figures/*", "labclip_lib/**/*.*"
+SOURCES = (
+    "_config.yml",
+    "_toc.yml",
+    "chapters/*.*",
+    "chapters/_static/**/*",
+    "chapters/figures/*.png",
+    "labclip_lib/**/*.*",
+)
 PAGES = [f"{name}.html" for name in re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text())]
 MADE = ["genindex.html", "search.html", "404.html"]  # by Sphinx
 ZIPPED = {".css", ".html", ".js", ".json", ".svg", ".txt", ".xml"}  # by a static host, on their way
