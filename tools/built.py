@@ -14,14 +14,8 @@ from served import served
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
-SOURCES = (
-    "_config.yml",
-    "_toc.yml",
-    "chapters/*.*",
-    "chapters/_static/**/*",
-    "chapters/figures/*.png",
-    "labclip_lib/**/*.*",
-)
+SOURCES = "_config.yml", "_toc.yml", "chapters/**/*.*", "labclip_lib/**/*.*"
+BESIDE = {"__pycache__", ".ipynb_checkpoints", "playground.webp"}  # what no page is made of; the last is the README's
 PAGES = [f"{name}.html" for name in re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text())]
 MADE = ["genindex.html", "search.html", "404.html"]  # by Sphinx
 ZIPPED = {".css", ".html", ".js", ".json", ".svg", ".txt", ".xml"}  # by a static host, on their way
@@ -38,7 +32,7 @@ def not_built(site=SITE):
     stamp = site / "searchindex.js"  # what Sphinx writes last
     if not stamp.is_file():
         return "There is no built site; `make book` makes it."
-    files = (path for pattern in SOURCES for path in ROOT.glob(pattern) if "__pycache__" not in path.parts)
+    files = (path for pattern in SOURCES for path in ROOT.glob(pattern) if not BESIDE & set(path.parts))
     newest = max((path for path in files if path.is_file()), key=lambda path: path.stat().st_mtime)
     if newest.stat().st_mtime > stamp.stat().st_mtime:
         return f"The built site is older than {newest.relative_to(ROOT)}; `make book` makes it anew."
