@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-PIECE = '<div class="lc-panel"><input type="range"></div>'
-QUIZ = '<div class="lc-panel"><fieldset><label class="lc-answer">Because</label></fieldset></div>'
+PIECE = (
+    '<div class="lc-panel"><fieldset><legend>pictures of</legend><label class="lc-answer">CLIP</label></fieldset></div>'
+)
+QUIZ = '<div class="lc-panel"><fieldset><legend>1. Why?</legend><label class="lc-answer">So</label></fieldset></div>'
 PREDICTION = '<div class="lc-panel"><form data-prediction="ch9-one"><label class="lc-answer">Yes</label></form></div>'
 FIGURE = '<figure id="fig-one"><img alt="Two bars." src="one.png"></figure>'
 NEEDS = {"live piece": 1, "quiz": 1}

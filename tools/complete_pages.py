@@ -46,7 +46,8 @@ def faults(html, needs, names):
     """What the HTML of a page lacks, in words. needs: a row of NEEDS. names: of the figures it should have."""
     soup = BeautifulSoup(html, "html.parser")
     panels = [panel for panel in soup.select(".lc-panel") if not panel.select_one("[data-prediction]")]
-    quizzes = sum(bool(panel.select_one(".lc-answer")) for panel in panels)
+    # The questions of a quiz have numbers.
+    quizzes = sum(panel.legend is not None and panel.legend.get_text().startswith("1. ") for panel in panels)
     there = {"live piece": len(panels) - quizzes, "quiz": quizzes}
     for what, least in needs.items():
         if there[what] < least:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from built import MADE, PAGES
+from built import MADE, PAGES, ROOT
 
 HOST = "https://site.invalid/"
 
@@ -66,6 +66,8 @@ def test_every_citation_has_an_entry_and_every_entry_is_cited(soup, anchors):
     }
     assert entries and cited - {""} <= anchors(page)
     assert entries <= cited
+    works = re.findall(r"(?m)^@\w+\{(.+),$", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"))
+    assert len(works) == len(entries), "a work in references.bib that no page cites"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 LANDING, PLAYGROUND = PAGES = ["chapters/index.html", "chapters/playground.html"]
-MEMORY = 32  # MiB for the objects of a page; lists of numbers lie beside them
+MEMORY = 32  # MiB for the objects of a page; 16 are enough, 12 are not. Lists of numbers lie beside them
 NUMBERS = 64e6  # bytes for all that the page has made, these lists too
 MODEL = 9_000_000  # bytes on their way, all of it
 PIECE = "document.querySelector('.lc-panel[data-playground]')"
