@@ -19,6 +19,9 @@ WIDTHS = 320, 400, 768, 1280, 1920
 TALLEST = 8000  # pixels that Chromium paints at once
 OUT = ROOT / "_build" / "screenshots"
 ANIMATION = ROOT / "chapters" / "figures" / "playground.webp"
+# Nothing is half way to its place or its colour.
+STILL = """document.head.append(Object.assign(document.createElement("style"),
+    {textContent: "*, *::before, *::after {transition: none !important; animation: none !important}"})), null"""
 PANEL = "document.querySelector('.lc-panel[data-playground]')"
 WIDE, PAUSE = 680, 80  # of the moving picture: pixels, and milliseconds a frame
 # A dot where the hand is, since the pictures have no pointer.
@@ -52,9 +55,9 @@ def shoot(browser, address, page, folder, widths=WIDTHS):
         show(browser, width)
         browser.open(f"{address}/{page}")
         browser.whole()
+        browser(STILL)
         for theme in ("light", "dark"):
             browser(f"document.documentElement.dataset.theme = '{theme}'")
-            browser("new Promise(resolve => setTimeout(resolve, 400))")  # colours change slowly
             whole_page(browser).save(folder / f"{name}-{width}-{theme}.png")
     (folder / f"{name}.pdf").write_bytes(browser.printed())
 
