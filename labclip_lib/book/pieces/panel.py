@@ -10,6 +10,7 @@ from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
 SCRIPTS = Path(__file__).with_name("js")
 COLORS = f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; }}"
+WITHOUT = "<noscript><p class='lc-note'>With JavaScript you can try it here.</p></noscript>"
 MARK = "\0"  # stands for the panel's id until it is known; no text holds one
 
 
@@ -25,7 +26,7 @@ def panel(piece, body, data):
         (SCRIPTS / file).read_text(encoding="utf-8") for file in ("panel.css", "frame.js", f"{piece}.js")
     )
     return HTML(
-        f'<style>\n{COLORS}\n{style}</style><div class="lc-panel" id="{name}">{body.replace(MARK, name)}</div>'
+        f'<style>\n{COLORS}\n{style}</style><div class="lc-panel" id="{name}">{body.replace(MARK, name)}{WITHOUT}</div>'
         f'<script>\n(() => {{\n"use strict";\n{frame}\n{script}\n'
         f'piece(document.getElementById("{name}"), {payload});\n}})();\n</script>'
     )

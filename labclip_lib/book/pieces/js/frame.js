@@ -28,3 +28,11 @@ function tell(note, right, text) {
   note.textContent = text;
   note.dataset.right = right;
 }
+
+// What this browser remembers. A page that is opened as a file, or in a frame of its own, may have no storage.
+function store(name, value) {
+  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }
+}
+function stored(name) {
+  try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
+}
