@@ -74,12 +74,14 @@ def card(number, stem, about, took):
     path = CHAPTERS / f"{stem}.ipynb"
     title = nbformat.read(path, 4).cells[0].source.splitlines()[0].lstrip("# ")
     counted = cells.counts(path)
+    data = f'data-predictions="{counted["predictions"]}" data-questions="{counted["questions"]}"'
+    drawn = (
+        f'<img src="../_static/cards/{picture(stem).name}" alt="{html.escape(about["alt"])}" width="480" height="270" '
+    )
     return (
-        f'<a class="lc-chapter" href="{stem}.html" data-predictions="{counted["predictions"]}" '
-        f'data-questions="{counted["questions"]}"><img src="../_static/cards/{picture(stem).name}" width="480" height="270" '
-        f'alt="{html.escape(about["alt"])}" loading="lazy" decoding="async"><strong>{number}. {html.escape(title)}</strong> '
-        f'<span>{html.escape(about["says"])}</span> <small>{times(cells.minutes(path), took)}</small> '
-        '<small class="lc-done"></small></a>'
+        f'<a class="lc-chapter" href="{stem}.html" {data}>{drawn}loading="lazy" decoding="async">'
+        f"<strong>{number}. {html.escape(title)}</strong> <span>{html.escape(about['says'])}</span> "
+        f'<small>{times(cells.minutes(path), took)}</small> <small class="lc-done"></small></a>'
     )
 
 

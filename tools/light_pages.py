@@ -20,15 +20,12 @@ FACES = {  # file: (family, weight)
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
 PICTURE = re.compile(r'<img ([^>]*?\bsrc="[^"]*?_images/([^"/]+)"[^>]*?) ?/?>')
-UNSET = "<noscript><p>Without JavaScript a formula on this page is shown as it was typed, in TeX.</p></noscript>"
 DENSITY = 110  # dots an inch, at which a figure of book/figures/style.py is as wide as it is meant to be
 
 
 def without_math(app, pagename, templatename, context, doctree):
-    """Exchange MathJax, on a page without a formula, for a script that waits for one. On others say what it is for."""
-    if 'class="math' in context.get("body", ""):
-        context["body"] = UNSET + context["body"]
-    else:
+    """Exchange MathJax, on a page without a formula, for a script that waits for one."""
+    if 'class="math' not in context.get("body", ""):
         scripts = context["script_files"]
         context["script_files"] = [file for file in scripts if "mathjax" not in _said(file).lower()]
         if len(context["script_files"]) < len(scripts):

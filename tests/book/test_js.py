@@ -209,6 +209,7 @@ class TestTemperatureSlider:
         softer, before = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         slide_to_the_end(reader, f"{root} input", by)
         assert text(reader, f"{root} output") == "99"
+        reader.wait_until(f"document.querySelector('{root} input').getAttribute('aria-valuetext') === '99'")
         sharper, after = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         assert [line.split(": ")[0] for line in sharper] == [
             "a star (cosine 0.90)", "a <ring> (cosine 0.80)", "a moon (cosine 0.50)",

@@ -28,5 +28,5 @@ def panel(piece, body, data):
     return HTML(
         f'<style>\n{COLORS}\n{style}</style><div class="lc-panel" id="{name}">{body.replace(MARK, name)}{WITHOUT}</div>'
         f'<script>\n(() => {{\n"use strict";\n{frame}\n{script}\n'
-        f'piece(document.getElementById("{name}"), {payload});\n}})();\n</script>'
+        f'const root = document.getElementById("{name}");\npiece(root, {payload});\nspeak(root);\n}})();\n</script>'
     )

@@ -28,10 +28,10 @@ def test_the_script_is_the_frame_then_the_piece_and_calls_it():
     assert page.count("function piece(") == 1
 
 
-def test_the_colours_come_before_the_style_that_uses_them():
+def test_colours_and_sizes_come_before_the_style_that_uses_them():
     page = panel("quiz", "", {}).data
-    for color in set(re.findall(r"var\((.*?)\)", page)):
-        assert page.index(f"{color}: #") < page.index(f"var({color})")
+    for name in set(re.findall(r"var\((--lc-\w+)\)", page)):
+        assert page.index(f"{name}: ") < page.index(f"var({name})")
 
 
 # How a page says that it is light or dark: the book's, Colab's, JupyterLab's, VS Code's, and one that says nothing.
