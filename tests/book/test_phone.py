@@ -95,7 +95,7 @@ def test_a_figure_that_fits_is_no_stop_of_the_tab_key(read_at):
 def test_a_figure_opens_large_and_the_focus_returns(read_at, width, by):
     reader = read_at(width)
     button = ".cell_output .lc-enlarge"
-    reader.wait_until(f"document.querySelector('{button}')")
+    reader.wait_until(f"document.querySelector('{button}') !== null")
     before = reader("document.querySelector('img').clientWidth")
     reader.use(".cell_output img" if by == "mouse" else button, by)
     reader.wait_until("document.querySelector('dialog[open] img').clientWidth")
@@ -106,4 +106,4 @@ def test_a_figure_opens_large_and_the_focus_returns(read_at, width, by):
     reader.press("Escape")
     reader.wait_until("!document.querySelector('dialog')")
     assert reader(f"document.activeElement.matches('{button}')")
-    assert reader("document.documentElement.scrollWidth") == width
+    assert reader("document.documentElement.scrollWidth") <= width
