@@ -107,3 +107,12 @@ def test_a_figure_opens_large_and_the_focus_returns(read_at, width, by):
     reader.wait_until("!document.querySelector('dialog')")
     assert reader(f"document.activeElement.matches('{button}')")
     assert reader("document.documentElement.scrollWidth") <= width
+
+
+def test_a_dark_page_is_printed_in_light_colours(read_at):
+    reader = read_at(900)
+    reader("""document.documentElement.dataset.theme = "dark", printed = [],
+        ["beforeprint", "afterprint"].forEach(when => addEventListener(
+            when, () => printed.push(document.documentElement.dataset.theme))), 1""")
+    reader.send("Page.printToPDF")
+    assert reader("printed") == ["light", "dark"]
