@@ -25,7 +25,7 @@ FLAGS = (
 KEYS = {  # (the name of the key to a page, its number on Windows, what it types)
     "Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Space": (" ", 32, " "), "End": ("End", 35, ""),
     "Home": ("Home", 36, ""), "Left": ("ArrowLeft", 37, ""), "Right": ("ArrowRight", 39, ""),
-    "Up": ("ArrowUp", 38, ""), "Down": ("ArrowDown", 40, ""),
+    "Up": ("ArrowUp", 38, ""), "Down": ("ArrowDown", 40, ""), "Escape": ("Escape", 27, ""),
 }  # fmt: skip
 PATIENCE = 30  # seconds, on a busy machine
 

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ QUIZ = [
     ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script> so."), ("no", False, "Count again.")]),
     ("A bag?", [("ordered", False, "No order in it."), ("not", True, "Only a count.")]),
 ]
+LONG_QUIZ = [("Which?", [("a", False, "No."), ("b", True, "Yes."), ("c", False, "Nor this.")])]
 OTHER_QUIZ = [("Why?", [("because", True, "Indeed."), ("never", False, "Ever.")])]
 CAPTIONS, NEGATIVES = (
     ["a cat on a mat", "two </script> dogs", "three birds"],
@@ -94,6 +96,7 @@ def pieces(tiny, deaf):
         "composer_of_ties": scene_composer(deaf, FEW),
         "quiz": quiz(QUIZ),
         "other_quiz": quiz(OTHER_QUIZ),
+        "long_quiz": quiz(LONG_QUIZ),
         "game": blind_game(CAPTIONS, NEGATIVES, ["swap", "replace", "add"], PLAYERS),
         "scatter": score_scatter(SCORES, MODELS, CORRELATIONS),
     }
@@ -175,7 +178,8 @@ class TestThePage:
         assert {address.partition(":")[0] for address in reader.requests()} == {"file", "data"}
 
     def test_the_pieces_leave_no_names_on_it(self, reader):
-        assert reader("[typeof piece, typeof bar, typeof choose, typeof tell, typeof gauge]") == ["undefined"] * 5
+        names = ["piece", "bar", "choose", "gauge", "store", "stored", "tell"]
+        assert reader(f"[{', '.join(f'typeof {name}' for name in names)}]") == ["undefined"] * len(names)
 
     def test_every_control_is_reached_by_tab_in_order_and_shows_it(self, reader):
         # Of the answers to a question only the first is a stop; the arrows lead to the others.
@@ -236,6 +240,7 @@ class TestTemperatureSlider:
         softer, before = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         slide_to_the_end(reader, f"{root} input", by)
         assert text(reader, f"{root} output") == "99"
+        reader.wait_until(f"document.querySelector('{root} input').getAttribute('aria-valuetext') === '99'")
         sharper, after = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         assert [line.split(": ")[0] for line in sharper] == [
             "a star (cosine 0.90)", "a <ring> (cosine 0.80)", "a moon (cosine 0.50)",
@@ -475,20 +480,72 @@ class TestSceneComposer:
         )
 
 
+def noted(reader, root, *notes):
+    """Waits until the notes of a quiz say this: an answer that the arrows came to counts when they rest."""
+    shown = f"[...document.querySelectorAll('{root} .lc-note')].map(note => note.innerText)"
+    reader.wait_until(f"JSON.stringify({shown}) === {json.dumps(json.dumps(notes, separators=(',', ':')))}")
+
+
 @in_a_browser
-@both_ways
-def test_quiz(reader, at, by):
-    root = at["quiz"]
-    notes = f"{root} .lc-note"
-    assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
-    answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
-    assert texts(reader, notes) == ["Right. It is </script> so.", ""]
-    right = reader(f"getComputedStyle(document.querySelector('{notes}')).color")
-    answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
-    assert texts(reader, notes) == ["Not this one. Count again.", ""]
-    assert reader(f"getComputedStyle(document.querySelector('{notes}')).color") != right
-    answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
-    assert texts(reader, notes) == ["Not this one. Count again.", "Not this one. No order in it."]
+class TestQuiz:
+    @pytest.fixture(autouse=True)
+    def fresh(self, reader):
+        reader("localStorage.clear()")
+        reader.send("Page.reload")
+        reader.wait_until("document.readyState === 'complete' && !localStorage.length")
+
+    @both_ways
+    def test_each_answer_is_explained(self, reader, at, by):
+        root = at["quiz"]
+        assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "")
+        right = reader(f"getComputedStyle(document.querySelector('{root} .lc-note')).color")
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
+        noted(reader, root, "Not this one. Count again. It is: yes.", "")
+        assert reader(f"getComputedStyle(document.querySelector('{root} .lc-note')).color") != right
+
+    @both_ways
+    def test_it_keeps_the_score_and_remembers(self, reader, at, by):
+        root = at["quiz"]
+        assert text(reader, f"{root} .lc-score") == ""
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "")
+        answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")
+        score = "Right at the first try: 1 of 2. Answered: 1 of 2."
+        assert text(reader, f"{root} .lc-score") == score
+        reader.send("Page.reload")
+        noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")
+        assert text(reader, f"{root} .lc-score") == score
+        reader.use(f"{root} .lc-buttons button", by)
+        noted(reader, root, "", "")
+        assert text(reader, f"{root} .lc-score") == "" and not reader(f"document.querySelector('{root} :checked')")
+
+    @both_ways
+    def test_it_points_out_the_right_answer_when_asked(self, reader, at, by):
+        root = at["quiz"]
+        reader.use(f"{root} fieldset:nth-of-type(2) button", by)
+        noted(reader, root, "", "It is: not. Only a count.")
+        assert text(reader, f"{root} .lc-is-right").strip() == "not"
+        assert text(reader, f"{root} .lc-score") == "Right at the first try: 0 of 2. Answered: 1 of 2."
+
+    def test_it_points_out_the_right_answer_after_two_wrong_ones(self, reader, at):
+        root = at["long_quiz"]
+        for wrong, note in ((0, "Not this one. No."), (2, "Not this one. Nor this. It is: b.")):
+            answer(reader, f"{root} fieldset", wrong, "mouse")
+            noted(reader, root, note)
+        assert text(reader, f"{root} .lc-is-right").strip() == "b"
+
+    def test_answers_that_the_arrows_pass_do_not_count(self, reader, at):
+        root = at["long_quiz"]
+        answer(reader, f"{root} fieldset", 2, "keyboard")
+        noted(reader, root, "Not this one. Nor this.")
+
+    def test_a_page_without_storage_has_a_quiz_as_well(self, reader, at):
+        reader("Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error(); }, 1")
+        answer(reader, f"{at['quiz']} fieldset:nth-of-type(1)", 0, "mouse")
+        noted(reader, at["quiz"], "Right. It is </script> so.", "")
 
 
 @in_a_browser

@@ -17,6 +17,7 @@ COLORS = (
     f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; "
     f"--lc-text: {PALETTE['text']}; }}"
 )
+WITHOUT = "<noscript><p class='lc-note'>With JavaScript you can try it here.</p></noscript>"
 MARK = "\0"  # stands for the panel's id until it is known; no text holds one
 
 
@@ -32,9 +33,9 @@ def panel(piece, body, data):
         (SCRIPTS / file).read_text(encoding="utf-8") for file in ("panel.css", "frame.js", f"{piece}.js")
     )
     return HTML(
-        f'<style>\n{COLORS}\n{style}</style><div class="lc-panel" id="{name}">{body.replace(MARK, name)}</div>'
+        f'<style>\n{COLORS}\n{style}</style><div class="lc-panel" id="{name}">{body.replace(MARK, name)}{WITHOUT}</div>'
         f'<script>\n(() => {{\n"use strict";\n{frame}\n{script}\n'
-        f'piece(document.getElementById("{name}"), {payload});\n}})();\n</script>'
+        f'const root = document.getElementById("{name}");\npiece(root, {payload});\nspeak(root);\n}})();\n</script>'
     )
 
 

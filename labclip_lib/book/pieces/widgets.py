@@ -121,7 +121,7 @@ def try_captions(backbone, image):
 
 
 def quiz(questions):
-    """A quiz that marks itself and explains every answer, right or wrong.
+    """A quiz that marks itself and explains every answer, right or wrong. The browser remembers what was answered.
 
     questions: sequence of (question, [(answer, is_right, explanation), ...]).
     """
@@ -136,8 +136,12 @@ def quiz(questions):
         )
         parts.append(
             f"<fieldset><legend>{number}. {html.escape(question)}</legend>{rows}"
-            "<p class='lc-note' aria-live='polite'></p></fieldset>"
+            "<p class='lc-note' aria-live='polite'></p><button type='button' data-do='show'>Show the answer</button>"
+            "</fieldset>"
         )
+    parts.append(
+        "<p class='lc-buttons'><span class='lc-score'></span><button type='button' hidden>Ask me again</button></p>"
+    )
     data = [[[bool(right), why] for _, right, why in answers] for _, answers in questions]
     return panel("quiz", "".join(parts), data)
 

@@ -31,10 +31,10 @@ def test_the_script_is_the_frame_then_the_piece_and_calls_it():
     assert page.count("function piece(") == 1
 
 
-def test_the_colours_come_before_the_style_that_uses_them():
+def test_colours_and_sizes_come_before_the_style_that_uses_them():
     page = panel("quiz", "", {}).data
-    for color in set(re.findall(r"var\((.*?)\)", page)):
-        assert page.index(f"{color}: #") < page.index(f"var({color})")
+    for name in set(re.findall(r"var\((--lc-\w+)\)", page)):
+        assert page.index(f"{name}: ") < page.index(f"var({name})")
 
 
 # How a page says that it is light or dark: the book's, Colab's, JupyterLab's, VS Code's, and one that says nothing.
@@ -96,7 +96,7 @@ def test_a_panel_is_dark_where_its_page_is_and_can_be_read(browser, tmp_path, pi
         path.write_text(f"<!doctype html>{opening}<meta charset=utf-8>{pieces}", "utf-8")
         browser.open(path)
         for selector in ("fieldset:first-of-type .lc-answer", "fieldset:nth-of-type(2) .lc-answer:nth-of-type(2)",
-                         ".lc-row button", "[data-do=show]"):  # fmt: skip
+                         ".lc-row button", "[data-prediction] [data-do=show]"):  # fmt: skip
             browser(f"document.querySelector('.lc-panel {selector}').click()")
         contrasts = dict(browser(CONTRASTS))
         assert {"Not this one. Count.", "Right. So it is.", "It is 0.50.", "chance", "CLIP: 1 of 1"} <= set(contrasts)
@@ -107,3 +107,19 @@ def test_a_panel_is_dark_where_its_page_is_and_can_be_read(browser, tmp_path, pi
     browser.send("Emulation.setEmulatedMedia", media="print")
     assert painted(browser)[0] == light and min(dict(browser(CONTRASTS)).values()) >= 4.5
     browser.send("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+def test_without_javascript_it_says_so_and_shows_nothing_that_does_nothing(browser, tmp_path, pieces):
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{pieces}", "utf-8")
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(path)
+        seen = "[...document.querySelectorAll('.lc-panel')].map(panel => [panel.innerText, panel.clientHeight])"
+        (quiz_said, _), (game_said, _), (_, prediction_height), _ = browser(seen)
+        dead = browser("[...document.querySelectorAll('button, input')].filter(one => one.checkVisibility()).length")
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+    assert "A bag?" in quiz_said and "JavaScript" in quiz_said and "JavaScript" in game_said
+    assert not prediction_height and not dead

@@ -43,3 +43,21 @@ function gauge(root, {mean, low, high, dots, color, says}) {
   }));
   root.querySelectorAll(".lc-said p").forEach((part, k) => { part.textContent = says[k]; });
 }
+
+// A slider says the text that is shown for it, where its own numbers are another scale or places of a list.
+function speak(root) {
+  root.querySelectorAll("label:has(output) input[type=range]").forEach(slider => {
+    const output = slider.closest("label").querySelector("output");
+    const say = () => slider.setAttribute("aria-valuetext", output.textContent);
+    new MutationObserver(say).observe(output, {childList: true, characterData: true, subtree: true});
+    say();
+  });
+}
+
+// What this browser remembers. A page that is opened as a file, or in a frame of its own, may have no storage.
+function store(name, value) {
+  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }
+}
+function stored(name) {
+  try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
+}
