@@ -6,10 +6,7 @@ function piece(root, data) {
   function draw() {
     const [share, step] = sliders.map(slider => +slider.value);
     const state = data.states[share * data.steps.length + step];
-    [data.shares[share], data.steps[step]].forEach((text, k) => {
-      said[k].textContent = text;
-      sliders[k].setAttribute("aria-valuetext", text);
-    });
+    [data.shares[share], data.steps[step]].forEach((text, k) => { said[k].textContent = text; });
     gauge(root, state);
     [0, 1, 1, 0].forEach((k, place) => {  // the twin's row mirrors the scene's
       cells[place].textContent = state.cells[k];

@@ -22,7 +22,6 @@ function piece(root, data) {
     part("reach").setAttribute("d", `M${x(gained[1])} ${cy}H${x(gained[2])}M${cx} ${y(paid[1])}V${y(paid[2])}`);
     part("y").textContent = chosen(cost);
     root.querySelector("output").textContent = strength;
-    slider.setAttribute("aria-valuetext", strength);
     const [guessed, bag] = [chances, ceilings].map(pair => pair.map(level => level.toFixed(2)).join(" and "));
     part("note").textContent = `${chosen(matrix)}, ${strength}: swap accuracy ${told(gained)}, ${chosen(cost)} ` +
       `${told(paid)}. Chance is ${guessed}; a bag of words has at most ${bag}.`;
