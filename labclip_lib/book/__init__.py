@@ -33,10 +33,10 @@ __getattr__, __dir__, __all__ = door(
             "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions"
         ),
         "pieces.game": "blind_game",
-        "pieces.accuracies": "dial_slider probe_switch",
-        "pieces.plane": "preference_plane",
         "pieces.scatter": "score_scatter",
         "pieces.predictions": "answer predict_choice predict_curve predict_number",
+        "pieces.accuracies": "dial_slider probe_switch",
+        "pieces.plane": "preference_plane",
         "checks": "check check_exercise",
         "exercises": "CheckFailed",
     },

@@ -325,10 +325,10 @@ class TestPreferencePlane:
         assert found == "Right: 3 of 6 pictures. Chance and a bag of words: 3." and spots == [False] * 3 + [True] * 3
         assert note.startswith("All pictures prefer the same caption") and "its twin's: 0.000, whatever" in note
         angle = f"{root} input[aria-label='angle of the arrow']"
-        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "90 degrees"
+        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "90°"
         slide_to_the_end(reader, angle, by, "Home")
         assert text(reader, f"{root} label:first-of-type output") == "0°"
-        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "0 degrees"
+        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "0°"
         found, note, spots = told(reader, root)
         assert found.startswith("Right: 6 of 6") and spots == [True] * 6
         assert note.startswith("Every picture prefers its own caption.") and "its twin's: 0.044, whatever" in note

@@ -9,10 +9,7 @@ from IPython.display import HTML
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
 SCRIPTS = Path(__file__).with_name("js")
-COLORS = (
-    f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; "
-    f"--lc-text: {PALETTE['text']}; }}"
-)
+COLORS = f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; }}"
 MARK = "\0"  # stands for the panel's id until it is known; no text holds one
 
 

@@ -20,7 +20,7 @@ function piece(root, data) {
     const preferences = data.points.map(([x, y]) => data.length * (x * Math.cos(angle) + y * Math.sin(angle)) + b);
     const right = data.points.map(([, , own], k) => (Math.sign(preferences[k] * own) + 1) / 2);  // a tie counts half
     said[0].textContent = `${degrees}°`;
-    turn.setAttribute("aria-valuetext", `${degrees} degrees`);
+    turn.setAttribute("aria-valuetext", `${degrees}°`);
     said[1].textContent = b.toFixed(3);
     part("turned").setAttribute("transform", `rotate(${-degrees})`);
     part("pushed").setAttribute("transform", `translate(${-b / data.length * data.unit})`);
