@@ -13,10 +13,7 @@ from PIL import Image
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
 SCRIPTS = Path(__file__).with_name("js")
-COLORS = (
-    f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; "
-    f"--lc-text: {PALETTE['text']}; }}"
-)
+COLORS = f".lc-panel, .lc-panel canvas {{ --lc-paper: {PAPER}; --lc-ink: {INK}; --lc-image: {PALETTE['image']}; }}"
 WITHOUT = "<noscript><p class='lc-note'>With JavaScript you can try it here.</p></noscript>"
 MARK = "\0"  # stands for the panel's id until it is known; no text holds one
 

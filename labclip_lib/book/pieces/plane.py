@@ -4,6 +4,7 @@ import html
 
 import numpy as np
 
+from labclip_lib.book.figures.style import PALETTE
 from labclip_lib.book.pieces.panel import panel
 
 WIDE, EDGE, LINE = 300, 8, 16  # of the drawing, what stays free around the marks, and a line of text below
@@ -51,13 +52,14 @@ def preference_plane(pictures, twins, moves, captions):
     scene, twin = (html.escape(caption) for caption in captions)
     body = f"""<div hidden class="lc-sliders"><label>the arrow, from the pictures' own move: <output>{angle}°</output>
     <input type="range" min="0" max="180" step="1" value="{angle}" aria-label="angle of the arrow"
-    aria-valuetext="{angle} degrees"></label>
+    aria-valuetext="{angle}°"></label>
     <label>b, the same for all pictures: <output>0.000</output>
     <input type="range" min="{-most:g}" max="{most:g}" step="0.001" value="0" aria-label="b"></label>
     <button type="button">as the captions have it</button></div>
     <svg class="lc-plane" viewBox="0 0 {WIDE} {tall:.0f}" role="img"
     aria-label="pictures of a scene and of its twin, and the line between two captions">
-    <g transform="translate({WIDE / 2} {top:.1f})"><g class="lc-turned" transform="rotate({-angle})">
+    <g transform="translate({WIDE / 2} {top:.1f})" style="color:{PALETTE["text"]}">
+    <g class="lc-turned" transform="rotate({-angle})">
     <g class="lc-pushed"><rect class="lc-side" x="0" y="-600" width="900" height="1200"/><path d="M0-600v1200"/></g>
     <path class="lc-arrow" d="M0 0h{arrow:.0f}m-9-5l9 5l-9 5"/></g></g>{marks}
     <text x="{WIDE - 4}" y="{tall - 4:.0f}" text-anchor="end">the pictures' own move →</text></svg>
