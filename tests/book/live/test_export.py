@@ -27,7 +27,12 @@ def unpacked(path):
     """(about, {name: tensor}) of a file, read by gzip and safetensors themselves."""
     data = gzip.decompress(path.read_bytes())
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return json.loads(header["__metadata__"]["about"]), load(data)
+    tensors = load(data)
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.uint8:
+            low, high = tensor.to(torch.int32)
+            tensors[name] = (low + 256 * high).to(torch.uint16).view(torch.float16)
+    return json.loads(header["__metadata__"]["about"]), tensors
 
 
 def folded_tower(tensors, heads, images):

@@ -150,6 +150,19 @@ def test_the_slider_leads_from_clip_to_labclip(visit):
     assert all(clip == labclip for _, clip, labclip in page(ROWS))
 
 
+@pytest_browser
+def test_the_slider_stays_under_the_hand(visit):
+    page = awake(visit())
+    places = page(f"""[...document.querySelectorAll('.lc-pick')].map(pick => {{
+        pick.click();
+        return [0, 0.3, 0.9, 1].map(share => {{
+            {PIECE}.mix(share);
+            return {PIECE}.slider.getBoundingClientRect().top;
+        }});
+    }})""")
+    assert all(max(tops) - min(tops) < 3 for tops in places), places
+
+
 def press(page, begins):
     page(f"[...document.querySelectorAll('button')].find(one => one.textContent.startsWith({begins!r})).click()")
 
@@ -168,6 +181,18 @@ def test_captions_are_turned_round(visit, playground):
     texts = embed_texts(playground.backbone, [caption for caption, *_ in page(ROWS)])
     want = (texts @ embed_images(playground.backbone, scene)[0]).tolist()
     assert [clip for _, clip, _ in page(ROWS)] == pytest.approx(want, abs=1.6e-3)
+
+
+@pytest_browser
+def test_captions_stay_as_they_are_where_the_text_tower_cannot_be_had(visit):
+    page = awake(visit(without=["text.bin"]))
+    press(page, "turn")
+    page.wait_until(f"{STATUS}.includes('404')")
+    assert page(
+        "[...document.querySelectorAll('button[aria-pressed=true]')].every(one => !one.textContent.startsWith('turn'))"
+    )
+    press(page, "swap colours")
+    page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
 
 
 @pytest_browser
@@ -238,12 +263,17 @@ def test_it_fits_the_screen(visit, browser, width):
 @pytest_browser
 def test_the_tour_shows_what_it_speaks_of(visit):
     page = awake(visit())
+    page.send("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False)
     page("[...document.querySelectorAll('button')].find(one => one.textContent === 'guided tour').click()")
     card = "document.querySelector('.lc-card').innerText"
     seen = []
     while page("!document.querySelector('.lc-card').hidden"):
         page.wait_until("document.querySelectorAll('.lc-lit').length === 1")
         seen.append(page(card).split(".")[0])
+        page.wait_until("""(() => {
+            const [card, lit] = ['.lc-card', '.lc-lit'].map(one => document.querySelector(one).getBoundingClientRect());
+            return card.top >= 0 && lit.bottom > card.bottom && lit.top < innerHeight;
+        })()""")
         if len(seen) == 3:
             page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
         if len(seen) == 8:
@@ -254,6 +284,7 @@ def test_the_tour_shows_what_it_speaks_of(visit):
     assert seen == [f"{k} of 10" for k in range(1, 11)]
     assert page("document.querySelectorAll('.lc-lit').length") == 0
     assert page("document.activeElement.textContent") == "guided tour"
+    page.send("Emulation.clearDeviceMetricsOverride")
 
 
 @pytest_browser

@@ -1,11 +1,13 @@
 // The files that labclip_lib/book/live/export.py writes: safetensors, gzipped.
 
-// Halves, two bytes each, as floats: sign, exponent and fraction move to a float's places, and the exponents' origin,
-// which differs by 112, is mended by a multiplication, which also gets the smallest halves right.
-function fromHalves(halves) {
-  const bits = new Uint32Array(halves.length), values = new Float32Array(bits.buffer);
-  for (let i = 0; i < bits.length; i++) {
-    bits[i] = (halves[i] & 0x8000) << 16 | (halves[i] & 0x7fff) << 13;
+// Halves, of each its low byte and then of each its high one, as floats: sign, exponent and fraction move to a float's
+// places, and the exponents' origin, which differs by 112, is mended by a multiplication, which also gets the smallest
+// halves right.
+function fromHalves(bytes) {
+  const count = bytes.length / 2, bits = new Uint32Array(count), values = new Float32Array(bits.buffer);
+  for (let i = 0; i < count; i++) {
+    const high = bytes[count + i];
+    bits[i] = (high & 0x80) << 24 | (high & 0x7f) << 21 | bytes[i] << 13;
     values[i] *= 2 ** 112;
   }
   return values;
@@ -17,7 +19,8 @@ function read(bytes) {
   const {__metadata__, ...entries} = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));
   const tensors = Object.entries(entries).map(([name, {dtype, shape, data_offsets: [from, to]}]) => {
     const part = bytes.slice(8 + length + from, 8 + length + to);
-    return [name, {shape, data: dtype === "F16" ? fromHalves(new Uint16Array(part)) : new Float32Array(part)}];
+    return [name, dtype === "U8" ? {shape: shape.slice(1), data: fromHalves(new Uint8Array(part))}
+      : {shape, data: new Float32Array(part)}];
   });
   return {about: JSON.parse(__metadata__.about), tensors: Object.fromEntries(tensors)};
 }

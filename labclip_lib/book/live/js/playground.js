@@ -8,6 +8,7 @@ import {Stage} from "./stage.js";
 import {CARDS} from "./tour.js";
 
 const TRIES = 300;  // scenes that a search looks at
+const READING = "Reading captions (the first time this fetches six more megabytes) ...";
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 export class Playground {
@@ -97,6 +98,7 @@ export class Playground {
     steps[1].focus({preventScroll: true});
     card.act?.(this);
     this.#light();
+    this.root.querySelector(".lc-lit")?.scrollIntoView({block: "nearest"});
     return true;
   }
 
@@ -121,12 +123,23 @@ export class Playground {
     if (await this.wake()) this.stage.add();
   }
 
+  // Captions in the other order are in no table: the text tower reads them. Where it cannot be had they stay as they are.
   async turn(turned) {
     if (turned === this.turned) return;
-    this.turned = turned;
-    set(this.turner, {"aria-pressed": turned});
-    const model = await this.wake();
-    if (model && turned) await model.engine.table("turned").then(table => model.learn(table), error => this.#say(error.message));
+    const flip = to => {
+      this.turned = to;
+      set(this.turner, {"aria-pressed": to});
+    };
+    flip(turned);
+    const model = turned && await this.wake();
+    if (model) {
+      this.#say(READING);
+      const captions = captionsOf(this.world, this.stage.get(), true).map(({caption}) => caption);
+      await model.embed(captions).then(() => this.#say(""), error => {
+        this.#say(error.message);
+        flip(false);
+      });
+    }
     this.#changed(this.stage.get());
   }
 
@@ -137,7 +150,7 @@ export class Playground {
   async #type(text) {
     const caption = text.trim().toLowerCase().replace(/\s+/g, " "), model = caption && await this.wake();
     if (!model) return;
-    this.#say("Reading the caption (the first one fetches six more megabytes) ...");
+    this.#say(READING);
     try {
       await model.embed([caption]);
       this.own = [{kind: "your caption", caption}];
@@ -246,8 +259,10 @@ export class Playground {
       ahead < 0 ? `${name} prefers the caption with the colours swapped` : `${name} cannot decide`;
     const known = [...this.results.querySelectorAll(".lc-reads")].every(line => line.dataset.right === "true");
     const [, [name]] = columns;
-    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.${known && !this.small ?
-      " Picture and caption each tell, on their own, which colour goes with which shape." : ""}`;
+    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.`;
+    if (known && !this.small) {
+      this.results.append(make("p", {}, "So picture and caption each tell, on their own, which colour goes with which shape."));
+    }
   }
 }
 

@@ -24,7 +24,7 @@ export const CARDS = [
   },
   {
     text: "So do the caption's numbers. Each side knows; the cosine of the two does not use it.",
-    at: ".lc-reads:last-child",
+    at: ".lc-reads ~ .lc-reads",
   },
   {
     text: "LABCLIP puts one matrix on the captions, and changes nothing else. On the left the slider is CLIP, on the right " +
