@@ -33,7 +33,7 @@ COSINES = torch.tensor([[0.9, 0.8, 0.5], [0.1, 0.8, 0.3]])
 MATRICES = torch.tensor([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
 QUIZ = [
     ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script> so."), ("no", False, "Count again.")]),
-    ("A bag?", [("ordered", False, "No order in it."), ("not", True, "Only a count.")]),
+    ("A bag?", [("ordered", False, "No order in it."), ("not.", True, "Only a count.")]),
 ]
 LONG_QUIZ = [("Which?", [("a", False, "No."), ("b", True, "Yes."), ("c", False, "Nor this.")])]
 OTHER_QUIZ = [("Why?", [("because", True, "Indeed."), ("never", False, "Ever.")])]
@@ -527,7 +527,7 @@ class TestQuiz:
         root = at["quiz"]
         reader.use(f"{root} fieldset:nth-of-type(2) button", by)
         noted(reader, root, "", "It is: not. Only a count.")
-        assert text(reader, f"{root} .lc-is-right").strip() == "not"
+        assert text(reader, f"{root} .lc-is-right").strip() == "not."
         assert text(reader, f"{root} .lc-score") == "Right at the first try: 0 of 2. Answered: 1 of 2."
 
     def test_it_points_out_the_right_answer_after_two_wrong_ones(self, reader, at):

@@ -14,7 +14,7 @@ function piece(root, data) {
     const done = settled(question), labels = [...fields[question].querySelectorAll(".lc-answer")];
     labels.forEach((label, k) => label.classList.toggle("lc-is-right", done && k === right(question)));
     fields[question].querySelector("button").hidden = done;
-    return done ? ` It is: ${labels[right(question)].innerText.trim()}.` : "";
+    return done ? ` It is: ${labels[right(question)].innerText.trim().replace(/\.$/, "")}.` : "";
   }
 
   function say(question, answer) {
