@@ -123,7 +123,7 @@ def play(browser, address):
         return left + x * width, top + y * height
 
     left, top, width, _ = box(".lc-play")
-    film = Film(browser, left - 12, top - 6, width + 24, along(".lc-mix", 0, 1)[1] - top + 48)
+    film = Film(browser, left - 12, top - 6, width + 24, along(".lc-mix", 0, 1)[1] - top + 14)
     film.show_hand(*along(".lc-scene", 0.31, 0.63))
     film.frame(8)
     film.drag(*along(".lc-scene", 0.5, 0.7), 7)
