@@ -16,9 +16,9 @@ NEEDS = {
     "chapters/index": {"live piece": 1},
     "chapters/playground": {"live piece": 1},
     "chapters/01_clip_basics": {"live piece": 3, "quiz": 1},
-    "chapters/02_linear_probes": {"live piece": 0, "quiz": 1},
-    "chapters/03_bag_of_words": {"live piece": 1, "quiz": 1},
-    "chapters/04_two_encoders": {"live piece": 0, "quiz": 1},
+    "chapters/02_linear_probes": {"live piece": 2, "quiz": 1},
+    "chapters/03_bag_of_words": {"live piece": 2, "quiz": 1},
+    "chapters/04_two_encoders": {"live piece": 2, "quiz": 1},
     "chapters/05_one_matrix": {"live piece": 1, "quiz": 1},
     "chapters/06_scoreboard": {"live piece": 2, "quiz": 1},
 }

@@ -35,7 +35,7 @@ def operator_chain(world, caption):
     body = f"""<div class="lc-field" hidden><label>Your caption:
     <input type="text" value="{html.escape(caption)}" maxlength="200" autocomplete="off" spellcheck="false"></label>
     <p>{buttons}</p></div>
-    <ol class="lc-chain" role="log"><li>{html.escape(caption)}</li>{examples}</ol>
+    <div role="log"><ol class="lc-chain"><li>{html.escape(caption)}</li>{examples}</ol></div>
     <p class="lc-note" aria-live="polite"></p>"""
     articles = {word: article_of(word) for word in (*world.colors, *world.shapes)}
     return panel("operator_chain", body, {"colors": world.colors, "shapes": world.shapes, "articles": articles})
