@@ -565,9 +565,15 @@ def test_game(reader, at, by):
             assert reader(f"document.activeElement.matches('{root} .lc-next')")
             reader.use(f"{root} .lc-next", by)
             assert reader(f"document.activeElement.matches('{root} .lc-row button:first-child')")
-    assert text(reader, f"{root} .lc-place") == "That was the last one."
+    assert text(reader, f"{root} .lc-place") == "That was the last one. You were right in 2 of 3."
     assert texts(reader, f"{root} .lc-bar span") == ["you: 2 of 3", "shorter: 1.5 of 3", "CLIP: 2 of 3"]
     assert reader(f"document.querySelectorAll('{root} .lc-row button:disabled').length") == 2
+    assert text(reader, f"{root} .lc-next") == "play again" and reader(
+        f"document.activeElement.matches('{root} .lc-next')"
+    )
+    reader.use(f"{root} .lc-next", by)
+    assert text(reader, f"{root} .lc-place") == "Item 1 of 3. Which one is the caption?"
+    assert texts(reader, f"{root} .lc-bar span") == [] and not reader(f"document.querySelector('{root} :disabled')")
 
 
 def point_at(reader, selector):
