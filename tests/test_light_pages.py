@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from browser import CHROMIUM, Browser
 from fontTools.ttLib import TTFont
 from PIL import Image
 from pydata_sphinx_theme import __file__ as theme
@@ -28,10 +29,7 @@ def app(tmp_path):
     files = theme.replace("__init__.py", "theme/pydata_sphinx_theme/static/vendor")
     (static / "vendor").symlink_to(files)
     (tmp_path / "out" / "page.html").write_text('<i class="fa-solid fa-asterisk"></i><i class="fa-brands"></i>')
-    app = SimpleNamespace(outdir=tmp_path / "out", srcdir=tmp_path, builder=SimpleNamespace(format="html", images={}))
-    app.added = []
-    app.add_js_file = app.added.append
-    return app
+    return SimpleNamespace(outdir=tmp_path / "out", srcdir=tmp_path, builder=SimpleNamespace(format="html", images={}))
 
 
 def test_the_fonts_hold_the_icons_that_are_used(light, app):
@@ -52,13 +50,32 @@ def test_a_failed_build_gets_no_fonts(light, app):
 
 def test_mathjax_comes_to_pages_with_a_formula(light, app):
     config = SimpleNamespace(filename=None, attributes={"body": "window.MathJax = {}"})
-    for body, kept, added in (
-        ('<span class="math notranslate">', [config, "mathjax/tex.js", "book.js"], []),
-        ("<p>None.</p>", ["book.js"], ["late_math.js"]),
+    for body, loaded in (
+        ('<span class="math notranslate">', [config, "mathjax/tex.js", "book.js"]),
+        ("<p>None.</p>", ["book.js", "_static/late_math.js"]),
     ):
         context = {"body": body, "script_files": [config, "mathjax/tex.js", "book.js"]}
         light.without_math(app, "a", "page.html", context, None)
-        assert context["script_files"] == kept and app.added == added
+        assert context["script_files"] == loaded
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+def test_mathjax_is_loaded_when_a_tip_shows_a_formula(root, tmp_path):
+    (tmp_path / "mathjax").mkdir()
+    (tmp_path / "mathjax" / "tex-chtml.js").write_text(
+        "MathJax.startup = {promise: Promise.resolve()};\n"
+        "MathJax.typesetPromise = async ([one]) => { one.textContent = 'set'; };"
+    )
+    (tmp_path / "late_math.js").write_text((root / "chapters" / "_static" / "late_math.js").read_text())
+    (tmp_path / "page.html").write_text(
+        "<!doctype html><script src=late_math.js></script><p>No formula</p><p><b class=math>u</b></p>"
+    )
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(tmp_path / "page.html")
+        for number, said in ((0, "No formula"), (1, "set")):
+            tip = f"document.querySelectorAll('p')[{number}]"
+            assert browser(f"MathJax.typesetPromise([{tip}]).then(() => {tip}.textContent)") == said
+            assert len([address for address in browser.requests() if "tex-chtml" in address]) == number
 
 
 def test_a_picture_has_its_size_and_all_but_the_first_wait(light, app, tmp_path):

@@ -26,10 +26,9 @@ DENSITY = 110  # dots an inch, at which a figure of book/figures/style.py is as 
 def without_math(app, pagename, templatename, context, doctree):
     """Exchange MathJax, on a page without a formula, for a script that waits for one."""
     if 'class="math' not in context.get("body", ""):
-        scripts = context["script_files"]
-        context["script_files"] = [file for file in scripts if "mathjax" not in _said(file).lower()]
-        if len(context["script_files"]) < len(scripts):
-            app.add_js_file("late_math.js")
+        kept = [file for file in context["script_files"] if "mathjax" not in _said(file).lower()]
+        late = ["_static/late_math.js"] if len(kept) < len(context["script_files"]) else []
+        context["script_files"] = kept + late
 
 
 def _said(file):
