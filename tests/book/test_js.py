@@ -456,6 +456,13 @@ class TestCaptionExplorer:
 @in_a_browser
 @both_ways
 class TestSceneComposer:
+    @pytest.fixture(autouse=True)
+    def red_star_and_blue_ring(self, reader, at):
+        reader(f"""document.querySelectorAll("{at["scene_composer"]} select").forEach((menu, k) => {{
+            menu.selectedIndex = k < 2 ? 0 : 1;
+            menu.dispatchEvent(new Event("change"));
+        }})""")
+
     def test_menus_compose_a_scene(self, reader, at, by):
         root = at["scene_composer"]
         shown = f"document.querySelector('{root} img').src"
@@ -467,9 +474,17 @@ class TestSceneComposer:
         assert reader(f"document.querySelector('{root} img').naturalWidth") == 32
         assert re.match("The true caption is closest|The model prefers", text(reader, f"{root} .lc-note"))
 
+    def test_a_button_swaps_the_colours(self, reader, at, by):
+        root = at["scene_composer"]
+        caption = f"{root} .lc-bar:nth-of-type({{}}) span"
+        own, twin = (text(reader, caption.format(k)).split(": ")[1] for k in (1, 2))
+        reader.use(f"{root} button", by)
+        assert [text(reader, caption.format(k)).split(": ")[1] for k in (1, 2)] == [twin, own]
+
     def test_two_of_a_colour_are_no_scene(self, reader, at, by):
         root = at["scene_composer"]
         select_next(reader, f"{root} select:nth-of-type(1)", by)
+        assert not reader(f"document.querySelector('{root} img').checkVisibility()")
         assert texts(reader, f"{root} .lc-bar span") == []
         assert text(reader, f"{root} .lc-note") == "Choose two different colours and two different shapes."
 

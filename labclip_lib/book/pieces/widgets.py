@@ -13,6 +13,8 @@ from labclip_lib.book.figures.style import INK, PALETTE
 from labclip_lib.book.pieces.panel import MARK, panel, png
 from labclip_lib.embeddings.embed import embed_texts
 
+CLEAR = 0.01  # a lead that a reader sees on the bars
+
 
 def temperature_slider(cosines, labels, images, start=20.0):
     """A slider on the logit scale beside the softmax it makes of one image's cosines.
@@ -82,13 +84,18 @@ def scene_composer(backbone, world, seed=0):
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, scenes.captions()).T).cpu()
     rows = [sorted(zip(s, c, strict=True)) for s, c in zip(scenes.shape.tolist(), scenes.color.tolist(), strict=True)]
     first, second = _menus(world)
-    body = f"""<p>A scene with a {first} and a {second}</p>
+    # It opens on the first scene for which the twin's caption is clearly ahead, if there is one.
+    places = {str(row): k for k, row in enumerate(rows)}
+    twins = [places[str([(s, d), (t, c)])] for (s, c), (t, d) in rows]
+    ahead = [float(cosines[k, twin] - cosines[k, k]) for k, twin in enumerate(twins)]
+    body = f"""<p>A scene with a {first} and a {second} <button type="button">swap the colours</button></p>
     <div class="lc-row"><img alt="the scene" width="112" height="112"></div>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     data = {
         "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
         "images": [base64.b64encode(png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
+        "start": next((k for k, lead in enumerate(ahead) if lead > CLEAR), 0),
     }  # fmt: skip
     return panel("scene_composer", body, data)
 

@@ -58,6 +58,17 @@ def numbers(page):
 NAMES = ["temperature_slider", "matrix_player", "caption_explorer", "scene_composer", "quiz"]
 
 
+def test_the_composer_opens_where_the_twin_s_caption_is_ahead(pieces):
+    for page in pieces["scene_composer"]:
+        data = numbers(page)
+        leads = []
+        for k, ((s, c), (t, d)) in enumerate(data["rows"]):
+            twin = data["rows"].index([[s, d], [t, c]])
+            leads.append(data["cosines"][k][twin] - data["cosines"][k][k])
+        clear = [k for k, lead in enumerate(leads) if lead > 0.01]
+        assert data["start"] == (clear[0] if clear else 0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_same_input_same_page(pieces, name):
     assert pieces[name][0] == pieces[name][1]
