@@ -53,6 +53,15 @@ def weight_of_model(sent):
     return sum(path.stat().st_size for path in set(sent) if path.suffix == ".bin")
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_first_screen_holds_what_it_is_and_the_picture_to_drag(phone, width):
+    page = phone(LANDING)
+    page.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+    page.wait_until(f"!!{PIECE}?.playground")
+    assert page(f"[...{PIECE}.querySelectorAll('.lc-scene canvas, .lc-verdict')].map(one => "
+                "one.getBoundingClientRect().bottom < 800)") == [True, True]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_finger_moves_an_object_and_the_model_answers(phone, sent, name):
     page = phone(name)
