@@ -138,6 +138,8 @@ def test_moving_recolouring_and_swapping_change_the_answers(visit):
     page("[...document.querySelectorAll('button')].find(one => one.textContent === 'swap colours').click()")
     page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
     assert page(ROWS)[1][0] == "blue square and orange triangle"
+    # As before the swap: CLIP preferred this caption when it was false, too.
+    assert "are swapped, and CLIP still picks “orange square and blue triangle”" in page(VERDICT)
     page("document.querySelector('.lc-colors [data-value=pink]').click()")
     page.wait_until(f"{ROWS}[0][0].startsWith('pink square')")
 
