@@ -4,6 +4,7 @@ It is driven over a pipe, in the protocol of its developer tools (chromedevtools
 """
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -28,6 +29,10 @@ KEYS = {  # (the name of the key to a page, its number on Windows, what it types
     "Up": ("ArrowUp", 38, ""), "Down": ("ArrowDown", 40, ""), "Escape": ("Escape", 27, ""),
 }  # fmt: skip
 PATIENCE = 30  # seconds, on a busy machine
+
+
+class PageLeft(AssertionError):
+    """The page was left before it could answer."""
 
 
 class Browser:
@@ -71,7 +76,9 @@ class Browser:
         )
         while (message := self.receive()).get("id") != number:
             self.events.append(message)
-        assert "error" not in message, f"{method}: {message['error']['message']}"
+        if "error" in message:
+            told = message["error"]["message"]
+            raise (PageLeft if "navigated" in told else AssertionError)(f"{method}: {told}")
         return message["result"]
 
     def receive(self):
@@ -107,7 +114,10 @@ class Browser:
 
     def wait_until(self, script):
         end = time.monotonic() + PATIENCE
-        while not self(script):
+        while True:
+            with contextlib.suppress(PageLeft):
+                if self(script):
+                    return
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 

@@ -287,7 +287,7 @@ class TestProbeSwitch:
         root = at["switch"]
         assert on_the_axis(reader, root) == pytest.approx([0.32, 0.27, 0.37, 0.125, 0.5], abs=0.005)
         number, reading = texts(reader, f"{root} .lc-said p")
-        assert number.startswith("Accuracy 0.32 (95 % interval 0.27 to 0.37).") and "100 %" in number
+        assert number.startswith("Accuracy 0.320 (95 % interval 0.270 to 0.370).") and "100 %" in number
         assert reading.startswith("Nonsense, and still it can be read")
         tick(reader, f"{root} fieldset:nth-of-type(2)", 1, by)
         assert on_the_axis(reader, root) == pytest.approx([0.95, 0.9, 1, 0.125, 0.5], abs=0.005)
@@ -299,7 +299,7 @@ class TestProbeSwitch:
         color = f"getComputedStyle(document.querySelector('{root} .lc-fill')).backgroundColor"
         before = reader(color)
         for question, (number, says) in enumerate(
-            [("0.13", "Not above chance"), ("0.90", "the embedding holds"), ("0.80", "the embedding holds")], 1
+            [("0.130", "Not above chance"), ("0.900", "the embedding holds"), ("0.800", "the embedding holds")], 1
         ):
             tick(reader, f"{root} fieldset:nth-of-type({question})", 1, by)
             shown, reading = texts(reader, f"{root} .lc-said p")
@@ -321,7 +321,7 @@ class TestPreferencePlane:
         root = at["plane"]
         found, note, spots = told(reader, root)
         assert found == "Right: 3 of 6 pictures. Chance and a bag of words: 3." and spots == [False] * 3 + [True] * 3
-        assert note.startswith("All pictures prefer the same caption") and "its twin's: 0.000, whatever" in note
+        assert note.startswith('All pictures prefer "a blue star", so half') and "its twin's: 0.000, whatever" in note
         angle = f"{root} input[aria-label='angle of the arrow']"
         assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "90°"
         slide_to_the_end(reader, angle, by, "Home")
@@ -366,7 +366,7 @@ class TestDialSlider:
         all_bind = [0.89, 0.85, 0.93, 0.5, 0.5, 0.87, 0.89, 0.91]
         assert on_the_axis(reader, root) == pytest.approx(all_bind, abs=0.005)
         assert texts(reader, f"{root} .lc-said p") == [
-            "Swap accuracy 0.89 (95 % interval 0.85 to 0.93) over 3 trainings.",
+            "Swap accuracy 0.890 (95 % interval 0.850 to 0.930) over 3 trainings.",
             "Above one half: of 100 choices 89 are right, where a coin has 50.",
         ]
         assert texts(reader, f"{root} th + td, {root} td + td") == ["0.89", "0.11", "0.11", "0.89"]
@@ -528,7 +528,7 @@ class TestQuiz:
         noted(reader, root, "Right. It is </script> so.", "")
         answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
         noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")
-        score = "Right at the first try: 1 of 2. Answered: 1 of 2."
+        score = "Right at the first try: 1 of 2. Answered: 2 of 2."
         assert text(reader, f"{root} .lc-score") == score
         reader.send("Page.reload")
         noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")

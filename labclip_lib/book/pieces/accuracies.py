@@ -55,7 +55,8 @@ def _of_random(accuracy, leak, chance, ceiling):
     if accuracy.low > chance and leak:
         return (
             "Nonsense, and still it can be read: relatives of the test were in training, and their labels could be "
-            f"learnt by heart.{' It reaches the ceiling of the true labels.' if accuracy.high >= ceiling else ''}"
+            "learnt by heart."
+            f"{' The interval reaches the ceiling of the true labels.' if accuracy.high >= ceiling else ''}"
         )
     if accuracy.low > chance:
         return "Nonsense above chance, with no relative in training: look for another leak, or it is luck."
@@ -66,7 +67,7 @@ def _of_random(accuracy, leak, chance, ceiling):
 
 def _of_true(accuracy, alarm, leak, chance, ceiling):
     if accuracy.high < chance:
-        return "Below chance: in training this answer was hardly ever right. It says next to nothing of the embedding."
+        return "Below chance: what is right in the test was never, or hardly ever, right in training."
     if accuracy.low <= ceiling:
         return "Not above the ceiling: a perfect bag of words would do as well."
     if alarm:
@@ -179,7 +180,7 @@ def _radios(group, names):
 
 
 def _with_interval(accuracy):
-    mean, low, high = (written(value, ".2f") for value in accuracy)
+    mean, low, high = (written(value, ".3f") for value in accuracy)
     return f"{mean} (95 % interval {low} to {high})"
 
 

@@ -50,12 +50,13 @@ def preference_plane(pictures, twins, moves, captions):
         for (px, py), sign, ok in zip(places, own, right > 0.5, strict=True)
     )
     scene, twin = (html.escape(caption) for caption in captions)
-    body = f"""<div hidden class="lc-sliders"><label>the arrow, from the pictures' own move: <output>{angle}°</output>
+    body = f"""<div hidden class="lc-sliders">
+    <label>the arrow, from the pictures' own move ({angle}° as it is): <output>{angle}°</output>
     <input type="range" min="0" max="180" step="1" value="{angle}" aria-label="angle of the arrow"
     aria-valuetext="{angle}°"></label>
     <label>b, the same for all pictures: <output>0.000</output>
     <input type="range" min="{-most:g}" max="{most:g}" step="0.001" value="0" aria-label="b"></label>
-    <button type="button">as the captions have it</button></div>
+    <button type="button">both as they were</button></div>
     <svg class="lc-plane" viewBox="0 0 {WIDE} {tall:.0f}" role="img"
     aria-label="pictures of a scene and of its twin, and the line between two captions">
     <g transform="translate({WIDE / 2} {top:.1f})" style="color:{PALETTE["text"]}">
@@ -66,10 +67,10 @@ def preference_plane(pictures, twins, moves, captions):
     <div aria-live="polite"><p class="lc-found">{_found(right)}</p><p class="lc-note"></p></div>
     <ul class="lc-key"><li>{_mark(DISC)} picture of: {scene}</li><li>{_mark(SQUARE)} picture of: {twin}</li>
     <li>arrow: from the twin's caption to the scene's</li><li>shaded: here a picture prefers "{scene}"</li>
-    <li>filled: it prefers its own caption</li></ul>"""
+    <li>filled: it prefers its own caption; hollow: the other's</li></ul>"""
     data = {
         "points": [[*place, int(sign)] for place, sign in zip(places.round(5).tolist(), own, strict=True)],
-        "length": round(float(length), 5), "unit": round(float(unit), 3), "angle": angle,
+        "length": round(float(length), 5), "unit": round(float(unit), 3), "angle": angle, "captions": list(captions),
     }  # fmt: skip
     return panel("preference_plane", body, data)
 

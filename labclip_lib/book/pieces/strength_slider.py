@@ -29,7 +29,7 @@ def strength_slider(strengths, roads, asked, costs):
     line = [(_x(of[0][0]), _y(of[len(asked)][0])) for of in values[0]]
     across, up = levels[0], levels[len(asked)]
     body = f"""<div class="lc-menus" hidden><label>matrix W: {menu("matrix W", roads)}</label>
-    <label>captions: {menu("captions", asked)}</label> <label>cost: {menu("cost", costs)}</label>
+    <label>swap test: {menu("swap test", asked)}</label> <label>cost: {menu("cost", costs)}</label>
     <label>from the identity to W alone: <output>{said[0]}</output>
     <input type="range" min="0" max="{len(strengths) - 1}" step="1" value="0" aria-label="strength of W"
     aria-valuetext="{said[0]}"></label></div>
@@ -42,8 +42,9 @@ def strength_slider(strengths, roads, asked, costs):
     text-anchor="middle">{html.escape(next(iter(costs)))}</text>
     <polyline class="lc-road" stroke="{OURS}" points="{" ".join(f"{x},{y}" for x, y in line)}"/>
     {"".join(f'<circle class="lc-stop" fill="{OURS}" r="3" cx="{x}" cy="{y}"/>' for x, y in line)}
+    {_end("CLIP", *line[0])}{_end("W alone", *line[-1])}
     <path class="lc-frame lc-reach"/><circle class="lc-frame lc-here" r="7" cx="{line[0][0]}" cy="{line[0][1]}"/></svg>
-    <ul class="lc-key"><li>dotted: chance</li><li>dashed: bag-of-words ceiling</li></ul>
+    <ul class="lc-key"><li>dotted: chance</li><li>dashed: bag-of-words ceiling</li><li>cross: 95 % intervals</li></ul>
     <p class="lc-note" aria-live="polite">The line goes from the identity, in the ring, to W alone.</p>"""
     data = {
         "values": values, "levels": levels, "said": said, "asked": len(asked),
@@ -66,6 +67,11 @@ def _y(share):
 
 def _level(line, k):
     return f'<path class="lc-frame lc-level" stroke-dasharray="{("2 4", "7 4")[k]}" d="{line}"/>'
+
+
+def _end(name, x, y):
+    """The name of an end of the line, under it."""
+    return f'<text class="lc-end" x="{x}" y="{y + 17}" text-anchor="middle">{name}</text>'
 
 
 def _ticks():

@@ -28,12 +28,12 @@ def said(random, true, leak):
     "random, true, leak, of_random, of_true",
     [
         (LEARNT, BOUND, 1, "Nonsense, and still it can be read", "part of it may be learnt by heart"),
-        (Estimate(0.5, 0.47, 0.53), BOUND, 1, "It reaches the ceiling", "part of it may be learnt by heart"),
+        (Estimate(0.5, 0.47, 0.53), BOUND, 1, "The interval reaches the ceiling", "part of it may be learnt by heart"),
         (LEARNT, BOUND, 0, "look for another leak", "part of it may be learnt by heart"),
         (AT_CHANCE, BOUND, 0, "Not above chance, as it must be", "the embedding holds who has what"),
         (AT_CHANCE, BOUND, 0.8, "this probe learnt nothing by heart", "though relatives were in training"),
         (AT_CHANCE, BAG, 0, "Not above chance", "a perfect bag of words would do as well"),
-        (AT_CHANCE, NEVER, 0, "Not above chance", "says next to nothing of the embedding"),
+        (AT_CHANCE, NEVER, 0, "Not above chance", "never, or hardly ever, right in training"),
     ],
 )
 def test_a_reading_follows_from_the_intervals_and_the_leak(random, true, leak, of_random, of_true):
@@ -60,7 +60,7 @@ def test_states_stand_in_the_order_of_the_ticks_with_the_numbers_that_came_in():
     assert found["counts"] == [2, 2, 2]
     assert [state["mean"] for state in found["states"]] == [10, 20, 30, 40, 50, 60, 70, 80]
     assert found["states"][2]["says"][0] == (
-        "Accuracy 0.30 (95 % interval 0.25 to 0.35). With a relative in training: 81 % of the test."
+        "Accuracy 0.300 (95 % interval 0.250 to 0.350). With a relative in training: 81 % of the test."
     )
     assert [state["color"] for state in found["states"]] == [PALETTE["image"], PALETTE["text"]] * 4
 
@@ -68,7 +68,7 @@ def test_states_stand_in_the_order_of_the_ticks_with_the_numbers_that_came_in():
 def test_without_a_script_the_first_accuracy_stands_on_the_axis_with_both_levels():
     before, _, after = probe_switch(FOUND, LEAKS, 0.125, 0.5).data.partition("<script>")
     assert 'class="lc-ticks" hidden' in before  # ticks that would do nothing
-    assert re.search(r'lc-fill" style="width:10.0%', before) and "Accuracy 0.10 (95 % interval" in before
+    assert re.search(r'lc-fill" style="width:10.0%', before) and "Accuracy 0.100 (95 % interval" in before
     assert 'data-level="chance" style="left:12.5%' in before and "chance 0.125" in before
     assert 'data-level="bag-of-words ceiling" style="left:50%' in before and "bag-of-words ceiling 0.5" in before
     assert "by &lt;/script&gt;" in before and after.count("</script>") == 1
@@ -99,7 +99,7 @@ def test_the_dial_hands_over_every_share_at_every_step():
     assert [state["mean"] for state in found["states"]] == [50, 47, 53, 90]
     assert found["states"][3]["dots"] == [89, 90, 91] and found["states"][3]["cells"] == ["0.90", "0.10"]
     assert found["states"][3]["high"] == 100  # an interval by Student's t may end beyond the axis, and says so
-    assert found["states"][3]["says"][0] == "Swap accuracy 0.90 (95 % interval 0.85 to 1.05) over 3 trainings."
+    assert found["states"][3]["says"][0] == "Swap accuracy 0.900 (95 % interval 0.850 to 1.050) over 3 trainings."
 
 
 def test_without_a_script_the_dial_shows_its_first_share_at_the_last_step():

@@ -131,7 +131,7 @@ class TestInABrowser:
         assert text(reader, f"{root} .lc-note") == said("64 </script>", "strength 0", 5, "recall@1", 4)
         for found, want in zip(stops(reader, root), (place(5, 4), place(6, 5), place(8, 3)), strict=True):
             assert found == pytest.approx(want, abs=0.1)
-        choose(reader, root, "captions", by)
+        choose(reader, root, "swap test", by)
         choose(reader, root, "cost", by)
         assert text(reader, f"{root} .lc-note") == said("64 </script>", "strength 0", 5, "zero-shot", 9)
         for found, want in zip(stops(reader, root), (place(5, 9), place(5, 9), place(5, 7)), strict=True):
@@ -158,7 +158,7 @@ class TestInABrowser:
         nodes = [node for node in reader.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
         named = {(node["role"]["value"], node["name"]["value"]) for node in nodes}
         assert named >= {("slider", "strength of W"), ("image", "swap accuracy against what it costs")}
-        assert named >= {("combobox", name) for name in ("matrix W", "captions", "cost")}
+        assert named >= {("combobox", name) for name in ("matrix W", "swap test", "cost")}
 
     def test_it_fits_a_phone(self, reader, root):
         assert at_width(reader, 320, root) <= 320

@@ -94,6 +94,7 @@ export class Playground {
     const steps = [button("back", () => this.#tour(k - 1)), button(k + 1 < CARDS.length ? "next" : "done", () => this.#tour(k + 1)),
       button("close", () => this.#tour(CARDS.length))];
     steps[0].disabled = k === 0;
+    steps[2].hidden = k + 1 === CARDS.length;
     this.card.replaceChildren(make("p", {"aria-live": "polite"}, `${k + 1} of ${CARDS.length}. ${card.text}`),
       make("div", {class: "lc-buttons"}, ...steps));
     steps[1].focus({preventScroll: true});

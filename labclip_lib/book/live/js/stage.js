@@ -51,6 +51,7 @@ export class Stage {
     if (!next) return false;
     this.scene = next;
     this.held.clear();
+    this.note.textContent = "";
     this.#changed();
     return true;
   }

@@ -1,5 +1,6 @@
 // data: points, of each picture its place in the plane and 1 for the scene, -1 for its twin; length of the captions'
-// mean move; unit, how much of the drawing is one of the plane; angle of the captions' mean move
+// mean move; unit, how much of the drawing is one of the plane; angle of the captions' mean move; captions, the scene's
+// and its twin's
 function piece(root, data) {
   const part = name => root.querySelector(`.lc-${name}`), [turn, push] = root.querySelectorAll("input");
   const said = root.querySelectorAll("output"), spots = root.querySelectorAll(".lc-plane .lc-spot");
@@ -10,7 +11,7 @@ function piece(root, data) {
     const between = (sum(preferences.slice(0, half)) - sum(preferences.slice(half))) / half;
     const who = ours === half && theirs === half ? "Every picture prefers its own caption." :
       !ours && !theirs ? "Every picture prefers the other's caption." :
-      ours + theirs === half && ours % half === 0 ? "All pictures prefer the same caption, so half of them are right." :
+      ours + theirs === half && ours % half === 0 ? `All pictures prefer "${data.captions[ours ? 0 : 1]}", so half are right.` :
       `Right: ${ours} of ${half} pictures of the scene, ${theirs} of ${half} of its twin.`;
     return `${who} Preference of the scene's pictures minus its twin's: ${between.toFixed(3)}, whatever b is.`;
   }

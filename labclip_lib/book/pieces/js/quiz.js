@@ -27,7 +27,7 @@ function piece(root, data) {
   function count() {
     const begun = given.filter(one => one.length).length, rights = fields.filter((_, k) => first(k)).length;
     score.textContent = begun ? `Right at the first try: ${rights} of ${fields.length}. ` +
-      `Answered: ${fields.filter((_, k) => settled(k)).length} of ${fields.length}.` : "";
+      `Answered: ${begun} of ${fields.length}.` : "";
     again.hidden = !begun;
   }
 

@@ -19,10 +19,15 @@ function piece(root, data) {
     part("road").setAttribute("points", points.join(" "));
     [...stops, part("here")].forEach((mark, k) => ["cx", "cy"].forEach((name, axis) =>
       mark.setAttribute(name, (points[k] || [cx, cy])[axis])));
+    root.querySelectorAll(".lc-end").forEach((name, k) => {
+      const [endX, endY] = points[k ? points.length - 1 : 0];
+      name.setAttribute("x", Math.min(endX, data.left + data.size - 18));
+      name.setAttribute("y", endY + 17);
+    });
     part("reach").setAttribute("d", `M${x(gained[1])} ${cy}H${x(gained[2])}M${cx} ${y(paid[1])}V${y(paid[2])}`);
     part("y").textContent = chosen(cost);
     root.querySelector("output").textContent = strength;
-    const [guessed, bag] = [chances, ceilings].map(pair => pair.map(level => level.toFixed(2)).join(" and "));
+    const [guessed, bag] = [chances, ceilings].map(pair => pair.map(level => level.toFixed(level && level < 0.01 ? 3 : 2)).join(" and "));
     part("note").textContent = `${chosen(matrix)}, ${strength}: swap accuracy ${told(gained)}, ${chosen(cost)} ` +
       `${told(paid)}. Chance is ${guessed}; a bag of words has at most ${bag}.`;
   }
