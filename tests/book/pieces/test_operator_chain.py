@@ -5,7 +5,7 @@ import random
 import re
 
 import pytest
-from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts, write_page
+from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts
 
 from labclip_lib.book.pieces.operator_chain import operator_chain
 from labclip_lib.operators.grammar import canonical
@@ -58,24 +58,6 @@ def made_by_the_script(browser, sources):
 @pytest.fixture(scope="module")
 def piece():
     return operator_chain(WORLD, FIRST)
-
-
-@pytest.fixture(scope="module")
-def page(piece, tmp_path_factory):
-    path, (root,) = write_page(tmp_path_factory.mktemp("page") / "page.html", piece)
-    return path, root
-
-
-@pytest.fixture
-def reader(browser, page):
-    browser.open(page[0])
-    yield browser
-    assert browser.complaints() == []
-
-
-@pytest.fixture
-def root(page):
-    return page[1]
 
 
 def write(reader, root, caption):

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from piece_page import at_width, both_ways, in_a_browser, text, write_page
+from piece_page import at_width, both_ways, in_a_browser, text
 
 from labclip_lib.book.pieces.strength_slider import LEFT, SIZE, TOP, strength_slider
 from labclip_lib.measures.measure import Measure
@@ -32,24 +32,6 @@ ROADS = {
 @pytest.fixture(scope="module")
 def piece():
     return strength_slider(STRENGTHS, ROADS, ASKED, COSTS)
-
-
-@pytest.fixture(scope="module")
-def page(piece, tmp_path_factory):
-    path, (root,) = write_page(tmp_path_factory.mktemp("page") / "page.html", piece)
-    return path, root
-
-
-@pytest.fixture
-def reader(browser, page):
-    browser.open(page[0])
-    yield browser
-    assert browser.complaints() == []
-
-
-@pytest.fixture
-def root(page):
-    return page[1]
 
 
 def place(x, y):

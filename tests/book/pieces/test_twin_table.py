@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts, write_page
+from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts
 
 from labclip_lib.book.pieces.twin_table import twin_table
 from labclip_lib.operators.on_captions import swap
@@ -47,24 +47,6 @@ def swap_accuracy(images, captions):
 @pytest.fixture(scope="module")
 def piece():
     return twin_table(finite_world(COLORS, SHAPES, twins="one"))
-
-
-@pytest.fixture(scope="module")
-def page(piece, tmp_path_factory):
-    path, (root,) = write_page(tmp_path_factory.mktemp("page") / "page.html", piece)
-    return path, root
-
-
-@pytest.fixture
-def reader(browser, page):
-    browser.open(page[0])
-    yield browser
-    assert browser.complaints() == []
-
-
-@pytest.fixture
-def root(page):
-    return page[1]
 
 
 def test_without_a_script_the_first_world_stands_there(piece):
