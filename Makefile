@@ -1,5 +1,5 @@
 # make book    build the site, every notebook executed, warnings are errors
-# make test    unit tests and every notebook, two files at a time
+# make test    unit tests, every notebook, two files at a time, and the built site where `make book` has made it
 # make real    the tests that read published files, and the chapters that compute from them
 # make kept    compute anew what these chapters keep for machines without those files
 # make lint    style, stripped notebooks, spelling, nothing out of date; the JavaScript too where npm is there
@@ -7,6 +7,7 @@
 #              with ADDRESS=https://github.com/YOU/YOUR-FORK that address first
 # make slides  the book, and slides of each chapter
 # make offline the book, all of it as one zip, and a PDF of each chapter where there is a Chromium
+# make screenshots  the book, and pictures of every page, as _build/screenshots, for looking through
 # make serve   build the book and show it at http://localhost:8000
 # make clean   remove what was built; the environment stays (delete .venv to start afresh)
 
@@ -31,7 +32,7 @@ REAL = chapters/01_clip_basics.ipynb chapters/04_two_encoders.ipynb chapters/06_
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL = --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
-.PHONY: book test real kept lint derive slides offline serve clean
+.PHONY: book test real kept lint derive slides offline screenshots serve clean
 
 book: $(READY)
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
@@ -65,6 +66,9 @@ slides: book
 
 offline: book
 	$(BIN)/python tools/offline.py
+
+screenshots: book
+	$(BIN)/python tools/screenshots.py $(if $(FOLDED),--folded)
 
 serve: book
 	$(BIN)/python -m http.server --directory _build/html 8000

@@ -9,8 +9,8 @@ export default [
   js.configs.recommended,
   {
     languageOptions: {sourceType: "script", globals: readonly([
-      "document", "localStorage", "location", "setInterval", "clearInterval", "CustomEvent", "MutationObserver",
-      "ResizeObserver",
+      "document", "localStorage", "location", "setInterval", "clearInterval", "setTimeout", "clearTimeout", "CustomEvent",
+      "MutationObserver", "ResizeObserver",
     ])},
     linterOptions: {reportUnusedDisableDirectives: "error"},
     rules: {
@@ -22,15 +22,19 @@ export default [
     },
   },
   {
+    files: ["chapters/_static/*.js"],
+    languageOptions: {globals: readonly(["DOMParser", "Search", "URL", "window"])},
+  },
+  {
     files: ["**/pieces/js/*.js"],
     ignores: ["**/frame.js"],
-    languageOptions: {globals: readonly(["bar", "choose", "tell"])},
+    languageOptions: {globals: readonly(["bar", "choose", "gauge", "store", "stored", "tell"])},
   },
   {
     files: ["**/live/js/*.js"],
     languageOptions: {sourceType: "module", globals: readonly([
       "DecompressionStream", "ImageData", "Response", "TextDecoder", "URL", "fetch", "history", "navigator",
-      "requestAnimationFrame", "setTimeout", "structuredClone",
+      "requestAnimationFrame", "structuredClone",
     ])},
   },
 ];

@@ -162,7 +162,7 @@ def real_data():
 # The files that take longest, so that none of them is what all others have to wait for.
 FIRST = [
     "test_assignments.py", "05_one_matrix.ipynb", "test_setup_cell.py", "test_mutants.py", "02_linear_probes.ipynb",
-    "4-labclip.ipynb", "01_clip_basics.ipynb", "03_bag_of_words.ipynb",
+    "4-labclip.ipynb", "01_clip_basics.ipynb", "03_bag_of_words.ipynb", "test_accessibility.py",
 ]  # fmt: skip
 
 

@@ -325,3 +325,17 @@ def test_form_for_what_stands_in_a_student_s_way():
     assert fields["chapter"]["options"][: len(titles)] == [f"{n}. {title}" for n, title in enumerate(titles, 1)]
     assert fields.keys() == {"chapter", "section", "seen", "expected", "where", "versions"}
     assert "python -m labclip_lib doctor" in fields["versions"]["description"]
+
+
+def test_newest_releases_are_tried_each_week_as_a_reader_gets_them():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text())
+    assert {"schedule", "workflow_dispatch"} == set(workflow[True]) and workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    (python,) = [step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    commands = "\n".join(step.get("run", "") for step in job["steps"])
+    assert python == "3.12" and "--upgrade --upgrade-strategy eager" in commands
+    assert not re.search(r"pip install.*(labclip| \.)", commands), "the set-up cell would have nothing to install"
+    (chapter,) = set(re.findall(r"cp (\S+\.ipynb)", commands))
+    assert (ROOT / chapter).is_file() and f"timeout 900 {Path(chapter).name}" in commands
+    for step in job["steps"]:
+        assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/none@v0"))

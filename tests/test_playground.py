@@ -10,7 +10,11 @@ from labclip_lib.world.scenes import World
 
 SCENE = World(("blue", "orange"), ("square", "triangle")).compositions(seed=1)[:1]
 ROW = {"caption": "blue square and orange triangle", "kind": "true", "products": [0.7, 0.3, 0.1, 1.0]}
-TWIN = {"caption": "orange square and blue triangle", "kind": "colours swapped", "products": [0.8, 0.2, 0.1, 1.0]}
+TWIN = {
+    "caption": "orange square and blue triangle",
+    "kind": "false: colours swapped",
+    "products": [0.8, 0.2, 0.1, 1.0],
+}
 
 
 class Fitted:

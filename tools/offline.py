@@ -4,19 +4,13 @@ Of the book that was built it makes _build/html/offline/: book.zip, the whole si
 there is a Chromium to print them, NAME.pdf of each chapter and appendix.
 """
 
-import shutil
-import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
 
+from browser import CHROMIUM, Browser
+
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = "chromium", "google-chrome", "chromium-browser"
-# Formulas are set by a script, for which the printer waits: milliseconds, of which it sleeps through the idle ones.
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-    "--no-pdf-header-footer", "--virtual-time-budget=20000",
-)  # fmt: skip
 
 
 def pack(book, path):
@@ -30,17 +24,6 @@ def pack(book, path):
     part.replace(path)
 
 
-def print_page(chromium, page, path):
-    """Print a page of the built book to a PDF. Raises SystemExit with a sentence when Chromium makes none."""
-    with tempfile.TemporaryDirectory() as profile:
-        part = Path(profile) / "page.pdf"
-        command = [chromium, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={part}", page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if not part.is_file() or not part.read_bytes().startswith(b"%PDF"):
-            raise SystemExit(f"{chromium} made no PDF of {page}; it said: {done.stderr.strip()[-300:]}")
-        shutil.move(part, path)
-
-
 def make_offline(book=ROOT / "_build" / "html", chapters=ROOT / "chapters"):
     """Write the zip and the PDFs, and return their paths. Stops with a sentence when the book is not built."""
     pages = {one.stem: book / "chapters" / f"{one.stem}.html" for one in sorted(chapters.glob("*.ipynb"))}
@@ -50,13 +33,16 @@ def make_offline(book=ROOT / "_build" / "html", chapters=ROOT / "chapters"):
     out.mkdir(exist_ok=True)
     made = [out / "book.zip"]
     pack(book, made[0])
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    if not chromium:
+    if not CHROMIUM:
         print("No PDFs: there is no Chromium here to print them.")
         return made
-    for name, page in pages.items():
-        made.append(out / f"{name}.pdf")
-        print_page(chromium, page, made[-1])
+    # Chromium still writes into the folder as it ends.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, Browser(profile) as browser:
+        for name, page in pages.items():
+            browser.open(page)
+            browser.whole()
+            made.append(out / f"{name}.pdf")
+            made[-1].write_bytes(browser.printed())
     return made
 
 

@@ -29,12 +29,15 @@ __getattr__, __dir__, __all__ = door(
         "tables": "show_table",
         "values": "glue",
         "text": "in_points machine spelled",
-        "pieces.widgets": (
-            "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions"
-        ),
+        "pieces.widgets": "caption_explorer matrix_player quiz scene_composer temperature_slider try_captions",
         "pieces.game": "blind_game",
+        "pieces.twin_table": "twin_table",
+        "pieces.operator_chain": "operator_chain",
+        "pieces.strength_slider": "strength_slider",
         "pieces.scatter": "score_scatter",
         "pieces.predictions": "answer predict_choice predict_curve predict_number",
+        "pieces.accuracies": "dial_slider probe_switch",
+        "pieces.plane": "preference_plane",
         "checks": "check check_exercise",
         "exercises": "CheckFailed",
     },

@@ -62,8 +62,8 @@ def finite_world(colors, shapes, twins="both", without=(), extra=(), margin=6.0,
     A scene is ((colour, shape), (colour, shape)) in the order of `shapes`; its captions, "red circle and blue square"
     and the reverse, are columns 2i and 2i + 1.
     twins: "both", or "one": of each scene and its `twin` only one occurs, chosen by a toss; coin: seed of the tosses.
-    without: words; scenes that need one never occur. extra: captions such as "no red circle and blue square" that
-    describe no scene; they never occur either, and come last.
+    without: words and scenes; these scenes, and scenes that need such a word, never occur. extra: captions such as
+    "no red circle and blue square" that describe no scene; they never occur either, and come last.
     The n scenes that occur do so equally often. A share n / (n + e^margin - 1) of them gets a caption drawn from all
     that occur, the others get one of their own two. So PMI is finite, and `margin` greater for a caption with its own
     scene than with another, whatever n is: one pair of encoders is optimal in all these worlds (`ideal_encoders`).
@@ -74,20 +74,20 @@ def finite_world(colors, shapes, twins="both", without=(), extra=(), margin=6.0,
         raise ValueError(f"twins must be 'both' or 'one', got {twins!r}.")
     if not 0 < margin < 700:  # beyond, e^margin is no float64
         raise ValueError(f"margin must be above 0 and below 700 nats, got {margin}.")
-    unknown = sorted(set(without) - {*names.colors, *names.shapes})
-    if unknown:
-        raise ValueError(f"without names {unknown[0]!r}, which is no colour or shape of this world; leave it out.")
     scenes = tuple(
         tuple(zip(some, kinds, strict=True))
         for kinds in itertools.combinations(names.shapes, 2)
         for some in itertools.permutations(names.colors, 2)
     )
+    unknown = [name for name in without if name not in {*names.colors, *names.shapes, *scenes}]
+    if unknown:
+        raise ValueError(f"without names {unknown[0]!r}, which is no part and no scene of this world; leave it out.")
     described = [" and ".join(map(" ".join, order)) for scene in scenes for order in (scene, scene[::-1])]
     known = sorted(set(extra) & set(described))
     if known:
         raise ValueError(f"extra holds {known[0]!r}, which describes a scene; give captions that describe none.")
 
-    occurs = torch.tensor([not {*scene[0], *scene[1]} & set(without) for scene in scenes])
+    occurs = torch.tensor([not {scene, *scene[0], *scene[1]} & set(without) for scene in scenes])
     if twins == "one":
         # A toss for each pair, also for those that `without` removes, so that the others do not depend on it.
         tosses = np.random.default_rng(coin).integers(0, 2, len(scenes) // 2)

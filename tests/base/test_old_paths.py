@@ -48,7 +48,7 @@ USED = {
     "scenes": "World",
     "support": "CONDITIONS SEEDS TwinWorld",
     "training": "fit_labclip",
-    "widgets": "caption_explorer matrix_player matrix_slider quiz scene_composer temperature_slider try_captions",
+    "widgets": "caption_explorer matrix_player quiz scene_composer temperature_slider try_captions",
 }
 
 

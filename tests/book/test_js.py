@@ -1,37 +1,41 @@
 """The interactive pieces as readers have them: all on one page, in a browser, by mouse and by keyboard."""
 
 import copy
+import itertools
+import json
 import re
 import shutil
 import subprocess
 import tomllib
 
+import numpy as np
 import pytest
 import torch
 from browser import CHROMIUM
 
-from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.book.pieces.accuracies import LABELS, dial_slider, probe_switch
 from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import SCRIPTS
+from labclip_lib.book.pieces.plane import preference_plane
 from labclip_lib.book.pieces.scatter import score_scatter
 from labclip_lib.book.pieces.widgets import (
     caption_explorer,
     matrix_player,
-    matrix_slider,
     quiz,
     scene_composer,
     temperature_slider,
 )
+from labclip_lib.measures.intervals import Estimate
 from labclip_lib.world.scenes import World
 
 FEW = World(colors=("red", "blue", "green"), shapes=("star", "ring"))
 COSINES = torch.tensor([[0.9, 0.8, 0.5], [0.1, 0.8, 0.3]])
 MATRICES = torch.tensor([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
-KINDS = ["true", "colours swapped"]
 QUIZ = [
     ("Is 1 < 2 & <b>bold</b>?", [("yes", True, "It is </script> so."), ("no", False, "Count again.")]),
-    ("A bag?", [("ordered", False, "No order in it."), ("not", True, "Only a count.")]),
+    ("A bag?", [("ordered", False, "No order in it."), ("not.", True, "Only a count.")]),
 ]
+LONG_QUIZ = [("Which?", [("a", False, "No."), ("b", True, "Yes."), ("c", False, "Nor this.")])]
 OTHER_QUIZ = [("Why?", [("because", True, "Indeed."), ("never", False, "Ever.")])]
 CAPTIONS, NEGATIVES = (
     ["a cat on a mat", "two </script> dogs", "three birds"],
@@ -44,6 +48,22 @@ MODELS = [
     ("C", "large", False, [1, 0, 0]),
 ]
 CORRELATIONS = torch.tensor([[[1, 1, 1], [-0.5, -0.9, 0.1], [-1, -1, -0.8]]] * 3)
+# Of two splits, random and true labels, pictures and captions; only the first split has a leak.
+PROBED = {
+    key: Estimate(mean, mean - 0.05, mean + 0.05)
+    for key, mean in zip(
+        itertools.product(["by picture", "by pair"], LABELS, ["pictures", "captions"]),
+        [0.32, 0.53, 0.95, 0.94, 0.13, 0.14, 0.9, 0.8],
+        strict=True,
+    )
+}
+DIAL = {
+    (share, step): (Estimate(mean, mean - 0.04, mean + 0.04), [mean - 0.02, mean, mean + 0.02])
+    for (share, step), mean in zip(itertools.product([0.0, 1.0], [0, 300]), [0.5, 0.48, 0.51, 0.89], strict=True)
+}
+# Three pictures right of three twins, all a little below the line that is at right angles to the captions' move.
+PLACES = np.array([[0.1, -0.02], [0.12, -0.03], [0.11, -0.01], [-0.1, -0.02], [-0.12, -0.03], [-0.11, -0.01]])
+UP = np.array([[0.0, 0.2]])
 PLAYERS = {"shorter": ("text", [0.5, 1, 0]), "CLIP": ("cross-modal", [0, 1, 1])}
 
 both_ways = pytest.mark.parametrize("by", ["mouse", "keyboard"])
@@ -63,20 +83,20 @@ def pieces(tiny, deaf):
     """Each piece's HTML, as a cell of a notebook puts it out."""
     scenes = FEW.sample(2, seed=0)
     images = scenes.render(32)
-    labclip = LABCLIP(tiny.dim)
-    labclip.set_matrix(torch.randn(tiny.dim, tiny.dim, generator=torch.Generator().manual_seed(3)))
-    rivals = list(zip(scenes.captions(), scenes.swapped().captions(), strict=True))
     losses = [0.7 - 0.05 * step for step in range(10)]
     made = {
         "temperature_slider": temperature_slider(COSINES, ["a star", "a <ring>", "a moon"], images),
+        "switch": probe_switch(PROBED, {"by picture": 1.0, "by pair": 0.0}, 0.125, 0.5),
+        "plane": preference_plane(PLACES[:3], PLACES[3:], UP, ("a red star", "a blue star")),
+        "dial": dial_slider(DIAL),
         "matrix_player": matrix_player(MATRICES, [0, 5, 10], losses, ["a", "b"]),
         "caption_explorer": caption_explorer(tiny, scenes),
         "scene_composer": scene_composer(tiny, FEW),
         "explorer_of_ties": caption_explorer(deaf, scenes),
         "composer_of_ties": scene_composer(deaf, FEW),
-        "matrix_slider": matrix_slider(tiny, labclip, images, rivals, KINDS),
         "quiz": quiz(QUIZ),
         "other_quiz": quiz(OTHER_QUIZ),
+        "long_quiz": quiz(LONG_QUIZ),
         "game": blind_game(CAPTIONS, NEGATIVES, ["swap", "replace", "add"], PLAYERS),
         "scatter": score_scatter(SCORES, MODELS, CORRELATIONS),
     }
@@ -124,12 +144,12 @@ def picture(reader, selector):
     return reader(f"document.querySelector('{selector}').toDataURL()")
 
 
-def slide_to_the_end(reader, selector, by):
+def slide_to_the_end(reader, selector, by, end="End"):
     if by == "mouse":
-        reader.click(selector, along=0.999)
+        reader.click(selector, along={"Home": 0.001, "End": 0.999}[end])
     else:
         reader.tab_to(selector)
-        reader.press("End")
+        reader.press(end)
 
 
 def select_next(reader, selector, by):
@@ -158,7 +178,8 @@ class TestThePage:
         assert {address.partition(":")[0] for address in reader.requests()} == {"file", "data"}
 
     def test_the_pieces_leave_no_names_on_it(self, reader):
-        assert reader("[typeof piece, typeof bar, typeof choose, typeof tell]") == ["undefined"] * 4
+        names = ["piece", "bar", "choose", "gauge", "store", "stored", "tell"]
+        assert reader(f"[{', '.join(f'typeof {name}' for name in names)}]") == ["undefined"] * len(names)
 
     def test_every_control_is_reached_by_tab_in_order_and_shows_it(self, reader):
         # Of the answers to a question only the first is a stop; the arrows lead to the others.
@@ -186,10 +207,23 @@ class TestThePage:
             ("radio", "yes"), ("button", "a cat on a mat"),
         }  # fmt: skip
 
+    def test_without_scripts_a_first_state_stands_there_and_no_control(self, browser, page, at):
+        browser.send("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            browser.open(page)
+            for name, says in {
+                "switch": "Accuracy 0.32", "plane": "Right: 3 of 6", "dial": "Swap accuracy 0.48", "scatter": "-0.50",
+            }.items():  # fmt: skip
+                assert says in text(browser, at[name])
+                controls = f"[...document.querySelectorAll('{at[name]} :is(input, button, select)')]"
+                assert not browser(f"{controls}.some(control => control.checkVisibility())"), name
+        finally:
+            browser.send("Emulation.setScriptExecutionDisabled", value=False)
+
     def test_a_piece_in_use_leaves_the_others_alone(self, reader, at):
         panels = "[...document.querySelectorAll('.lc-panel')].map(panel => ['#' + panel.id, panel.innerHTML])"
         for name, selector in {
-            "temperature_slider": "input", "matrix_slider": ".lc-pick:last-child", "other_quiz": "input",
+            "temperature_slider": ".lc-pick:last-child", "other_quiz": "input",
         }.items():  # fmt: skip
             before = dict(reader(panels))
             reader.click(f"{at[name]} {selector}", along=0.8)
@@ -206,6 +240,7 @@ class TestTemperatureSlider:
         softer, before = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         slide_to_the_end(reader, f"{root} input", by)
         assert text(reader, f"{root} output") == "99"
+        reader.wait_until(f"document.querySelector('{root} input').getAttribute('aria-valuetext') === '99'")
         sharper, after = texts(reader, f"{root} .lc-bar span"), widths(reader, root)
         assert [line.split(": ")[0] for line in sharper] == [
             "a star (cosine 0.90)", "a <ring> (cosine 0.80)", "a moon (cosine 0.50)",
@@ -222,6 +257,125 @@ class TestTemperatureSlider:
         assert before.index(max(before)) == 0 and widths(reader, root).index(max(widths(reader, root))) == 1
         pressed = f"[...document.querySelectorAll('{root} .lc-pick')].map(pick => pick.ariaPressed)"
         assert reader(pressed) == ["false", "true"]
+
+
+def on_the_axis(reader, root):
+    """Where the bar ends, the interval begins and ends, chance, the ceiling and trainings stand: shares of the axis."""
+    return reader(f"""(() => {{
+        const axis = document.querySelector("{root} .lc-scale"), {{left, width}} = axis.getBoundingClientRect();
+        const boxes = name => [...axis.querySelectorAll(name)].map(part => part.getBoundingClientRect());
+        const [whisker] = boxes(".lc-whisker");
+        const levels = [...boxes("[data-level=chance]"), ...boxes("[data-level^=bag]"), ...boxes(".lc-dots i")];
+        return [boxes(".lc-fill")[0].right, whisker.left, whisker.right,
+            ...levels.map(box => box.left + box.width / 2)].map(x => (x - left) / width);
+    }})()""")
+
+
+def tick(reader, question, place, by):
+    """Ticks an answer of a question whose first answer is ticked."""
+    if by == "mouse":
+        reader.click(f"{question} .lc-answer:nth-of-type({place + 1}) input")
+    else:
+        reader.tab_to(f"{question} input")
+        reader.press(*["Down"] * place)
+
+
+@in_a_browser
+@both_ways
+class TestProbeSwitch:
+    def test_labels_move_the_bar_and_its_reading_and_leave_the_levels(self, reader, at, by):
+        root = at["switch"]
+        assert on_the_axis(reader, root) == pytest.approx([0.32, 0.27, 0.37, 0.125, 0.5], abs=0.005)
+        number, reading = texts(reader, f"{root} .lc-said p")
+        assert number.startswith("Accuracy 0.320 (95 % interval 0.270 to 0.370).") and "100 %" in number
+        assert reading.startswith("Nonsense, and still it can be read")
+        tick(reader, f"{root} fieldset:nth-of-type(2)", 1, by)
+        assert on_the_axis(reader, root) == pytest.approx([0.95, 0.9, 1, 0.125, 0.5], abs=0.005)
+        number, reading = texts(reader, f"{root} .lc-said p")
+        assert number.startswith("Accuracy 0.95") and "part of it may be learnt by heart" in reading
+
+    def test_a_fair_split_and_another_source_have_their_own_numbers(self, reader, at, by):
+        root = at["switch"]
+        color = f"getComputedStyle(document.querySelector('{root} .lc-fill')).backgroundColor"
+        before = reader(color)
+        for question, (number, says) in enumerate(
+            [("0.130", "Not above chance"), ("0.900", "the embedding holds"), ("0.800", "the embedding holds")], 1
+        ):
+            tick(reader, f"{root} fieldset:nth-of-type({question})", 1, by)
+            shown, reading = texts(reader, f"{root} .lc-said p")
+            assert shown.startswith(f"Accuracy {number} ") and says in reading
+        assert reader(color) != before and "training: 0 %" in shown
+
+
+def told(reader, root):
+    """The sentences of the plane, and which pictures prefer their own caption."""
+    spots = reader(f"""[...document.querySelectorAll("{root} .lc-plane .lc-spot")].map(
+        spot => getComputedStyle(spot).fill !== "none")""")
+    return text(reader, f"{root} .lc-found"), text(reader, f"{root} .lc-note"), spots
+
+
+@in_a_browser
+@both_ways
+class TestPreferencePlane:
+    def test_turned_to_the_pictures_own_move_each_prefers_its_caption(self, reader, at, by):
+        root = at["plane"]
+        found, note, spots = told(reader, root)
+        assert found == "Right: 3 of 6 pictures. Chance and a bag of words: 3." and spots == [False] * 3 + [True] * 3
+        assert note.startswith('All pictures prefer "a blue star", so half') and "its twin's: 0.000, whatever" in note
+        angle = f"{root} input[aria-label='angle of the arrow']"
+        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "90°"
+        slide_to_the_end(reader, angle, by, "Home")
+        assert text(reader, f"{root} label:first-of-type output") == "0°"
+        assert reader(f"document.querySelector(`{angle}`).ariaValueText") == "0°"
+        found, note, spots = told(reader, root)
+        assert found.startswith("Right: 6 of 6") and spots == [True] * 6
+        assert note.startswith("Every picture prefers its own caption.") and "its twin's: 0.044, whatever" in note
+
+    def test_b_moves_the_line_and_not_the_difference(self, reader, at, by):
+        root = at["plane"]
+        line = f"document.querySelector('{root} .lc-pushed').getBoundingClientRect().bottom"
+        before = reader(line)
+        slide_to_the_end(reader, f"{root} input[aria-label=b]", by, "End")
+        found, note, spots = told(reader, root)
+        assert found.startswith("Right: 3 of 6") and spots == [True] * 3 + [False] * 3  # the other caption, by all
+        assert reader(line) > before and "its twin's: 0.000, whatever" in note
+
+    def test_a_button_brings_the_captions_own_arrow_back(self, reader, at, by):
+        root = at["plane"]
+        before, html = told(reader, root), f"document.querySelector('{root} svg').innerHTML"
+        drawn = reader(html)
+        slide_to_the_end(reader, f"{root} input[aria-label='angle of the arrow']", by, "End")
+        assert told(reader, root)[0].startswith("Right: 0 of 6") and "the other's" in told(reader, root)[1]
+        slide_to_the_end(reader, f"{root} input[aria-label=b]", by, "Home")
+        assert reader(html) != drawn
+        reader.use(f"{root} button", by)
+        assert told(reader, root) == before and reader(html) == drawn
+
+
+@in_a_browser
+@both_ways
+class TestDialSlider:
+    def test_the_share_of_captions_that_bind_moves_accuracy_and_matrix(self, reader, at, by):
+        root, share = at["dial"], "input[aria-label='share of captions that bind']"
+        start = [0.48, 0.44, 0.52, 0.5, 0.5, 0.46, 0.48, 0.5]
+        assert on_the_axis(reader, root) == pytest.approx(start, abs=0.005)
+        assert texts(reader, f"{root} output") == ["0 %", "300"]
+        assert "The interval holds one half" in texts(reader, f"{root} .lc-said p")[1]
+        slide_to_the_end(reader, f"{root} {share}", by)
+        assert reader(f"document.querySelector(`{root} {share}`).ariaValueText") == "100 %"
+        all_bind = [0.89, 0.85, 0.93, 0.5, 0.5, 0.87, 0.89, 0.91]
+        assert on_the_axis(reader, root) == pytest.approx(all_bind, abs=0.005)
+        assert texts(reader, f"{root} .lc-said p") == [
+            "Swap accuracy 0.890 (95 % interval 0.850 to 0.930) over 3 trainings.",
+            "Above one half: of 100 choices 89 are right, where a coin has 50.",
+        ]
+        assert texts(reader, f"{root} th + td, {root} td + td") == ["0.89", "0.11", "0.11", "0.89"]
+
+    def test_steps_have_their_own_numbers(self, reader, at, by):
+        root = at["dial"]
+        slide_to_the_end(reader, f"{root} input[aria-label='training step']", by, "Home")
+        assert texts(reader, f"{root} output") == ["0 %", "0"]
+        assert texts(reader, f"{root} .lc-said p")[0].startswith("Swap accuracy 0.50")
 
 
 @in_a_browser
@@ -302,6 +456,13 @@ class TestCaptionExplorer:
 @in_a_browser
 @both_ways
 class TestSceneComposer:
+    @pytest.fixture(autouse=True)
+    def red_star_and_blue_ring(self, reader, at):
+        reader(f"""document.querySelectorAll("{at["scene_composer"]} select").forEach((menu, k) => {{
+            menu.selectedIndex = k < 2 ? 0 : 1;
+            menu.dispatchEvent(new Event("change"));
+        }})""")
+
     def test_menus_compose_a_scene(self, reader, at, by):
         root = at["scene_composer"]
         shown = f"document.querySelector('{root} img').src"
@@ -313,9 +474,17 @@ class TestSceneComposer:
         assert reader(f"document.querySelector('{root} img').naturalWidth") == 32
         assert re.match("The true caption is closest|The model prefers", text(reader, f"{root} .lc-note"))
 
+    def test_a_button_swaps_the_colours(self, reader, at, by):
+        root = at["scene_composer"]
+        caption = f"{root} .lc-bar:nth-of-type({{}}) span"
+        own, twin = (text(reader, caption.format(k)).split(": ")[1] for k in (1, 2))
+        reader.use(f"{root} button", by)
+        assert [text(reader, caption.format(k)).split(": ")[1] for k in (1, 2)] == [twin, own]
+
     def test_two_of_a_colour_are_no_scene(self, reader, at, by):
         root = at["scene_composer"]
         select_next(reader, f"{root} select:nth-of-type(1)", by)
+        assert not reader(f"document.querySelector('{root} img').checkVisibility()")
         assert texts(reader, f"{root} .lc-bar span") == []
         assert text(reader, f"{root} .lc-note") == "Choose two different colours and two different shapes."
 
@@ -326,38 +495,72 @@ class TestSceneComposer:
         )
 
 
-@in_a_browser
-@both_ways
-def test_matrix_slider(reader, at, by):
-    root = at["matrix_slider"]
-    before = texts(reader, f"{root} .lc-bar span")
-    assert [line.split(":")[0] for line in before] == KINDS and text(reader, f"{root} output") == "0.00"
-    slide_to_the_end(reader, f"{root} input", by)
-    after = texts(reader, f"{root} .lc-bar span")
-    assert text(reader, f"{root} output") == "1.00" and after != before
-    cosines = [float(line.split(": ")[-1]) for line in after]
-    closest = "The true caption is" if cosines[0] >= cosines[1] else "Closest: the caption with the colours swapped"
-    assert text(reader, f"{root} .lc-note").startswith(closest)
-    reader.use(f"{root} .lc-pick:last-child", by)
-    assert [line.split(": ")[1] for line in texts(reader, f"{root} .lc-bar span")] != [
-        line.split(": ")[1] for line in after
-    ]
+def noted(reader, root, *notes):
+    """Waits until the notes of a quiz say this: an answer that the arrows came to counts when they rest."""
+    shown = f"[...document.querySelectorAll('{root} .lc-note')].map(note => note.innerText)"
+    reader.wait_until(f"JSON.stringify({shown}) === {json.dumps(json.dumps(notes, separators=(',', ':')))}")
 
 
 @in_a_browser
-@both_ways
-def test_quiz(reader, at, by):
-    root = at["quiz"]
-    notes = f"{root} .lc-note"
-    assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
-    answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
-    assert texts(reader, notes) == ["Right. It is </script> so.", ""]
-    right = reader(f"getComputedStyle(document.querySelector('{notes}')).color")
-    answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
-    assert texts(reader, notes) == ["Not this one. Count again.", ""]
-    assert reader(f"getComputedStyle(document.querySelector('{notes}')).color") != right
-    answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
-    assert texts(reader, notes) == ["Not this one. Count again.", "Not this one. No order in it."]
+class TestQuiz:
+    @pytest.fixture(autouse=True)
+    def fresh(self, reader):
+        reader("localStorage.clear()")
+        reader.send("Page.reload")
+        reader.wait_until("document.readyState === 'complete' && !localStorage.length")
+
+    @both_ways
+    def test_each_answer_is_explained(self, reader, at, by):
+        root = at["quiz"]
+        assert "Is 1 < 2 & <b>bold</b>?" in text(reader, f"{root} fieldset:first-of-type legend")
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "")
+        right = reader(f"getComputedStyle(document.querySelector('{root} .lc-note')).color")
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 1, by)
+        noted(reader, root, "Not this one. Count again. It is: yes.", "")
+        assert reader(f"getComputedStyle(document.querySelector('{root} .lc-note')).color") != right
+
+    @both_ways
+    def test_it_keeps_the_score_and_remembers(self, reader, at, by):
+        root = at["quiz"]
+        assert text(reader, f"{root} .lc-score") == ""
+        answer(reader, f"{root} fieldset:nth-of-type(1)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "")
+        answer(reader, f"{root} fieldset:nth-of-type(2)", 0, by)
+        noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")
+        score = "Right at the first try: 1 of 2. Answered: 2 of 2."
+        assert text(reader, f"{root} .lc-score") == score
+        reader.send("Page.reload")
+        noted(reader, root, "Right. It is </script> so.", "Not this one. No order in it.")
+        assert text(reader, f"{root} .lc-score") == score
+        reader.use(f"{root} .lc-buttons button", by)
+        noted(reader, root, "", "")
+        assert text(reader, f"{root} .lc-score") == "" and not reader(f"document.querySelector('{root} :checked')")
+
+    @both_ways
+    def test_it_points_out_the_right_answer_when_asked(self, reader, at, by):
+        root = at["quiz"]
+        reader.use(f"{root} fieldset:nth-of-type(2) button", by)
+        noted(reader, root, "", "It is: not. Only a count.")
+        assert text(reader, f"{root} .lc-is-right").strip() == "not."
+        assert text(reader, f"{root} .lc-score") == "Right at the first try: 0 of 2. Answered: 1 of 2."
+
+    def test_it_points_out_the_right_answer_after_two_wrong_ones(self, reader, at):
+        root = at["long_quiz"]
+        for wrong, note in ((0, "Not this one. No."), (2, "Not this one. Nor this. It is: b.")):
+            answer(reader, f"{root} fieldset", wrong, "mouse")
+            noted(reader, root, note)
+        assert text(reader, f"{root} .lc-is-right").strip() == "b"
+
+    def test_answers_that_the_arrows_pass_do_not_count(self, reader, at):
+        root = at["long_quiz"]
+        answer(reader, f"{root} fieldset", 2, "keyboard")
+        noted(reader, root, "Not this one. Nor this.")
+
+    def test_a_page_without_storage_has_a_quiz_as_well(self, reader, at):
+        reader("Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error(); }, 1")
+        answer(reader, f"{at['quiz']} fieldset:nth-of-type(1)", 0, "mouse")
+        noted(reader, at["quiz"], "Right. It is </script> so.", "")
 
 
 @in_a_browser
@@ -377,9 +580,15 @@ def test_game(reader, at, by):
             assert reader(f"document.activeElement.matches('{root} .lc-next')")
             reader.use(f"{root} .lc-next", by)
             assert reader(f"document.activeElement.matches('{root} .lc-row button:first-child')")
-    assert text(reader, f"{root} .lc-place") == "That was the last one."
+    assert text(reader, f"{root} .lc-place") == "That was the last one. You were right in 2 of 3."
     assert texts(reader, f"{root} .lc-bar span") == ["you: 2 of 3", "shorter: 1.5 of 3", "CLIP: 2 of 3"]
     assert reader(f"document.querySelectorAll('{root} .lc-row button:disabled').length") == 2
+    assert text(reader, f"{root} .lc-next") == "play again" and reader(
+        f"document.activeElement.matches('{root} .lc-next')"
+    )
+    reader.use(f"{root} .lc-next", by)
+    assert text(reader, f"{root} .lc-place") == "Item 1 of 3. Which one is the caption?"
+    assert texts(reader, f"{root} .lc-bar span") == [] and not reader(f"document.querySelector('{root} :disabled')")
 
 
 def point_at(reader, selector):
@@ -432,14 +641,17 @@ class TestScatter:
         point_at(reader, f"{root} .lc-plot")
         assert text(reader, f"{root} .lc-note").startswith("Point at a mark")
 
-    def test_it_fits_a_phone(self, reader, at):
-        reader.send("Emulation.setDeviceMetricsOverride", width=320, height=600, deviceScaleFactor=1, mobile=False)
-        try:
-            root = at["scatter"]
-            ends = "[...document.querySelectorAll(parts)].map(part => part.getBoundingClientRect().right)"
-            assert max(reader(ends.replace("parts", f"'{root}, {root} *'"))) <= 320
-        finally:
-            reader.send("Emulation.clearDeviceMetricsOverride")
+
+@in_a_browser
+@pytest.mark.parametrize("piece", ["scatter", "switch", "plane", "dial"])
+def test_it_fits_a_phone(reader, at, piece):
+    reader.send("Emulation.setDeviceMetricsOverride", width=320, height=600, deviceScaleFactor=1, mobile=False)
+    try:
+        root = at[piece]  # the plane cuts off what it draws beyond its edge
+        parts = f"[...document.querySelectorAll('{root}, {root} *:not(.lc-plane *)')]"
+        assert max(reader(f"{parts}.map(part => part.getBoundingClientRect().right)")) <= 320
+    finally:
+        reader.send("Emulation.clearDeviceMetricsOverride")
 
 
 # The files

@@ -1,4 +1,4 @@
-"""Figures on a phone: the site's own style and script, in a browser."""
+"""Figures on a phone, and enlarged: the site's own style and script, in a browser."""
 
 import matplotlib.pyplot as plt
 import pytest
@@ -89,3 +89,30 @@ def test_a_figure_that_fits_is_no_stop_of_the_tab_key(read_at):
     reader.send("Emulation.setDeviceMetricsOverride", width=900, height=800, deviceScaleFactor=1, mobile=False)
     reader.wait_until("!document.querySelector('figure').hasAttribute('tabindex')")
     assert reader("getComputedStyle(document.querySelector('figcaption p'), '::before').content") == "none"
+
+
+@pytest.mark.parametrize(("width", "by"), [(900, "mouse"), (900, "keyboard"), (400, "keyboard")])
+def test_a_figure_opens_large_and_the_focus_returns(read_at, width, by):
+    reader = read_at(width)
+    button = ".cell_output .lc-enlarge"
+    reader.wait_until(f"document.querySelector('{button}') !== null")
+    before = reader("document.querySelector('img').clientWidth")
+    reader.use(".cell_output img" if by == "mouse" else button, by)
+    reader.wait_until("document.querySelector('dialog[open] img').clientWidth")
+    assert reader("document.querySelector('dialog img').clientWidth") > before
+    assert reader("document.querySelector('dialog img').alt") == "Bars."
+    if width == 400:  # more than the phone is wide; it scrolls, in the window
+        assert reader("(({scrollWidth, clientWidth}) => scrollWidth > clientWidth)(document.querySelector('dialog'))")
+    reader.press("Escape")
+    reader.wait_until("!document.querySelector('dialog')")
+    assert reader(f"document.activeElement.matches('{button}')")
+    assert reader("document.documentElement.scrollWidth") <= width
+
+
+def test_a_dark_page_is_printed_in_light_colours(read_at):
+    reader = read_at(900)
+    reader("""document.documentElement.dataset.theme = "dark", printed = [],
+        ["beforeprint", "afterprint"].forEach(when => addEventListener(
+            when, () => printed.push(document.documentElement.dataset.theme))), 1""")
+    reader.send("Page.printToPDF")
+    assert reader("printed") == ["light", "dark"]

@@ -255,9 +255,12 @@ def test_two_processes(embedding, root, monkeypatch, tmp_path, capsys):
             signal.raise_signal(signal.SIGINT)
         replace(part, path)
 
+    # Where the tests run in the background, an interrupt is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", interrupted)
         assert main(["train", "--out", str(finished), *argv]) == 130
+    signal.signal(signal.SIGINT, before)
     done = subprocess.run(
         [sys.executable, "-uc", TOGETHER, anew, finished, *argv], cwd=root, capture_output=True, text=True, timeout=240
     )  # fmt: skip

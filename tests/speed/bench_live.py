@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS)]
+sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS.parent / "tools")]
 
 from browser import CHROMIUM, Browser  # noqa: E402
 from served import served  # noqa: E402

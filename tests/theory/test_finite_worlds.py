@@ -64,6 +64,10 @@ def test_what_occurs(full, half):
     world = make(without=("green", "circle"), extra=NEGATIONS)
     for names, occurs in ((world.scenes, world.scene_support), (world.captions, world.caption_support)):
         assert [not any(word in str(name) for word in ("green", "circle", "no ")) for name in names] == occurs.tolist()
+    gone = full.scenes[3]
+    assert [
+        scene for scene, occurs in zip(full.scenes, make(without=[gone]).scene_support, strict=True) if not occurs
+    ] == [gone]
 
 
 def test_coins_choose_the_twin_and_do_not_hang_on_what_else_is_missing(half):
@@ -90,6 +94,7 @@ def test_impossible_worlds(raises_saying):
         ({"margin": math.nan}, "got nan"),
         ({"margin": 800.0}, "got 800.0"),
         ({"without": ("mauve",)}, "'mauve'"),
+        ({"without": ((("red", "circle"), ("red", "square")),)}, "('red', 'square')"),
         ({"without": ("red", "green")}, "got 0"),
         ({"extra": ("red circle and blue square",)}, "red circle"),
     ):

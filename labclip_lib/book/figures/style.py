@@ -1,6 +1,8 @@
 """The palette and the matplotlib style that all figures share."""
 
+import IPython
 import seaborn as sns
+from matplotlib_inline.config import InlineBackend
 
 # One colour means one thing in every chapter (Okabe and Ito's colour-blind-safe set).
 PALETTE = {
@@ -15,7 +17,9 @@ PAPER, INK = "#FCFBF7", "#222222"
 
 
 def use_style():
-    """Set matplotlib and seaborn up as the whole book does."""
+    """Set matplotlib and seaborn up as the whole book does; in a notebook figures have twice the dots of their size."""
+    if shell := IPython.get_ipython():
+        InlineBackend.instance(parent=shell).figure_formats = {"retina"}
     sns.set_theme(
         style="ticks",
         rc={

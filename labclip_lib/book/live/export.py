@@ -1,9 +1,9 @@
 """PocketCLIP's towers as files of a website, which the ES modules in js/ read.
 
 A file `NAME.bin` is safetensors, gzipped: hosts compress text and leave the rest as it is, and gzip's own checksum
-finds a file that came damaged. A float16 tensor is in it as uint8 of shape (2, ...), all low bytes before all high ones:
-gzip packs the two apart 7 % smaller. Its metadata has one key, "about", a JSON object, whose "model" says which weights the
-numbers belong to, so that a page never mixes two of them.
+finds a file that came damaged. A float16 tensor is in it as uint8 of shape (2, ...), all low bytes before all high
+ones: gzip packs the two apart 7 % smaller. Its metadata has one key, "about", a JSON object, whose "model" says which
+weights the numbers belong to, so that a page never mixes two of them.
 """
 
 import gzip

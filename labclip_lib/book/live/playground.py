@@ -98,7 +98,7 @@ class Playground:
         u, v = embed_images(self.backbone, scene), embed_texts(self.backbone, captions)
         m = v @ self.matrix.T
         products = torch.stack([v @ u[0], m @ u[0], (v * m).sum(1), (m * m).sum(1)], 1)
-        kinds = "true", "colours swapped", "one colour replaced", "one shape replaced"
+        kinds = "true", "false: colours swapped", "false: one colour replaced", "false: one shape replaced"
         rows = zip(captions, kinds, products.tolist(), strict=True)
         out = {"rows": [{"caption": caption, "kind": kind, "products": row} for caption, kind, row in rows]}
         for side, x in (("image", u[0]), ("caption", v[0])):

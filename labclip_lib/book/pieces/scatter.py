@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-from labclip_lib.book.pieces.panel import panel
+from labclip_lib.book.pieces.panel import menu, panel
 
 LEFT, TOP, SIZE = 40, 10, 246  # of the square that holds the marks, in the units of a drawing 300 wide and high
 # Colour and shape say the same, for those who see no difference in the one. Each colour can be told from paper and from
@@ -45,8 +45,8 @@ def score_scatter(scores, models, correlations, start=(0, 1)):
         for name, kind, rim, rank in zip(names, kinds, tuned, ranks, strict=True)
     )
     body = f"""<div class="lc-menus" hidden>
-    <label>across: {_menu("score across", scores, start[0])}</label>
-    <label>up: {_menu("score up", scores, start[1])}</label></div>
+    <label>across: {menu("score across", scores, start[0])}</label>
+    <label>up: {menu("score up", scores, start[1])}</label></div>
     <svg class="lc-plot" viewBox="0 0 300 300" role="img" aria-label="models by their ranks on two scores">
     <path class="lc-frame" d="M{LEFT} {TOP}v{SIZE}h{SIZE}"/>{_ticks()}
     <text class="lc-x" x="{LEFT + SIZE / 2}" y="294" text-anchor="middle">{html.escape(scores[start[0]])}</text>
@@ -54,7 +54,7 @@ def score_scatter(scores, models, correlations, start=(0, 1)):
     text-anchor="middle">{html.escape(scores[start[1]])}</text>
     {marks}<circle class="lc-ring" r="9" visibility="hidden"/></svg>
     <p class="lc-found" aria-live="polite">{_found(*correlations[start])}</p>
-    <div class="lc-menus" hidden><label>model: {_menu("model", ["-", *names], 0)}</label></div>
+    <div class="lc-menus" hidden><label>model: {menu("model", ["-", *names], 0)}</label></div>
     <p class="lc-note" aria-live="polite"></p>
     <ul class="lc-key">{"".join(f"<li>{_mark(*look)} {html.escape(kind)}</li>" for kind, look in looks.items())}
     <li>{_mark("none", LOOKS[0][1], "lc-rim")} with a rim: trained further to compose</li></ul>"""
@@ -63,13 +63,6 @@ def score_scatter(scores, models, correlations, start=(0, 1)):
         "left": LEFT, "top": TOP, "size": SIZE,
     }  # fmt: skip
     return panel("score_scatter", body, data)
-
-
-def _menu(name, entries, chosen):
-    options = "".join(
-        f"<option{' selected' * (i == chosen)}>{html.escape(entry)}</option>" for i, entry in enumerate(entries)
-    )
-    return f'<select aria-label="{name}">{options}</select>'
 
 
 def _ticks():

@@ -4,16 +4,16 @@ page with no kernel; `try_captions` alone needs one, since it embeds what the re
 
 import base64
 import html
-import io
 import itertools
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
 from labclip_lib.book.figures.style import INK, PALETTE
-from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.panel import MARK, panel, png
 from labclip_lib.embeddings.embed import embed_texts
+
+CLEAR = 0.01  # a lead that a reader sees on the bars
 
 
 def temperature_slider(cosines, labels, images, start=20.0):
@@ -84,42 +84,20 @@ def scene_composer(backbone, world, seed=0):
     cosines = (backbone.encode_images(images) @ embed_texts(backbone, scenes.captions()).T).cpu()
     rows = [sorted(zip(s, c, strict=True)) for s, c in zip(scenes.shape.tolist(), scenes.color.tolist(), strict=True)]
     first, second = _menus(world)
-    body = f"""<p>A scene with a {first} and a {second}</p>
+    # It opens on the first scene for which the twin's caption is clearly ahead, if there is one.
+    places = {str(row): k for k, row in enumerate(rows)}
+    twins = [places[str([(s, d), (t, c)])] for (s, c), (t, d) in rows]
+    ahead = [float(cosines[k, twin] - cosines[k, k]) for k, twin in enumerate(twins)]
+    body = f"""<p>A scene with a {first} and a {second} <button type="button">swap the colours</button></p>
     <div class="lc-row"><img alt="the scene" width="112" height="112"></div>
     <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
     data = {
         "rows": rows, "captions": scenes.captions(), "colors": list(world.colors), "cosines": _numbers(cosines, 4),
-        "images": [base64.b64encode(_png(image)).decode() for image in images],
+        "images": [base64.b64encode(png(image)).decode() for image in images],
         "shades": [PALETTE["chance"], PALETTE["cross-modal"]],
+        "start": next((k for k, lead in enumerate(ahead) if lead > CLEAR), 0),
     }  # fmt: skip
     return panel("scene_composer", body, data)
-
-
-def matrix_slider(backbone, labclip, images, captions, kinds):
-    """A slider from the identity to a LABCLIP's matrix, and the cosines of each scene with its captions on the way.
-
-    labclip: with a map of captions. images: (K, 3, H, W) in [0, 1]. captions: for each image its C captions, the
-    true one first; kinds: C str, what they are. The map at theta is (1 - theta) identity + theta A, A scaled so that
-    the captions shown keep their length on average.
-    """
-    u = backbone.encode_images(images)
-    v = backbone.encode_texts([caption for row in captions for caption in row])
-    mapped = v @ labclip.linear.weight.T
-    mapped = (
-        mapped / mapped.norm(dim=1).mean()
-    )  # the length of A is free: at that of the captions, both ends weigh alike
-    # Four products per caption give its cosine anywhere between the two.
-    rows = [u.repeat_interleave(len(kinds), 0) * v, u.repeat_interleave(len(kinds), 0) * mapped, v * mapped, mapped**2]
-    products = np.stack([np.asarray(row.sum(1).detach().cpu()) for row in rows], -1).reshape(len(u), len(kinds), 4)
-    body = f"""<div class="lc-row">{_buttons(images)}</div>
-    <label>from the identity to A: <output>0.00</output>
-    <input type="range" min="0" max="1" step="0.01" value="0" aria-label="share of the way to A"></label>
-    <div class="lc-bars" aria-live="polite"></div><p class="lc-note"></p>"""
-    data = {
-        "products": _numbers(products, 5), "captions": [list(row) for row in captions], "kinds": list(kinds),
-        "shades": [PALETTE["LABCLIP"], PALETTE["chance"]],
-    }  # fmt: skip
-    return panel("matrix_slider", body, data)
 
 
 def try_captions(backbone, image):
@@ -145,12 +123,12 @@ def try_captions(backbone, image):
 
     button.on_click(compare)
     compare()
-    picture = ipywidgets.Image(value=_png(image), format="png", width=128)
+    picture = ipywidgets.Image(value=png(image), format="png", width=128)
     return ipywidgets.HBox([picture, ipywidgets.VBox([text, button]), out])
 
 
 def quiz(questions):
-    """A quiz that marks itself and explains every answer, right or wrong.
+    """A quiz that marks itself and explains every answer, right or wrong. The browser remembers what was answered.
 
     questions: sequence of (question, [(answer, is_right, explanation), ...]).
     """
@@ -165,8 +143,12 @@ def quiz(questions):
         )
         parts.append(
             f"<fieldset><legend>{number}. {html.escape(question)}</legend>{rows}"
-            "<p class='lc-note' aria-live='polite'></p></fieldset>"
+            "<p class='lc-note' aria-live='polite'></p><button type='button' data-do='show'>Show the answer</button>"
+            "</fieldset>"
         )
+    parts.append(
+        "<p class='lc-buttons'><span class='lc-score'></span><button type='button' hidden>Ask me again</button></p>"
+    )
     data = [[[bool(right), why] for _, right, why in answers] for _, answers in questions]
     return panel("quiz", "".join(parts), data)
 
@@ -174,7 +156,7 @@ def quiz(questions):
 def _buttons(images):
     return "".join(
         f'<button type="button" class="lc-pick" aria-pressed="{str(k == 0).lower()}" aria-label="scene {k + 1}">'
-        f'<img alt="" src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}"></button>'
+        f'<img alt="" src="data:image/png;base64,{base64.b64encode(png(image)).decode()}"></button>'
         for k, image in enumerate(images)
     )
 
@@ -189,13 +171,6 @@ def _menus(world):
         )
         for place in ("first", "second")
     ]
-
-
-def _png(image):
-    pixels = (np.asarray(image.permute(1, 2, 0).cpu()).clip(0, 1) * 255).round().astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _numbers(values, digits=3):

@@ -1,6 +1,12 @@
+import base64
+import io
+
+import nbformat
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from nbclient import NotebookClient
+from PIL import Image
 
 from labclip_lib.book.figures.style import INK, PALETTE, PAPER
 
@@ -28,3 +34,17 @@ def test_one_colour_means_one_thing():
     colors = [np.array(to_rgb(color)) for color in PALETTE.values()]
     gaps = [np.abs(a - b).max() for i, a in enumerate(colors) for b in colors[:i]]
     assert min(gaps) > 0.15
+
+
+def test_in_a_notebook_figures_have_twice_the_dots_of_their_size():
+    source = (
+        "import matplotlib.pyplot as plt",
+        "from labclip_lib.book import use_style",
+        "use_style()",
+        "plt.figure().subplots();",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(source))])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (shown,) = notebook.cells[0].outputs
+    picture = Image.open(io.BytesIO(base64.b64decode(shown.data["image/png"])))
+    assert picture.width == pytest.approx(2 * shown.metadata["image/png"]["width"], abs=1)

@@ -138,6 +138,8 @@ def test_moving_recolouring_and_swapping_change_the_answers(visit):
     page("[...document.querySelectorAll('button')].find(one => one.textContent === 'swap colours').click()")
     page.wait_until(f"{ROWS}[0][0] === 'orange square and blue triangle'")
     assert page(ROWS)[1][0] == "blue square and orange triangle"
+    # As before the swap: CLIP preferred this caption when it was false, too.
+    assert "are swapped, and CLIP still picks “orange square and blue triangle”" in page(VERDICT)
     page("document.querySelector('.lc-colors [data-value=pink]').click()")
     page.wait_until(f"{ROWS}[0][0].startsWith('pink square')")
 
@@ -148,6 +150,19 @@ def test_the_slider_leads_from_clip_to_labclip(visit):
     page("""(() => { const input = document.querySelector('.lc-side input[type=range]');
         input.value = 0; input.dispatchEvent(new Event('input')); })()""")
     assert all(clip == labclip for _, clip, labclip in page(ROWS))
+
+
+@pytest_browser
+def test_the_slider_stays_under_the_hand(visit):
+    page = awake(visit())
+    places = page(f"""[...document.querySelectorAll('.lc-pick')].map(pick => {{
+        pick.click();
+        return [0, 0.3, 0.9, 1].map(share => {{
+            {PIECE}.mix(share);
+            return {PIECE}.slider.getBoundingClientRect().top;
+        }});
+    }})""")
+    assert all(max(tops) - min(tops) < 3 for tops in places), places
 
 
 def press(page, begins):

@@ -101,18 +101,7 @@ def on_screen(reader, x, y):
 
 def drag(reader, by, *places):
     """Takes what lies at the first place along the others, and lets go of it at the last."""
-    first, *rest = [on_screen(reader, *place) for place in places]
-    if by == "mouse":
-        about = {"button": "left", "clickCount": 1}
-        reader.send("Input.dispatchMouseEvent", type="mousePressed", **first, **about)
-        for place in rest:
-            reader.send("Input.dispatchMouseEvent", type="mouseMoved", **place, button="left", buttons=1)
-        reader.send("Input.dispatchMouseEvent", type="mouseReleased", **(rest or [first])[-1], **about)
-    else:
-        reader.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[first])
-        for place in rest:
-            reader.send("Input.dispatchTouchEvent", type="touchMove", touchPoints=[place])
-        reader.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    reader.drag(*(tuple(on_screen(reader, *place).values()) for place in places), by=by)
     settle(reader)
 
 

@@ -4,10 +4,13 @@ import pytest
 from browser import CHROMIUM
 
 from labclip_lib.book.pieces import predictions
+from labclip_lib.book.pieces.accuracies import dial_slider
 from labclip_lib.book.pieces.game import blind_game
 from labclip_lib.book.pieces.panel import MARK, panel
+from labclip_lib.book.pieces.plane import preference_plane
 from labclip_lib.book.pieces.predictions import answer, predict_number
 from labclip_lib.book.pieces.widgets import matrix_player, quiz
+from labclip_lib.measures.intervals import Estimate
 
 
 def test_a_panel_finds_itself_and_no_other():
@@ -28,10 +31,10 @@ def test_the_script_is_the_frame_then_the_piece_and_calls_it():
     assert page.count("function piece(") == 1
 
 
-def test_the_colours_come_before_the_style_that_uses_them():
+def test_colours_and_sizes_come_before_the_style_that_uses_them():
     page = panel("quiz", "", {}).data
-    for color in set(re.findall(r"var\((.*?)\)", page)):
-        assert page.index(f"{color}: #") < page.index(f"var({color})")
+    for name in set(re.findall(r"var\((--lc-\w+)\)", page)):
+        assert page.index(f"{name}: ") < page.index(f"var({name})")
 
 
 # How a page says that it is light or dark: the book's, Colab's, JupyterLab's, VS Code's, and one that says nothing.
@@ -72,6 +75,8 @@ def pieces(monkeypatch):
         blind_game(["a cat on a mat"], ["a mat on a cat"], ["swap"], {"CLIP": ("cross-modal", [1])}),
         predict_number("swap", "swap accuracy"),
         matrix_player([[[0.0, 1.0], [1.0, 0.0]]], [0], [0.7], ["a", "b"]),
+        dial_slider({(1.0, 300): (Estimate(0.9, 0.8, 1.0), [0.9])}),
+        preference_plane([[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 1.0]], ("a red star", "a blue star")),
     ]
     return "".join([*(piece.data for piece in made), *pages])
 
@@ -91,7 +96,7 @@ def test_a_panel_is_dark_where_its_page_is_and_can_be_read(browser, tmp_path, pi
         path.write_text(f"<!doctype html>{opening}<meta charset=utf-8>{pieces}", "utf-8")
         browser.open(path)
         for selector in ("fieldset:first-of-type .lc-answer", "fieldset:nth-of-type(2) .lc-answer:nth-of-type(2)",
-                         ".lc-row button", "[data-do=show]"):  # fmt: skip
+                         ".lc-row button", "[data-prediction] [data-do=show]"):  # fmt: skip
             browser(f"document.querySelector('.lc-panel {selector}').click()")
         contrasts = dict(browser(CONTRASTS))
         assert {"Not this one. Count.", "Right. So it is.", "It is 0.50.", "chance", "CLIP: 1 of 1"} <= set(contrasts)
@@ -102,3 +107,19 @@ def test_a_panel_is_dark_where_its_page_is_and_can_be_read(browser, tmp_path, pi
     browser.send("Emulation.setEmulatedMedia", media="print")
     assert painted(browser)[0] == light and min(dict(browser(CONTRASTS)).values()) >= 4.5
     browser.send("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+def test_without_javascript_it_says_so_and_shows_nothing_that_does_nothing(browser, tmp_path, pieces):
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{pieces}", "utf-8")
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(path)
+        seen = "[...document.querySelectorAll('.lc-panel')].map(panel => [panel.innerText, panel.clientHeight])"
+        (quiz_said, _), (game_said, _), (_, prediction_height), *_ = browser(seen)
+        dead = browser("[...document.querySelectorAll('button, input')].filter(one => one.checkVisibility()).length")
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+    assert "A bag?" in quiz_said and "JavaScript" in quiz_said and "JavaScript" in game_said
+    assert not prediction_height and not dead

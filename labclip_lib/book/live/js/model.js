@@ -3,7 +3,9 @@ import {dot} from "./arithmetic.js";
 import {Engine} from "./engine.js";
 import {nearest, sizes} from "./layout.js";
 
-const KINDS = {true: "true", twin: "colours swapped", color: "one colour replaced", shape: "one shape replaced"};
+const KINDS = {
+  true: "true", twin: "false: colours swapped", color: "false: one colour replaced", shape: "false: one shape replaced",
+};
 export const describe = objects => objects.map(({color, shape}) => `${color} ${shape}`).join(" and ");
 
 // What the page computes: {rows: [{caption, kind, products}], image, caption}, as Playground.answer does in Python.

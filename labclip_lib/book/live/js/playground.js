@@ -48,13 +48,14 @@ export class Playground {
     this.slider = make("input", {type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": "from CLIP to LABCLIP"});
     this.slider.addEventListener("input", () => this.mix(Number(this.slider.value)));
     const picks = make("div", {class: "lc-row", role: "group", "aria-label": "scenes to begin with"});
-    this.data.first.forEach(({scene}) => {
+    this.picks = this.data.first.map(({scene}) => {
       const canvas = make("canvas", {width: 88, height: 88, "aria-hidden": true});
       canvas.getContext("2d").putImageData(this.world.image(scene, 88), 0, 0);
       const pick = make("button", {type: "button", class: "lc-pick", "aria-label": describe(scene.objects)}, canvas);
       pick.addEventListener("click", () => this.stage.set(scene));
-      picks.append(pick);
+      return pick;
     });
+    picks.append(...this.picks);
     const side = make("div", {class: "lc-side"}, this.verdict, this.results);
     this.root.append(picks, make("div", {class: "lc-play"}, this.place, side));
     if (!this.small) this.#furnish(side, picks);
@@ -93,6 +94,7 @@ export class Playground {
     const steps = [button("back", () => this.#tour(k - 1)), button(k + 1 < CARDS.length ? "next" : "done", () => this.#tour(k + 1)),
       button("close", () => this.#tour(CARDS.length))];
     steps[0].disabled = k === 0;
+    steps[2].hidden = k + 1 === CARDS.length;
     this.card.replaceChildren(make("p", {"aria-live": "polite"}, `${k + 1} of ${CARDS.length}. ${card.text}`),
       make("div", {class: "lc-buttons"}, ...steps));
     steps[1].focus({preventScroll: true});
@@ -192,6 +194,7 @@ export class Playground {
   async #changed(scene) {
     const number = ++this.asked, prepared = this.data.first.find(first => same(first.scene, scene));
     const captions = [...captionsOf(this.world, scene, this.turned), ...this.own];
+    this.picks.forEach((pick, k) => set(pick, {"aria-pressed": this.data.first[k] === prepared}));
     if (this.model) {
       try {
         const answer = await this.model.answer(scene, captions);
@@ -227,7 +230,7 @@ export class Playground {
       });
       return make("tr", {}, make("th", {scope: "row"}, caption, make("small", {}, kind)), ...cells);
     });
-    const table = make("table", {}, make("caption", {}, "Cosine similarity with the picture. The largest of a column is picked (◀)."),
+    const table = make("table", {}, make("caption", {}, "Cosine similarity with the picture. Compare within a column: the largest is picked (◀)."),
       make("thead", {}, head), make("tbody", {}, ...rows));
     this.results.replaceChildren(table, ...["image", "caption"].map(side => this.#read(side, answer, scene)));
     this.#conclude(cosines, columns);
@@ -239,13 +242,13 @@ export class Playground {
     const colors = Object.keys(this.world.colors), shapes = Object.keys(this.world.shapes);
     const parts = objects.map(({color, shape}) => {
       const shares = softmax(answer[side][shapes.indexOf(shape)]), best = shares.indexOf(Math.max(...shares));
-      return {right: colors[best] === color, text: `the ${shape} is ${colors[best]} (${Math.round(100 * shares[best])} %)`};
+      return {right: colors[best] === color, text: `the ${shape} is ${colors[best]} (${Math.round(100 * shares[best])}\u00a0%)`};
     });
     const right = parts.every(part => part.right);
     const line = make("p", {class: "lc-reads", "data-right": right});
-    const numbers = side === "image" ? "picture's" : "true caption's";
-    line.append(make("b", {}, `A classifier that sees only the ${numbers} numbers: `),
-      parts.map(part => part.text).join(", "), right ? " ✓" : " ✗");
+    const what = side === "image" ? "picture" : "true caption";
+    line.append("A classifier that gets ", make("b", {}, `only CLIP's numbers for the ${what}`), ` says: ${
+      parts.map(part => part.text).join(", ")} `, make("span", {}, right ? "✓" : "✗"));
     return line;
   }
 
@@ -255,12 +258,21 @@ export class Playground {
       return;
     }
     const [clip, labclip] = cosines.map(([own, twin]) => own - twin);
+    const [own, twin] = this.answer.rows.map(({caption}) => caption), pick = clip > 0 ? own : clip < 0 ? twin : null;
+    // What CLIP picked before the colours were swapped, if that is what the reader did last.
+    if (this.told?.own !== own) this.before = this.told;
+    this.told = {own, twin, pick};
+    const swapped = pick && this.before?.own === twin && this.before.twin === own && this.before.pick;
     const says = (name, ahead) => ahead > 0 ? `${name} prefers the true caption` :
       ahead < 0 ? `${name} prefers the caption with the colours swapped` : `${name} cannot decide`;
     const known = [...this.results.querySelectorAll(".lc-reads")].every(line => line.dataset.right === "true");
     const [, [name]] = columns;
-    this.verdict.textContent = `${says("CLIP", clip)}. ${says(name, labclip)}.${known && !this.small ?
-      " Picture and caption each tell, on their own, which colour goes with which shape." : ""}`;
+    const first = !swapped ? says("CLIP", clip) : swapped === pick ? `The colours are swapped, and CLIP still picks “${pick}”`
+      : `The colours are swapped, and CLIP changes its pick to “${pick}”`;
+    this.verdict.textContent = `${first}. ${says(name, labclip)}.`;
+    if (known && !this.small) {
+      this.results.append(make("p", {}, "So picture and caption each tell, on their own, which colour goes with which shape."));
+    }
   }
 }
 

@@ -51,6 +51,7 @@ export class Stage {
     if (!next) return false;
     this.scene = next;
     this.held.clear();
+    this.note.textContent = "";
     this.#changed();
     return true;
   }
@@ -121,7 +122,7 @@ export class Stage {
     const tools = make("div", {class: "lc-tools"}, make("div", {class: "lc-head"}, this.title, unfold),
       ...Object.values(this.palettes), ...Object.values(this.sliders).map(input => input.parentElement),
       make("div", {class: "lc-buttons"}, button("swap colours", () => this.swapColors()),
-        button("add", () => this.add()), button("remove", () => this.remove())));
+        button("add one", () => this.add()), button("remove it", () => this.remove())));
     root.append(this.frame, tools, this.note, keys);
   }
 

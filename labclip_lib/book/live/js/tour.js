@@ -24,7 +24,7 @@ export const CARDS = [
   },
   {
     text: "So do the caption's numbers. Each side knows; the cosine of the two does not use it.",
-    at: ".lc-reads:last-child",
+    at: ".lc-reads ~ .lc-reads",
   },
   {
     text: "LABCLIP puts one matrix on the captions, and changes nothing else. On the left the slider is CLIP, on the right " +
@@ -32,11 +32,13 @@ export const CARDS = [
     at: ".lc-mix", act: play => play.mix(0.5),
   },
   {
-    text: "The matrix was fitted to captions in one order. Turned round, they are as true as before. Does it still work?",
+    text: "The matrix was fitted to captions in one order. Turned round, they are as true as before. In this scene LABCLIP may " +
+      "still be right. Over many scenes it then chooses little better than a coin, as chapter 5 counts.",
     at: ".lc-verdict", act: play => { play.mix(1); play.turn(true); },
   },
   {
-    text: "It was fitted to two objects. Here are three.",
+    text: "It was fitted to two objects. Here are three. One scene says little: over many of three objects a matrix from two " +
+      "does not do much, as chapter 5 says.",
     at: ".lc-scene", act: play => { play.turn(false); play.third(); },
   },
   {

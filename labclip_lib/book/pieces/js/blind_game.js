@@ -23,16 +23,19 @@ function piece(root, data) {
       const got = sum(outcomes.slice(0, mine.length));
       return bar(name, got / mine.length, color, `${got} of ${mine.length}`);
     }));
-    if (mine.length < data.items.length) {
-      part("next").hidden = false;
-      part("next").focus();
-    } else {
-      part("place").textContent = "That was the last one.";
-    }
+    const over = mine.length === data.items.length;
+    if (over) part("place").textContent = `That was the last one. You were right in ${sum(mine)} of ${mine.length}.`;
+    part("next").textContent = over ? "play again" : "next";
+    part("next").hidden = false;
+    part("next").focus();
   }
 
   picks.forEach((button, k) => button.addEventListener("click", () => pick(k)));
   part("next").addEventListener("click", () => {
+    if (mine.length === data.items.length) {
+      mine.length = 0;
+      part("scores").replaceChildren();
+    }
     show();
     picks[0].focus();  // the button that had the focus is hidden now
   });

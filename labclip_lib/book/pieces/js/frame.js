@@ -1,6 +1,21 @@
 // What the pieces share. A page holds, for each piece, this file, the piece's own with its `piece(root, data)`, and a
 // call of that, all inside of one function (panel.py): nothing is fetched, and no piece sees another's names.
 
+// Shows a state of accuracies.py: its bar, its interval and its trainings on the axis, and what is said of it.
+function gauge(root, {mean, low, high, dots, color, says}) {
+  const fill = root.querySelector(".lc-fill"), whisker = root.querySelector(".lc-whisker");
+  fill.style.width = `${mean}%`;
+  fill.style.background = color;
+  whisker.style.left = `${low}%`;
+  whisker.style.width = `${high - low}%`;
+  root.querySelector(".lc-scale .lc-dots").replaceChildren(...dots.map(place => {
+    const dot = document.createElement("i");
+    dot.style.left = `${place}%`;
+    return dot;
+  }));
+  root.querySelectorAll(".lc-said p").forEach((part, k) => { part.textContent = says[k]; });
+}
+
 // A label with its value, the share of 1 unless a text is given, above a bar as long as that share.
 function bar(label, share, color, text = share.toFixed(3)) {
   const row = document.createElement("div"), name = document.createElement("span");
@@ -27,4 +42,22 @@ function choose(root, then) {
 function tell(note, right, text) {
   note.textContent = text;
   note.dataset.right = right;
+}
+
+// A slider says the text that is shown for it, where its own numbers are another scale or places of a list.
+function speak(root) {
+  root.querySelectorAll("label:has(output) input[type=range]").forEach(slider => {
+    const output = slider.closest("label").querySelector("output");
+    const say = () => slider.setAttribute("aria-valuetext", output.textContent);
+    new MutationObserver(say).observe(output, {childList: true, characterData: true, subtree: true});
+    say();
+  });
+}
+
+// What this browser remembers. A page that is opened as a file, or in a frame of its own, may have no storage.
+function store(name, value) {
+  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }
+}
+function stored(name) {
+  try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
 }

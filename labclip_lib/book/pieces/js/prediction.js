@@ -6,13 +6,6 @@ function piece(root, data) {
   const key = `lc-prediction ${location.pathname} ${data.name}`, everything = "lc-show-results";
   let fold = null;
 
-  // A page that is opened as a file, or in a frame of its own, may have no storage.
-  const store = (name, value) => {
-    try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }
-  };
-  const stored = name => {
-    try { return JSON.parse(localStorage.getItem(name)); } catch { return null; }
-  };
   const truth = () => {
     const element = [...document.querySelectorAll(".lc-truth")].find(one => one.dataset.name === data.name);
     return element && JSON.parse(element.dataset.truth);

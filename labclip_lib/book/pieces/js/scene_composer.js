@@ -1,5 +1,5 @@
 // data: rows, [[shape, colour], [shape, colour]] of each scene; its caption and its image, a PNG in base64; cosines of
-// the scenes with all captions; colors, their names; shades of the bars
+// the scenes with all captions; colors, their names; shades of the bars; start, the scene that is shown first
 function piece(root, data) {
   const menus = [...root.querySelectorAll("select")], bars = root.querySelector(".lc-bars");
   const note = root.querySelector(".lc-note"), picture = root.querySelector("img");
@@ -8,7 +8,8 @@ function piece(root, data) {
 
   function draw() {
     const [a, s, b, t] = menus.map(menu => menu.selectedIndex);
-    if (a === b || s === t) {
+    picture.hidden = a === b || s === t;
+    if (picture.hidden) {
       bars.replaceChildren();
       note.textContent = "Choose two different colours and two different shapes.";
       return;
@@ -29,9 +30,14 @@ function piece(root, data) {
       first === "true" ? "The true caption is closest." : `The model prefers: ${first}.`;
   }
 
-  menus.forEach((menu, k) => {
-    menu.selectedIndex = k < 2 ? 0 : 1;
-    menu.addEventListener("change", draw);
+  const [[s, a], [t, b]] = data.rows[data.start];
+  [a, s, b, t].forEach((choice, k) => {
+    menus[k].selectedIndex = choice;
+    menus[k].addEventListener("change", draw);
+  });
+  root.querySelector("button").addEventListener("click", () => {
+    [menus[0].selectedIndex, menus[2].selectedIndex] = [menus[2].selectedIndex, menus[0].selectedIndex];
+    draw();
   });
   draw();
 }

@@ -3,6 +3,8 @@
 It is driven over a pipe, in the protocol of its developer tools (chromedevtools.github.io/devtools-protocol).
 """
 
+import base64
+import contextlib
 import itertools
 import json
 import os
@@ -24,16 +26,20 @@ FLAGS = (
 KEYS = {  # (the name of the key to a page, its number on Windows, what it types)
     "Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Space": (" ", 32, " "), "End": ("End", 35, ""),
     "Home": ("Home", 36, ""), "Left": ("ArrowLeft", 37, ""), "Right": ("ArrowRight", 39, ""),
-    "Up": ("ArrowUp", 38, ""), "Down": ("ArrowDown", 40, ""),
+    "Up": ("ArrowUp", 38, ""), "Down": ("ArrowDown", 40, ""), "Escape": ("Escape", 27, ""),
 }  # fmt: skip
 PATIENCE = 30  # seconds, on a busy machine
+
+
+class PageLeft(AssertionError):
+    """The page was left before it could answer."""
 
 
 class Browser:
     """One page of a Chromium that lives as long as the `with` block. Selectors are CSS."""
 
-    def __init__(self, profile):
-        self.profile = profile  # an empty folder
+    def __init__(self, profile, *options):
+        self.profile, self.options = profile, options  # an empty folder; more options of Chromium
         self.numbers = itertools.count(1)
         self.session = {}
         self.received = b""
@@ -42,7 +48,7 @@ class Browser:
     def __enter__(self):
         theirs, self.to = os.pipe()
         self.back, ours = os.pipe()
-        command = [CHROMIUM, *FLAGS, f"--user-data-dir={self.profile}"]
+        command = [CHROMIUM, *FLAGS, *self.options, f"--user-data-dir={self.profile}"]
         self.process = subprocess.Popen(
             # Chromium reads from 3 and writes to 4.
             ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{ours}', "bash", *command], pass_fds=(theirs, ours),
@@ -70,7 +76,9 @@ class Browser:
         )
         while (message := self.receive()).get("id") != number:
             self.events.append(message)
-        assert "error" not in message, f"{method}: {message['error']['message']}"
+        if "error" in message:
+            told = message["error"]["message"]
+            raise (PageLeft if "navigated" in told else AssertionError)(f"{method}: {told}")
         return message["result"]
 
     def receive(self):
@@ -90,6 +98,14 @@ class Browser:
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self.receive())
 
+    def whole(self):
+        """Waits until the page has its formulas and its pictures, also those that it would fetch further down."""
+        self("""Promise.resolve(window.MathJax?.startup?.promise).then(() => {
+            const images = [...document.images].filter(image => image.src);
+            for (const image of images) image.loading = "eager";
+            return Promise.all(images.map(image => image.decode().catch(() => {})));
+        }).then(() => null)""")
+
     def __call__(self, script):
         """The value of a JavaScript expression, and of a promise what it brings."""
         answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -98,7 +114,10 @@ class Browser:
 
     def wait_until(self, script):
         end = time.monotonic() + PATIENCE
-        while not self(script):
+        while True:
+            with contextlib.suppress(PageLeft):
+                if self(script):
+                    return
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 
@@ -114,6 +133,23 @@ class Browser:
         assert hit, f"{selector} is covered"
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, first, *rest, by="mouse", each=lambda: None):
+        """Takes what lies at a place, (x, y), along others, and lets go of it at the last. each: is called at each."""
+        points = [{"x": x, "y": y} for x, y in (first, *rest)]
+        kinds = {
+            "mouse": ("mousePressed", "mouseMoved", "mouseReleased"),
+            "touch": ("touchStart", "touchMove", "touchEnd"),
+        }
+        for kind, point in zip(
+            (kinds[by][0], *[kinds[by][1]] * len(rest), kinds[by][2]), (*points, points[-1]), strict=True
+        ):
+            if by == "mouse":
+                self.send("Input.dispatchMouseEvent", type=kind, **point, button="left", buttons=1, clickCount=1)
+            else:
+                at = [] if kind == "touchEnd" else [point]
+                self.send("Input.dispatchTouchEvent", type=kind, touchPoints=at)
+            each()
 
     def press(self, *keys):
         for name, number, text in map(KEYS.get, keys):
@@ -136,6 +172,15 @@ class Browser:
         else:
             self.tab_to(selector)
             self.press("Enter")
+
+    def picture(self, left, top, width, height):
+        """A part of the page, in its own pixels, also of what is not on the screen: a PNG, bytes."""
+        clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
+        return base64.b64decode(self.send("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"])
+
+    def printed(self):
+        """The page on paper: a PDF, bytes."""
+        return base64.b64decode(self.send("Page.printToPDF", printBackground=True)["data"])
 
     def complaints(self):
         """What the page wrote into the console, and errors that nobody caught."""

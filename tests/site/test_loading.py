@@ -1,0 +1,57 @@
+"""Every page as a first visitor gets it: whole, quiet, from this site alone, and not too much of it."""
+
+import pytest
+from built import MADE, PAGES, ROOT, first_load, settle, table
+
+ENOUGH = 1_500_000  # bytes on their way, before a reader has touched anything
+LOUD = {"warning", "error", "assert"}
+
+
+@pytest.fixture(scope="module")
+def loads():
+    """What the first loads took, for a table."""
+    loads = []
+    yield loads
+    if loads:
+        (ROOT / "_build" / "loads.md").write_text(table(loads), encoding="utf-8")
+
+
+def complaints(browser):
+    """What a page complained of, as text."""
+    for what in browser.complaints():
+        level = what.get("entry", what).get("level") or what.get("type", "error")
+        if level in LOUD:
+            yield str(what)[:600]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *MADE])
+def test_a_first_visit(browser, address, sent, loads, page):
+    load = first_load(browser, address, page, sent)
+    loads.append(load)
+    assert list(complaints(browser)) == []
+    elsewhere = [url for url in browser.requests() if not url.startswith((f"{address}/", "data:", "blob:"))]
+    assert elsewhere == []
+    assert load.transfer < ENOUGH, sorted({path.name for path in sent})
+
+
+@pytest.mark.parametrize("page", [*PAGES, *MADE])
+def test_it_fits_a_narrow_phone(browser, address, sent, page):
+    browser.send("Emulation.setDeviceMetricsOverride", width=320, height=640, deviceScaleFactor=2, mobile=True)
+    browser.open(f"{address}/{page}")
+    browser("document.dispatchEvent(new CustomEvent('lc-show-results', {detail: true}))")
+    settle(browser, sent)
+    wide = browser("""[...document.querySelectorAll("article *")].filter(one => one.getBoundingClientRect().right > 321)
+        .map(one => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 40)}`).slice(0, 5)""")
+    assert browser("document.documentElement.scrollWidth") <= 320, wide
+    browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+def test_the_first_address_leads_to_the_landing_page(browser, address):
+    browser.open(f"{address}/index.html")
+    browser.wait_until(f"location.href === '{address}/chapters/index.html'")
+
+
+def test_every_page_is_tested(site):
+    made = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    ours = {page for page in made if not page.startswith(("_static/", "offline/", "slides/"))}
+    assert ours == {"index.html", *PAGES, *MADE}
