@@ -11,6 +11,7 @@ axis, so two solids whose discs do not overlap cannot touch. Rays come to it by 
 import math
 
 import torch
+from torch.nn.functional import avg_pool2d
 
 from labclip_lib.world.shapes import COLORS
 
@@ -19,7 +20,7 @@ SIN, COS = math.sin(TILT), math.cos(TILT)
 MIDDLE = 0.71  # how far below the image's top the middle of the floor is seen
 LIGHT = tuple(part / math.sqrt(0.5**2 + 0.35**2 + 0.9**2) for part in (-0.5, 0.35, 0.9))  # towards it
 AMBIENT, SHINE, GLOSS = 0.42, 0.22, 24  # light from everywhere; strength and sharpness of the highlight
-STEPS, SHADOW_STEPS = 14, 14
+STEPS, SHADOW_STEPS = 28, 14
 FIRST = 1.0  # where a ray begins: so near to the viewer that it is above all objects
 SOFT = 5.0  # the larger, the sharper the shadow's edge
 FADE = 0.55  # the share of the light that a shadow takes
@@ -73,8 +74,8 @@ def distances(scenes, x, y, z):
 def trace(scenes, size):
     """Where each pixel's ray meets each object, or comes nearest to it.
 
-    Returns points, three tensors (N, K, size, size) for x, y and z; the share of the pixel that the object covers, as if
-    no other stood before it; and how near to the viewer the point is, in image sides.
+    Returns points, three tensors (N, K, size, size) for x, y and z; the share of the pixel that the object covers, as
+    if no other stood before it; and how near to the viewer the point is, in image sides.
     """
     n, k = scenes.color.shape
     place = (torch.arange(size, device=scenes.center.device) + 0.5) / size
@@ -83,7 +84,7 @@ def trace(scenes, size):
     near = torch.full_like(down, FIRST)
     best, best_near = torch.full_like(down, torch.inf), near
     for _ in range(STEPS):
-        # To the surface half a pixel inside: then a pixel is covered to one half where the solid's edge runs through it.
+        # To a surface half a pixel inside: so a pixel is half covered where the solid's edge runs through it.
         gap = distances(scenes, *along(near)) + 0.5 / size
         nearer = gap < best
         best, best_near = torch.where(nearer, gap, best), torch.where(nearer, near, best_near)
@@ -104,7 +105,8 @@ def normals(scenes, points, step=1e-3):
 def lit(scenes, points, own=None):
     """How much of the light comes to a point of each pixel: (N, size, size) in [0, 1], and between at a shadow's edge.
 
-    points: three (N, size, size). own: (N, size, size), the object that the point lies on, which throws no shadow on itself.
+    points: three (N, size, size). own: (N, size, size), the object that the point lies on; its own shadow it does not
+    feel here, since what looks away from the light is dark already.
     """
     k = scenes.color.shape[1]
     points = [part[:, None].expand(-1, k, -1, -1) for part in points]
@@ -119,37 +121,47 @@ def lit(scenes, points, own=None):
     return light * light * (3 - 2 * light)
 
 
-def paint(scenes, size):
-    """(N, 3, size, size) pictures in [0, 1] of N scenes of solids."""
-    shares, points, near = visible(scenes, size)
-    place = (torch.arange(size, device=near.device) + 0.5) / size - 0.5
-    down = (place + 0.5 - MIDDLE)[:, None].expand(len(scenes), size, size)
-    floor = [(place + 0.5).expand_as(down), 0.5 + down / SIN, torch.zeros_like(down)]
-    front = (shares > 0).to(near.dtype).mul(near + 10).argmax(1)
-    top = [part.gather(1, front[:, None])[:, 0] for part in points]
-    on_top = lit(scenes, top, front)[:, None]
-    nx, ny, nz = normals(scenes, points)
-    straight = (nx * LIGHT[0] + ny * LIGHT[1] + nz * LIGHT[2]).clamp(min=0) * on_top
-    half = torch.tensor(LIGHT) + torch.tensor((0.0, COS, SIN))
-    hx, hy, hz = (half / half.norm()).tolist()
-    gloss = SHINE * (nx * hx + ny * hy + nz * hz).clamp(min=0) ** GLOSS * on_top
-    palette = torch.tensor([COLORS[name] for name in scenes.world.colors], device=near.device)
-    color = (palette[scenes.color] + scenes.tint).clamp(0, 1)[..., None, None]
-    solids = color * (AMBIENT + (1 - AMBIENT) * straight)[:, :, None] + gloss[:, :, None]
-    slope = scenes.slope[:, 0, None, None] * place + scenes.slope[:, 1, None, None] * place[:, None]
-    ground = scenes.backdrop[:, :, None, None] + slope[:, None]
-    ground = ground * (1 - FADE * (1 - lit(scenes, floor)))[:, None]
-    shares = shares[:, :, None]
-    return ((shares * solids).sum(1) + (1 - shares.sum(1)) * ground).clamp(0, 1)
-
-
 def visible(scenes, size):
-    """The share of each pixel in which each object is seen, (N, K, size, size), behind those that stand before it.
+    """The share of each pixel in which each object is seen, behind those that stand before it: (N, K, size, size).
 
-    And the points and nearness that `trace` gives.
+    And what `trace` gives.
     """
     points, cover, near = trace(scenes, size)
     order = near.argsort(1, descending=True)
-    sorted_cover = cover.gather(1, order)
-    free = torch.cumprod(torch.cat([torch.ones_like(cover[:, :1]), 1 - sorted_cover[:, :-1]], 1), 1)
-    return torch.zeros_like(cover).scatter(1, order, sorted_cover * free), points, near
+    front_first = cover.gather(1, order)
+    free = torch.cumprod(torch.cat([torch.ones_like(cover[:, :1]), 1 - front_first[:, :-1]], 1), 1)
+    return torch.zeros_like(cover).scatter(1, order, front_first * free), points, cover, near
+
+
+def paint(scenes, size):
+    """(N, 3, size, size) pictures of N scenes of solids, RGB in [0, 1]."""
+    shares, points, cover, near = visible(scenes, size)
+    front = torch.where(cover > 0, near, -torch.inf).argmax(1)
+    on_front = lit(scenes, [part.gather(1, front[:, None])[:, 0] for part in points], front)[:, None]
+    normal = normals(scenes, points)
+    middle = torch.tensor(LIGHT) + torch.tensor((0.0, COS, SIN))  # between the light and the viewer
+    facing, shining = (
+        sum(part * toward for part, toward in zip(normal, direction, strict=True)).clamp(min=0) * on_front
+        for direction in (LIGHT, (middle / middle.norm()).tolist())
+    )
+    palette = torch.tensor([COLORS[name] for name in scenes.world.colors], device=near.device)
+    color = (palette[scenes.color] + scenes.tint).clamp(0, 1)[..., None, None]
+    solids = color * (AMBIENT + (1 - AMBIENT) * facing)[:, :, None] + SHINE * (shining**GLOSS)[:, :, None]
+    place = (torch.arange(size, device=near.device) + 0.5) / size
+    slope = scenes.slope[..., None, None] * torch.stack([place.expand(size, size), place[:, None].expand(size, size)])
+    ground = scenes.backdrop[:, :, None, None] + (slope - scenes.slope[..., None, None] / 2).sum(1, keepdim=True)
+    down = (place - MIDDLE)[:, None].expand(len(scenes), size, size)
+    floor = place.expand_as(down), 0.5 + down / SIN, torch.zeros_like(down)
+    ground = ground * (1 - FADE * (1 - lit(scenes, floor)))[:, None]
+    shares = shares[:, :, None]
+    seen = (cover > 0.99) & (normal[1] * COS + normal[2] * SIN > 0.05)
+    image = (shares * _filled(solids, seen)).sum(1) + (1 - shares.sum(1)) * ground
+    return image.clamp(0, 1)
+
+
+def _filled(solids, inside):
+    """What is painted inside of each object, and at its edge, where the nearest point looks away, what is beside it."""
+    known = inside[:, :, None].to(solids.dtype)
+    around, count = (avg_pool2d(part.flatten(0, 1), 3, 1, 1).unflatten(0, solids.shape[:2])
+                     for part in (solids * known, known))  # fmt: skip
+    return torch.where((known == 0) & (count > 0), around / count.clamp(min=1e-6), solids)
