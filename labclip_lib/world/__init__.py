@@ -1,6 +1,7 @@
 """The compositional world of coloured shapes: drawn, painted and told.
 
 shapes: what each colour and shape looks like
+solids: shapes in three dimensions, on a floor, with shadows
 scenes: layouts of objects, and rendering them
 geometry: colours, shapes and layouts as plain data, for a page that draws scenes itself
 captions: writing captions of scenes, reading them back, and the caption policy

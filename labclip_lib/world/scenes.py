@@ -1,7 +1,8 @@
 """The book's small world: coloured shapes on a plain background.
 
 A `World` names the colours and shapes there are. `World.sample` draws `Scenes`: a batch of layouts
-held as tensors, one row per scene. `Scenes.render` paints them in torch, on any device, at any size.
+held as tensors, one row per scene. `Scenes.render` paints them in torch, on any device, at any size. A world whose
+shapes are solids is painted as objects on a floor, in three dimensions.
 
 Scenes are drawn with NumPy on the CPU, so the same seed gives the same scenes on every machine.
 Lengths are fractions of the image side, x to the right and y downwards, angles in radians.
@@ -14,6 +15,7 @@ import re
 import numpy as np
 import torch
 
+from labclip_lib.world import solids
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 # The caption template of the LABCLIP paper (Koishigarina et al., 2025).
@@ -37,8 +39,9 @@ def shrink_of(objects):
 class World:
     """The colours and shapes that scenes are made of.
 
-    colors, shapes: names out of `shapes.COLORS` and `shapes.SHAPES`; their order is the order of the label
-    numbers. Raises ValueError for an unknown name, a repeated name or fewer than one of either.
+    colors: names out of `shapes.COLORS`. shapes: names out of `shapes.SHAPES`, or all out of `solids.SOLIDS`. Their
+    order is the order of the label numbers. Raises ValueError for an unknown name, a repeated name, fewer than one of
+    either, and for flat shapes beside solids.
 
     >>> world = World(colors=("red", "blue"), shapes=("circle", "square", "star"))
     >>> world.sample(3, seed=0).captions()
@@ -49,7 +52,7 @@ class World:
     shapes: tuple = tuple(SHAPES)
 
     def __post_init__(self):
-        for field, known in (("colors", COLORS), ("shapes", SHAPES)):
+        for field, known in (("colors", COLORS), ("shapes", SHAPES | solids.SOLIDS)):
             names = tuple(getattr(self, field))
             object.__setattr__(self, field, names)
             unknown = [name for name in names if name not in known]
@@ -57,6 +60,16 @@ class World:
                 raise ValueError(f"World knows no {field[:-1]} {unknown[0]!r}; choose from {', '.join(known)}.")
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"World needs one or more different {field}, got {names}.")
+        flat = [name for name in self.shapes if name not in solids.SOLIDS]
+        if 0 < len(flat) < len(self.shapes):
+            raise ValueError(
+                f"World has either flat shapes or solids, got {', '.join(self.shapes)}; leave out {flat[0]!r}."
+            )
+
+    @property
+    def solid(self):
+        """Whether its shapes are solids."""
+        return self.shapes[0] in solids.SOLIDS
 
     def sample(self, n, objects=2, seed=0, distinct=True):
         """Draw n scenes of `objects` objects each, which all differ in colour and in shape.
@@ -121,7 +134,7 @@ class Scenes:
     """A batch of N scenes with K objects each; index it like a list.
 
     color, shape: (N, K) label numbers into `world.colors` and `world.shapes`.
-    center: (N, K, 2) x and y; radius, angle: (N, K); tint: (N, K, 3) added to the colour.
+    center: (N, K, 2) x and y, of solids on the floor; radius, angle: (N, K); tint: (N, K, 3) added to the colour.
     backdrop: (N, 3) background RGB; slope: (N, 2) how it brightens along x and y.
 
     >>> scenes = World().sample(2, seed=0)
@@ -250,7 +263,7 @@ class Scenes:
         ]
 
     def masks(self, size=64, device="cpu"):
-        """The share of each pixel that each object covers: (N, K, size, size) float32 in [0, 1]."""
+        """The share of each pixel in which each object is seen: (N, K, size, size) float32 in [0, 1]."""
         if not len(self):
             return torch.zeros(0, self.color.shape[1], size, size, device=device)
         return torch.cat([part._coverage(size) for part in self.to(device)._chunks(size)])
@@ -264,10 +277,13 @@ class Scenes:
     def _chunks(self, size):
         # On a CPU a chunk's working set should stay in cache; on a GPU a kernel should have work.
         pixels = 2**18 if self.color.device.type == "cpu" else 2**27
+        pixels >>= 2 * self.world.solid  # a ray has more to remember
         step = max(1, pixels // (size * size * self.color.shape[1]))
         return [self[i : i + step] for i in range(0, len(self), step)]
 
     def _coverage(self, size):
+        if self.world.solid:
+            return solids.visible(self, size)[0]
         n, k = self.color.shape
         place = (torch.arange(size, device=self.color.device) + 0.5) / size
         cos, sin = self.angle.cos() / self.radius, self.angle.sin() / self.radius
@@ -287,6 +303,8 @@ class Scenes:
         return out
 
     def _paint(self, size):
+        if self.world.solid:
+            return solids.paint(self, size)
         n, device = len(self), self.color.device
         cover = self._coverage(size).flatten(2)
         place = (torch.arange(size, device=device) + 0.5) / size - 0.5
