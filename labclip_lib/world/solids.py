@@ -5,7 +5,7 @@ shares of the image side. The camera looks down by TILT without perspective. One
 
 A solid is a signed distance: a function of the position (x, y, z) in its own frame, negative inside, that grows by at
 most one for each step of one. It stands on z = 0, lies below z = 2, and within the disc of radius one around the z
-axis, so two solids whose discs do not overlap cannot touch. Rays come to it by sphere tracing (Hart, 1996).
+axis, so two solids whose discs do not overlap cannot touch. Rays come to it by sphere tracing.
 """
 
 import math
