@@ -1,5 +1,6 @@
 """A page with pieces on it, as a reader has it, and what a test asks of it."""
 
+import json
 import re
 
 import pytest
@@ -46,3 +47,29 @@ def at_width(browser, width, root):
             part => part.getBoundingClientRect().right))""")
     finally:
         browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+def data_of(page):
+    """The data that a piece carries in its HTML."""
+    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
+
+
+def select_next(reader, selector, by):
+    """Selects the next option of a menu, either out of the list that a click opens or with the arrows alone."""
+    before = reader(f"document.querySelector({selector!r}).selectedIndex")
+    if by == "mouse":
+        reader.click(selector)
+        reader.press("Down", "Enter")
+    else:
+        reader.tab_to(selector)
+        reader.press("Down")
+    reader.wait_until(f"document.querySelector({selector!r}).selectedIndex === {before + 1}")
+
+
+def tick_box(reader, selector, by):
+    """Ticks a check box."""
+    if by == "mouse":
+        reader.click(selector)
+    else:
+        reader.tab_to(selector)
+        reader.press("Space")

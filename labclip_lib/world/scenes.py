@@ -15,7 +15,7 @@ import re
 import numpy as np
 import torch
 
-from labclip_lib.world import solids
+from labclip_lib.world import shapes, solids
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 # The caption template of the LABCLIP paper (Koishigarina et al., 2025).
@@ -60,16 +60,16 @@ class World:
                 raise ValueError(f"World knows no {field[:-1]} {unknown[0]!r}; choose from {', '.join(known)}.")
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"World needs one or more different {field}, got {names}.")
-        flat = [name for name in self.shapes if name not in solids.SOLIDS]
+        flat = [name for name in self.shapes if name in SHAPES]
         if 0 < len(flat) < len(self.shapes):
             raise ValueError(
                 f"World has either flat shapes or solids, got {', '.join(self.shapes)}; leave out {flat[0]!r}."
             )
 
     @property
-    def solid(self):
-        """Whether its shapes are solids."""
-        return self.shapes[0] in solids.SOLIDS
+    def painter(self):
+        """The module that paints its shapes: `visible(scenes, size)` and `paint(scenes, size)`."""
+        return shapes if self.shapes[0] in SHAPES else solids
 
     def sample(self, n, objects=2, seed=0, distinct=True):
         """Draw n scenes of `objects` objects each, which all differ in colour and in shape.
@@ -266,7 +266,7 @@ class Scenes:
         """The share of each pixel in which each object is seen: (N, K, size, size) float32 in [0, 1]."""
         if not len(self):
             return torch.zeros(0, self.color.shape[1], size, size, device=device)
-        return torch.cat([part._coverage(size) for part in self.to(device)._chunks(size)])
+        return torch.cat([self.world.painter.visible(part, size) for part in self.to(device)._chunks(size)])
 
     def render(self, size=64, device="cpu"):
         """Paint the scenes: (N, 3, size, size) float32 RGB in [0, 1], antialiased, on the device."""
@@ -277,47 +277,11 @@ class Scenes:
     def _chunks(self, size):
         # On a CPU a chunk's working set should stay in cache; on a GPU a kernel should have work.
         pixels = 2**18 if self.color.device.type == "cpu" else 2**27
-        pixels >>= 2 * self.world.solid  # a ray has more to remember
-        step = max(1, pixels // (size * size * self.color.shape[1]))
+        step = max(1, pixels // (self.world.painter.LAYERS * size * size * self.color.shape[1]))
         return [self[i : i + step] for i in range(0, len(self), step)]
 
-    def _coverage(self, size):
-        if self.world.solid:
-            return solids.visible(self, size)[0]
-        n, k = self.color.shape
-        place = (torch.arange(size, device=self.color.device) + 0.5) / size
-        cos, sin = self.angle.cos() / self.radius, self.angle.sin() / self.radius
-        x, y = place - self.center[..., :1], place - self.center[..., 1:]
-        out = torch.empty(n, k, size, size, device=self.color.device)
-        for label, name in enumerate(self.world.shapes):
-            rows, slots = torch.where(self.shape == label)
-            if not len(rows):
-                continue
-            # Rotation is linear, so u and v are a column term plus a row term: one addition per pixel.
-            c, s = cos[rows, slots, None], sin[rows, slots, None]
-            xs, ys = x[rows, slots], y[rows, slots]
-            u = (c * xs)[:, None, :] + (s * ys)[:, :, None]
-            v = (c * ys)[:, :, None] - (s * xs)[:, None, :]
-            distance = SHAPES[name](u, v) * (self.radius[rows, slots] * size)[:, None, None]
-            out[rows, slots] = (0.5 - distance).clamp_(0, 1)
-        return out
-
     def _paint(self, size):
-        if self.world.solid:
-            return solids.paint(self, size)
-        n, device = len(self), self.color.device
-        cover = self._coverage(size).flatten(2)
-        place = (torch.arange(size, device=device) + 0.5) / size - 0.5
-        bare = 1 - cover.sum(1, keepdim=True)
-        slope_x = (bare.unflatten(2, (size, size)) * place).flatten(2)
-        slope_y = (bare.unflatten(2, (size, size)) * place[:, None]).flatten(2)
-        palette = torch.tensor([COLORS[c] for c in self.world.colors], device=device)
-        paint = (palette[self.color] + self.tint).clamp(0, 1)
-        slope = self.slope[:, :, None].expand(n, 2, 3)
-        layers = torch.cat([cover, bare, slope_x, slope_y], 1)
-        weights = torch.cat([paint, self.backdrop[:, None], slope], 1)
-        image = torch.bmm(weights.transpose(1, 2), layers).clamp_(0, 1)
-        return image.unflatten(2, (size, size))
+        return self.world.painter.paint(self, size)
 
 
 def fill(template, colors, shapes):

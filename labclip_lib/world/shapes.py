@@ -1,4 +1,4 @@
-"""The colours and shapes of the small world: what each looks like.
+"""The colours and flat shapes of the small world: what each looks like, and how a scene of them is painted.
 
 A shape is a signed distance: a function of the position (u, v), in the shape's own frame, that is negative
 inside. u points right and v down; every shape lies within the disc of radius one, so two shapes whose discs
@@ -7,6 +7,8 @@ do not overlap cannot touch.
 
 import numpy as np
 import torch
+
+LAYERS = 1  # how much a pixel has to remember, in planes of an object
 
 COLORS = {
     "red": (0.85, 0.13, 0.13),
@@ -87,3 +89,41 @@ SHAPES = {
     "heart": _heart,
     "moon": _moon,
 }
+
+
+def visible(scenes, size):
+    """The share of each pixel that each object covers: (N, K, size, size)."""
+    n, k = scenes.color.shape
+    place = (torch.arange(size, device=scenes.color.device) + 0.5) / size
+    cos, sin = scenes.angle.cos() / scenes.radius, scenes.angle.sin() / scenes.radius
+    x, y = place - scenes.center[..., :1], place - scenes.center[..., 1:]
+    out = torch.empty(n, k, size, size, device=scenes.color.device)
+    for label, name in enumerate(scenes.world.shapes):
+        rows, slots = torch.where(scenes.shape == label)
+        if not len(rows):
+            continue
+        # Rotation is linear, so u and v are a column term plus a row term: one addition per pixel.
+        c, s = cos[rows, slots, None], sin[rows, slots, None]
+        xs, ys = x[rows, slots], y[rows, slots]
+        u = (c * xs)[:, None, :] + (s * ys)[:, :, None]
+        v = (c * ys)[:, :, None] - (s * xs)[:, None, :]
+        distance = SHAPES[name](u, v) * (scenes.radius[rows, slots] * size)[:, None, None]
+        out[rows, slots] = (0.5 - distance).clamp_(0, 1)
+    return out
+
+
+def paint(scenes, size):
+    """(N, 3, size, size) pictures of N scenes of flat shapes, RGB in [0, 1]."""
+    n, device = len(scenes), scenes.color.device
+    cover = visible(scenes, size).flatten(2)
+    place = (torch.arange(size, device=device) + 0.5) / size - 0.5
+    bare = 1 - cover.sum(1, keepdim=True)
+    slope_x = (bare.unflatten(2, (size, size)) * place).flatten(2)
+    slope_y = (bare.unflatten(2, (size, size)) * place[:, None]).flatten(2)
+    palette = torch.tensor([COLORS[c] for c in scenes.world.colors], device=device)
+    colors = (palette[scenes.color] + scenes.tint).clamp(0, 1)
+    slope = scenes.slope[:, :, None].expand(n, 2, 3)
+    layers = torch.cat([cover, bare, slope_x, slope_y], 1)
+    weights = torch.cat([colors, scenes.backdrop[:, None], slope], 1)
+    image = torch.bmm(weights.transpose(1, 2), layers).clamp_(0, 1)
+    return image.unflatten(2, (size, size))

@@ -21,6 +21,7 @@ MIDDLE = 0.71  # how far below the image's top the middle of the floor is seen
 LIGHT = tuple(part / math.sqrt(0.5**2 + 0.35**2 + 0.9**2) for part in (-0.5, 0.35, 0.9))  # towards it
 AMBIENT, SHINE, GLOSS = 0.42, 0.22, 24  # light from everywhere; strength and sharpness of the highlight
 STEPS, SHADOW_STEPS = 28, 14
+LAYERS = 4  # how much a pixel has to remember, in planes of an object
 FIRST = 1.0  # where a ray begins: so near to the viewer that it is above all objects
 SOFT = 5.0  # the larger, the sharper the shadow's edge
 FADE = 0.55  # the share of the light that a shadow takes
@@ -122,20 +123,23 @@ def lit(scenes, points, own=None):
 
 
 def visible(scenes, size):
-    """The share of each pixel in which each object is seen, behind those that stand before it: (N, K, size, size).
+    """The share of each pixel in which each object is seen, behind those that stand before it: (N, K, size, size)."""
+    _, cover, near = trace(scenes, size)
+    return _behind(cover, near)
 
-    And what `trace` gives.
-    """
-    points, cover, near = trace(scenes, size)
+
+def _behind(cover, near):
+    """What is left of the covered shares behind what is nearer."""
     order = near.argsort(1, descending=True)
     front_first = cover.gather(1, order)
     free = torch.cumprod(torch.cat([torch.ones_like(cover[:, :1]), 1 - front_first[:, :-1]], 1), 1)
-    return torch.zeros_like(cover).scatter(1, order, front_first * free), points, cover, near
+    return torch.zeros_like(cover).scatter(1, order, front_first * free)
 
 
 def paint(scenes, size):
     """(N, 3, size, size) pictures of N scenes of solids, RGB in [0, 1]."""
-    shares, points, cover, near = visible(scenes, size)
+    points, cover, near = trace(scenes, size)
+    shares = _behind(cover, near)
     front = torch.where(cover > 0, near, -torch.inf).argmax(1)
     on_front = lit(scenes, [part.gather(1, front[:, None])[:, 0] for part in points], front)[:, None]
     normal = normals(scenes, points)

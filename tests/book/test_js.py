@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from browser import CHROMIUM
+from piece_page import select_next
 
 from labclip_lib.book.pieces.accuracies import LABELS, dial_slider, probe_switch
 from labclip_lib.book.pieces.game import blind_game
@@ -150,18 +151,6 @@ def slide_to_the_end(reader, selector, by, end="End"):
     else:
         reader.tab_to(selector)
         reader.press(end)
-
-
-def select_next(reader, selector, by):
-    """Selects the next option of a menu, either out of the list that a click opens or with the arrows alone."""
-    before = reader(f"document.querySelector({selector!r}).selectedIndex")
-    if by == "mouse":
-        reader.click(selector)
-        reader.press("Down", "Enter")
-    else:
-        reader.tab_to(selector)
-        reader.press("Down")
-    reader.wait_until(f"document.querySelector({selector!r}).selectedIndex === {before + 1}")
 
 
 def answer(reader, question, number, by):

@@ -79,7 +79,6 @@ def test_the_light_comes_from_the_left_so_shadows_lie_on_the_right():
 
 
 def test_flat_shapes_and_solids_do_not_mix(raises_saying):
-    assert WORLD.solid and not World().solid
     with raises_saying(ValueError, "'circle'", "cube", "leave out"):
         World(shapes=("circle", "cube"))
 

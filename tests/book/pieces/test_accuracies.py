@@ -1,8 +1,8 @@
 import itertools
-import json
 import re
 
 import pytest
+from piece_page import data_of
 
 from labclip_lib.book.figures.style import PALETTE
 from labclip_lib.book.pieces.accuracies import LABELS, dial_slider, probe_switch
@@ -13,15 +13,10 @@ AT_CHANCE, LEARNT = Estimate(0.13, 0.09, 0.17), Estimate(0.32, 0.28, 0.35)
 BOUND, BAG, NEVER = Estimate(0.9, 0.85, 0.95), Estimate(0.5, 0.46, 0.54), Estimate(0.0, 0.0, 0.01)
 
 
-def data(page):
-    """What a piece hands to its script."""
-    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
-
-
 def said(random, true, leak):
     """What is said of a split's two accuracies, without the numbers."""
     page = probe_switch({("s", RANDOM, "pictures"): random, ("s", TRUE, "pictures"): true}, {"s": leak}, 0.125, 0.5)
-    return [state["says"][1] for state in data(page.data)["states"]]
+    return [state["says"][1] for state in data_of(page.data)["states"]]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +51,7 @@ LEAKS = {"by </script>": 0.807, "by pair": 0.0}
 
 def test_states_stand_in_the_order_of_the_ticks_with_the_numbers_that_came_in():
     page = probe_switch(FOUND, LEAKS, 0.125, 0.5).data
-    found = data(page)
+    found = data_of(page)
     assert found["counts"] == [2, 2, 2]
     assert [state["mean"] for state in found["states"]] == [10, 20, 30, 40, 50, 60, 70, 80]
     assert found["states"][2]["says"][0] == (
@@ -94,7 +89,7 @@ DIAL = {
 
 
 def test_the_dial_hands_over_every_share_at_every_step():
-    found = data(dial_slider(dict(reversed(DIAL.items()))).data)
+    found = data_of(dial_slider(dict(reversed(DIAL.items()))).data)
     assert found["shares"] == ["0 %", "100 %"] and found["steps"] == [0, 300]
     assert [state["mean"] for state in found["states"]] == [50, 47, 53, 90]
     assert found["states"][3]["dots"] == [89, 90, 91] and found["states"][3]["cells"] == ["0.90", "0.10"]
@@ -120,7 +115,7 @@ def test_without_a_script_the_dial_shows_its_first_share_at_the_last_step():
     ],
 )
 def test_the_dial_says_what_a_swap_accuracy_means(accuracy, says):
-    assert says in data(dial_slider({(0.0, 300): (accuracy, [accuracy.mean])}).data)["states"][0]["says"][1]
+    assert says in data_of(dial_slider({(0.0, 300): (accuracy, [accuracy.mean])}).data)["states"][0]["says"][1]
 
 
 def test_a_dial_with_a_gap_is_refused(raises_saying):

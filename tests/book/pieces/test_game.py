@@ -1,7 +1,5 @@
-import json
-import re
-
 import pytest
+from piece_page import data_of
 
 from labclip_lib.book.pieces.game import blind_game
 
@@ -14,10 +12,6 @@ PLAYERS = {"shorter": ("text", [0.5, 1, 0, 0.5]), "CLIP": ("cross-modal", [0, 1,
 @pytest.fixture(scope="module")
 def page():
     return blind_game(CAPTIONS, NEGATIVES, KINDS, PLAYERS).data
-
-
-def data_of(page):
-    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
 
 
 def test_each_item_holds_its_two_sentences_and_knows_the_right_one(page):

@@ -1,8 +1,8 @@
-import json
 import re
 
 import numpy as np
 import pytest
+from piece_page import data_of
 
 from labclip_lib.book.pieces.plane import preference_plane
 
@@ -19,13 +19,9 @@ def page():
     return preference_plane(PICTURES, TWINS, MOVES, CAPTIONS).data
 
 
-def data(page):
-    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
-
-
 def test_the_plane_loses_nothing_of_a_preference(page):
     """From a picture's place alone: its cosine with the one caption minus that with the other, mean over wordings."""
-    found, move = data(page), MOVES.mean(0)
+    found, move = data_of(page), MOVES.mean(0)
     across = (PICTURES - TWINS).mean(0)
     cosine = across @ move / np.linalg.norm(across) / np.linalg.norm(move)
     places = np.array(found["points"])
@@ -42,7 +38,7 @@ def test_without_a_script_the_captions_own_arrow_stands_there(page):
     assert f"Right: {right} of 10 pictures. Chance and a bag of words: 5." in before
     drawn = before.partition("<svg")[2].partition("</svg>")[0]
     assert drawn.count('class="lc-spot"') == right and drawn.count('class="lc-spot lc-off"') == 10 - right
-    assert f'transform="rotate({-data(page)["angle"]})"' in drawn
+    assert f'transform="rotate({-data_of(page)["angle"]})"' in drawn
 
 
 def test_all_marks_and_the_arrow_lie_in_the_drawing(page):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import CHROMIUM, PATIENCE
+from piece_page import tick_box
 
 from labclip_lib.book.pieces import predictions
 from labclip_lib.book.pieces.predictions import answer, predict_choice, predict_curve, predict_number
@@ -226,11 +227,7 @@ class TestAPrediction:
 
     def test_who_asks_once_is_shown_everything(self, reader, by):
         box = f"{panel(0)} .lc-always input"
-        if by == "mouse":
-            reader.click(box)
-        else:
-            reader.tab_to(box)
-            reader.press("Space")
+        tick_box(reader, box, by)
         reader.wait_until("!!document.querySelector('svg')")
         assert seen(reader) == ["first", "second", "third", "after"]
         open_again(reader)

@@ -1,8 +1,8 @@
-import json
 import re
 
 import numpy as np
 import pytest
+from piece_page import data_of
 
 from labclip_lib.book.pieces.scatter import LEFT, LOOKS, SIZE, TOP, score_scatter
 
@@ -56,7 +56,7 @@ def test_names_cannot_end_the_script_or_become_markup(page):
 
 
 def test_the_script_gets_all_ranks(page):
-    data = json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
+    data = data_of(page)
     assert data["ranks"] == [model[-1] for model in MODELS]
     assert np.array_equal(data["correlations"], CORRELATIONS)
 

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from piece_page import at_width, both_ways, in_a_browser, text
+from piece_page import at_width, both_ways, in_a_browser, select_next, text
 
 from labclip_lib.book.pieces.strength_slider import LEFT, SIZE, TOP, strength_slider
 from labclip_lib.measures.measure import Measure
@@ -42,18 +42,6 @@ def place(x, y):
 def stops(reader, root, mark=".lc-stop"):
     return reader(f"""[...document.querySelectorAll("{root} {mark}")].map(
         mark => [mark.cx.baseVal.value, mark.cy.baseVal.value])""")
-
-
-def choose(reader, root, name, by):
-    """Chooses the next option of a menu."""
-    selector = f"{root} select[aria-label='{name}']"
-    if by == "mouse":
-        reader.click(selector)
-        reader.press("Down", "Enter")
-    else:
-        reader.tab_to(selector)
-        reader.press("Down")
-    reader.wait_until(f"document.querySelector({selector!r}).selectedIndex === 1")
 
 
 def said(line, strength, swap, cost, spent):
@@ -109,12 +97,12 @@ class TestInABrowser:
 
     @both_ways
     def test_menus_choose_another_road(self, reader, root, by):
-        choose(reader, root, "matrix W", by)
+        select_next(reader, f"{root} select[aria-label='matrix W']", by)
         assert text(reader, f"{root} .lc-note") == said("64 </script>", "strength 0", 5, "recall@1", 4)
         for found, want in zip(stops(reader, root), (place(5, 4), place(6, 5), place(8, 3)), strict=True):
             assert found == pytest.approx(want, abs=0.1)
-        choose(reader, root, "swap test", by)
-        choose(reader, root, "cost", by)
+        select_next(reader, f"{root} select[aria-label='swap test']", by)
+        select_next(reader, f"{root} select[aria-label='cost']", by)
         assert text(reader, f"{root} .lc-note") == said("64 </script>", "strength 0", 5, "zero-shot", 9)
         for found, want in zip(stops(reader, root), (place(5, 9), place(5, 9), place(5, 7)), strict=True):
             assert found == pytest.approx(want, abs=0.1)
@@ -126,7 +114,7 @@ class TestInABrowser:
         across = [f"M{middle:g} {top}v{SIZE}"] * 2
         heights = [f"M{LEFT} {bottom - SIZE * share:g}h{SIZE}" for share in (0.01, 0.5, 0.1, 1)]
         assert reader(drawn) == across + heights[:2]
-        choose(reader, root, "cost", "keyboard")
+        select_next(reader, f"{root} select[aria-label='cost']", "keyboard")
         assert reader(drawn) == across + heights[2:]
 
     def test_the_interval_is_drawn(self, reader, root):

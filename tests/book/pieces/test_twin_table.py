@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts
+from piece_page import at_width, both_ways, by_the_script, in_a_browser, text, texts, tick_box
 
 from labclip_lib.book.pieces.twin_table import twin_table
 from labclip_lib.operators.on_captions import swap
@@ -117,11 +117,7 @@ class TestInABrowser:
         k = next(k for k, x in enumerate(x for pair in PAIRS for x in pair) if not one[x])
         scene = [x for pair in PAIRS for x in pair][k]
         box = f"{root} .lc-twins:nth-child({k // 2 + 1}) label:nth-child({k % 2 + 1}) input"
-        if by == "mouse":
-            reader.click(box)
-        else:
-            reader.tab_to(box)
-            reader.press("Space")
+        tick_box(reader, box, by)
         one[scene] = True
         world = world_of(one)
         best, price = -world.mutual_information, cost(world)

@@ -1,9 +1,9 @@
 import html
-import json
 import re
 
 import pytest
 import torch
+from piece_page import data_of
 
 from labclip_lib.book.pieces.widgets import (
     caption_explorer,
@@ -50,17 +50,12 @@ def pieces(scenes, tiny):
     return made
 
 
-def numbers(page):
-    """The data that a piece carries."""
-    return json.loads(re.search(r"\npiece\(.*?, (.*)\);\n", page)[1])
-
-
 NAMES = ["temperature_slider", "matrix_player", "caption_explorer", "scene_composer", "quiz"]
 
 
 def test_the_composer_opens_where_the_twin_s_caption_is_ahead(pieces):
     for page in pieces["scene_composer"]:
-        data = numbers(page)
+        data = data_of(page)
         leads = []
         for k, ((s, c), (t, d)) in enumerate(data["rows"]):
             twin = data["rows"].index([[s, d], [t, c]])
@@ -90,14 +85,14 @@ def test_script_finds_its_own_panel(pieces, name):
 
 def test_slider_carries_its_cosines(pieces):
     page = pieces["temperature_slider"][0]
-    data = numbers(page)
+    data = data_of(page)
     assert data["cosines"] == [[0.123, 0.456, -0.2], [0.3, 0.2, 0.1]]
     assert data["labels"] == ["a star", "a <ring>", "a moon"]
     assert page.count("data:image/png;base64,") == 2 and "logit scale" in page
 
 
 def test_player_carries_its_matrices(pieces):
-    data = numbers(pieces["matrix_player"][0])
+    data = data_of(pieces["matrix_player"][0])
     assert data["steps"] == [0, 5, 10] and len(data["losses"]) == 10
     assert torch.tensor(data["matrices"]).shape == (3, 2, 2)
 
@@ -105,7 +100,7 @@ def test_player_carries_its_matrices(pieces):
 def test_explorer_carries_every_caption_s_cosine(tiny):
     scenes = World(shapes=("star", "ring")).sample(3, seed=0)
     page = caption_explorer(tiny, scenes).data
-    data = numbers(page)
+    data = data_of(page)
     cosines = torch.tensor(data["cosines"])
     assert cosines.shape == (3, 8 * 2 * 8 * 2)
     captions = scenes.captions()
@@ -117,7 +112,7 @@ def test_explorer_carries_every_caption_s_cosine(tiny):
 
 
 def test_composer_carries_every_scene_with_its_captions(tiny):
-    data, scenes = numbers(scene_composer(tiny, FEW, seed=3).data), FEW.compositions(seed=3)
+    data, scenes = data_of(scene_composer(tiny, FEW, seed=3).data), FEW.compositions(seed=3)
     assert data["captions"] == scenes.captions() and len(data["images"]) == len(scenes) == 6
     want = tiny.encode_images(scenes.render(32)) @ tiny.encode_texts(scenes.captions()).T
     assert torch.allclose(torch.tensor(data["cosines"]), want, atol=1e-3)
@@ -128,7 +123,7 @@ def test_composer_carries_every_scene_with_its_captions(tiny):
 def test_quiz_escapes_its_text_and_explains_every_answer(pieces):
     page = pieces["quiz"][0]
     assert "Is 1 &lt; 2 &amp; &lt;b&gt;bold" in page and "<b>bold" not in page
-    assert numbers(page) == [[[right, why] for _, right, why in answers] for _, answers in QUESTIONS]
+    assert data_of(page) == [[[right, why] for _, right, why in answers] for _, answers in QUESTIONS]
 
 
 def test_quiz_keeps_its_words(pieces):

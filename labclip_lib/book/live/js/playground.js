@@ -36,7 +36,7 @@ export class Playground {
       this.#say(`${error.message} These scenes have their answers without it.`);
       return null;
     });
-    if (!this.model) this.#say("Fetching the model (four megabytes, once) ...");
+    if (!this.model) this.#say("Fetching the model (a bit over three megabytes, once) ...");
     return this.ready;
   }
 
