@@ -2,7 +2,8 @@
 
 shapes: what each colour and shape looks like
 solids: shapes in three dimensions, on a floor, with shadows
-scenes: layouts of objects, and rendering them
+placement: where objects stand, so that none touch
+scenes: objects with all that a picture shows of them, and rendering them
 geometry: colours, shapes and layouts as plain data, for a page that draws scenes itself
 captions: writing captions of scenes, reading them back, and the caption policy
 twins: which scenes hold the same colours and shapes

@@ -9,18 +9,8 @@ import operator
 import torch
 from torch import fx
 
-from labclip_lib.world.scenes import (
-    ANGLE,
-    CAST,
-    DARK_AND_LIGHT,
-    LEVELS,
-    MARGIN,
-    SIZES,
-    SLOPE,
-    SMALLEST,
-    TINT,
-    shrink_of,
-)
+from labclip_lib.world.placement import MARGIN, SIZES, SMALLEST, shrink_of
+from labclip_lib.world.scenes import ANGLE, CAST, DARK_AND_LIGHT, LEVELS, SLOPE, TINT
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 MOST = 4  # objects in a scene on a page

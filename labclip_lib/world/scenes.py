@@ -16,23 +16,17 @@ import numpy as np
 import torch
 
 from labclip_lib.world import shapes, solids
+from labclip_lib.world.placement import MARGIN, SMALLEST, draw_places
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 # The caption template of the LABCLIP paper (Koishigarina et al., 2025).
 PAPER_TEMPLATE = "{attr1} {obj1} and {attr2} {obj2}"
 
 
-# What layouts are drawn from; lengths are shares of the image side. A radius is between SMALLEST and SMALLEST + SIZES,
-# times `shrink_of` the number of objects. MARGIN: the least distance of an object's disc from another's and from the
-# frame. ANGLE (radians), TINT and SLOPE: either way at most. A backdrop is dark or light: its level is LEVELS at most
-# above one of DARK_AND_LIGHT, and each of its channels differs from that by CAST at most.
-SMALLEST, SIZES, MARGIN, ANGLE, TINT, SLOPE = 0.17, 0.09, 0.015, 0.35, 0.07, 0.1
+# What else is drawn: ANGLE (radians), TINT and SLOPE, either way at most. A backdrop is dark or light: its level is
+# LEVELS at most above one of DARK_AND_LIGHT, and each of its channels differs from that by CAST at most.
+ANGLE, TINT, SLOPE = 0.35, 0.07, 0.1
 LEVELS, DARK_AND_LIGHT, CAST = 0.28, (0.02, 0.70), 0.03
-
-
-def shrink_of(objects):
-    """How much smaller the objects of a scene of so many are: 1 for one or two of them."""
-    return (2 / max(objects, 2)) ** 0.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +72,7 @@ class World:
         objects never touch. distinct=False lets colours and shapes repeat within a scene, as in CLEVR.
         Raises ValueError when there are not enough colours or shapes.
         """
-        most = min(len(self.colors), len(self.shapes)) if distinct else 10  # beyond 10 there is no room
+        most = min(len(self.colors), len(self.shapes)) if distinct else 36  # beyond, an object is a few pixels wide
         if not 1 <= objects <= most:
             raise ValueError(f"objects must be between 1 and {most} in this world, got {objects}.")
         rng = np.random.default_rng(seed)
@@ -103,19 +97,24 @@ class World:
         table = np.array(pairs).reshape(-1, objects, 2)
         return self._lay_out(table[..., 0], table[..., 1], np.random.default_rng(seed))
 
+    def place(self, color, shape, seed=0):
+        """Scenes of these objects, in random layouts. color, shape: (N, K) label numbers; objects may repeat.
+
+        Raises ValueError for labels of other shapes, or that the world does not have.
+        """
+        color, shape = np.asarray(color), np.asarray(shape)
+        if color.ndim != 2 or color.shape != shape.shape or not color.shape[1]:
+            raise ValueError(f"place() needs (N, K) colors and shapes, got {color.shape} and {shape.shape}.")
+        for what, labels, names in (("color", color, self.colors), ("shape", shape, self.shapes)):
+            if labels.size and not 0 <= labels.min() <= labels.max() < len(names):
+                raise ValueError(
+                    f"place() needs {what} labels from 0 to {len(names) - 1}, got {labels.min()} to {labels.max()}."
+                )
+        return self._lay_out(color, shape, np.random.default_rng(seed))
+
     def _lay_out(self, color, shape, rng):
         n, objects = color.shape
-        shrink = shrink_of(objects)
-        center, radius = np.empty((n, objects, 2)), np.empty((n, objects))
-        waiting = np.arange(n)
-        while len(waiting):  # redraw only the scenes in which two objects touch
-            r = (SMALLEST + SIZES * rng.random((len(waiting), objects))) * shrink
-            room = r[..., None] + MARGIN
-            c = room + (1 - 2 * room) * rng.random((len(waiting), objects, 2))
-            center[waiting], radius[waiting] = c, r
-            gap = np.linalg.norm(c[:, :, None] - c[:, None], axis=-1) - r[:, :, None] - r[:, None]
-            gap[:, np.arange(objects), np.arange(objects)] = 1
-            waiting = waiting[(gap < MARGIN).any((1, 2))]
+        center, radius = draw_places(n, objects, rng)
         angle = 2 * ANGLE * rng.random((n, objects)) - ANGLE
         tint = 2 * TINT * rng.random((n, objects, 3)) - TINT
         level = LEVELS * rng.random((n, 1)) + np.where(rng.random((n, 1)) < 0.5, *DARK_AND_LIGHT)

@@ -264,11 +264,21 @@ def test_world_refuses_too_many_objects(objects, raises_saying):
         World(colors=("red", "blue")).sample(4, objects)
 
 
-@pytest.mark.parametrize("objects", [0, 11])
+@pytest.mark.parametrize("objects", [0, 37])
 def test_more_objects_than_there_is_room_for_are_refused(objects, raises_saying):
-    with raises_saying(ValueError, f"got {objects}", "between 1 and 10"):
+    with raises_saying(ValueError, f"got {objects}", "between 1 and 36"):
         World().sample(4, objects, distinct=False)
-    assert len(World().sample(2, 10, distinct=False)) == 2
+
+
+def test_a_scene_is_placed_as_asked(raises_saying):
+    world = World(colors=("red", "blue"), shapes=("circle", "square"))
+    scenes = world.place([[0, 1, 1], [1, 0, 0]], [[0, 0, 1], [1, 1, 0]], seed=3)
+    assert scenes.captions()[0] == "red circle and blue circle and blue square"
+    assert torch.equal(scenes.center, world.place(scenes.color, scenes.shape, seed=3).center)
+    with raises_saying(ValueError, "color labels from 0 to 1", "got 0 to 2"):
+        world.place([[0, 2]], [[0, 1]])
+    with raises_saying(ValueError, "(1, 2) and (1, 3)"):
+        world.place([[0, 1]], [[0, 1, 1]])
 
 
 def test_one_object_has_no_twin(raises_saying):

@@ -1,0 +1,13 @@
+"""Where one matrix stops: experiments on what LABCLIP can no longer do.
+
+trainings: one experiment on several PocketCLIPs, kept as one table
+"""
+
+from labclip_lib.base.doors import door
+
+__getattr__, __dir__, __all__ = door(
+    __name__,
+    {
+        "trainings": "over_seeds",
+    },
+)
