@@ -11,7 +11,6 @@ axis, so two solids whose discs do not overlap cannot touch. Rays come to it by 
 import math
 
 import torch
-from torch.nn.functional import avg_pool2d
 
 from labclip_lib.world.shapes import COLORS
 
@@ -21,7 +20,7 @@ MIDDLE = 0.71  # how far below the image's top the middle of the floor is seen
 LIGHT = tuple(part / math.sqrt(0.5**2 + 0.35**2 + 0.9**2) for part in (-0.5, 0.35, 0.9))  # towards it
 AMBIENT, SHINE, GLOSS = 0.42, 0.22, 24  # light from everywhere; strength and sharpness of the highlight
 STEPS, SHADOW_STEPS = 28, 14
-LAYERS = 4  # how much a pixel has to remember, in planes of an object
+LAYERS = 2  # how much a pixel has to remember, in planes of an object
 FIRST = 1.0  # where a ray begins: so near to the viewer that it is above all objects
 SOFT = 5.0  # the larger, the sharper the shadow's edge
 FADE = 0.55  # the share of the light that a shadow takes
@@ -56,116 +55,194 @@ def _cone(x, y, z):
 
 SOLIDS = {"sphere": _sphere, "cube": _cube, "cylinder": _cylinder, "cone": _cone}
 
+# Within which ball a solid lies: how high its middle is, its radius, and the slack. Outside of the ball the distance to
+# it is at most so many times the solid's own. So a ball tells where a solid is not seen and does not keep light away.
+BALLS = {"sphere": (0.85, 0.85, 1), "cube": (0.68, 1.18, 1), "cylinder": (0.72, 1.02, 1), "cone": (0.61, 1.09, 2.2)}
+
 
 def distances(scenes, x, y, z):
     """Signed distance from points to each object of N scenes: x, y, z (N, K, ...) give (N, K, ...), in image sides."""
-    out = torch.empty_like(x)
-    ones = (1,) * (x.dim() - 2)
-    for label, name in enumerate(scenes.world.shapes):
-        rows, slots = torch.where(scenes.shape == label)
-        if not len(rows):
-            continue
-        radius, angle = (part[rows, slots].view(-1, *ones) for part in (scenes.radius, scenes.angle))
-        u, v = (part[rows, slots] - scenes.center[rows, slots, k].view(-1, *ones) for k, part in enumerate((x, y)))
-        cos, sin = angle.cos() / radius, angle.sin() / radius
-        out[rows, slots] = radius * SOLIDS[name](cos * u + sin * v, cos * v - sin * u, z[rows, slots] / radius)
-    return out
+    order = scenes.shape.flatten().argsort()
+    out = torch.empty_like(x).flatten(0, 1)
+    out[order] = _distance(scenes, order, x.dim() - 2)(*(part.flatten(0, 1)[order] for part in (x, y, z)))
+    return out.view_as(x)
+
+
+def _distance(scenes, who, more=0):
+    """The signed distance as a function of points x, y, z (P, ...), one row for each object of a list.
+
+    who: (P,) numbers n * K + k of objects, in the order of their shapes. more: how many dimensions follow the first.
+    """
+    counts = torch.bincount(scenes.shape.flatten()[who], minlength=len(scenes.world.shapes)).tolist()
+    radius, angle, center_x, center_y = (
+        part.flatten()[who].view(-1, *(1,) * more) for part in (scenes.radius, scenes.angle, *scenes.center.unbind(2))
+    )
+    cos, sin = angle.cos() / radius, angle.sin() / radius
+
+    def distance(x, y, z):
+        u, v = x - center_x, y - center_y
+        own = zip(*(part.split(counts) for part in (cos * u + sin * v, cos * v - sin * u, z / radius)), strict=True)
+        return radius * torch.cat([SOLIDS[name](*part) for name, part in zip(scenes.world.shapes, own, strict=True)])
+
+    return distance
+
+
+def _listed(scenes, mask):
+    """The pairs of an object and a pixel in a mask (N, K, size, size), in the order that `_distance` asks for.
+
+    Returns two tensors (P,): the object's number n * K + k, and the pixel's, row * size + column.
+    """
+    order, pixels = scenes.shape.flatten().argsort(), mask[0, 0].numel()
+    place = mask.reshape(-1, pixels)[order].flatten().nonzero()[:, 0]
+    return order[place // pixels], place % pixels
+
+
+def _balls(scenes):
+    """The ball around each object: x, y, z and radius in image sides, and the slack; five tensors (N, K, 1, 1)."""
+    height, reach, slack = torch.tensor([BALLS[name] for name in scenes.world.shapes], device=scenes.radius.device).T
+    shape, radius = scenes.shape, scenes.radius
+    balls = *scenes.center.unbind(2), height[shape] * radius, reach[shape] * radius, slack[shape]
+    return [part[..., None, None] for part in balls]
+
+
+def _pixels(scenes, size):
+    """How far pixels are right of the image's left and below the floor's middle: two tensors (size, size)."""
+    place = (torch.arange(size, device=scenes.center.device) + 0.5) / size
+    return place.expand(size, size), (place - MIDDLE)[:, None].expand(size, size)
+
+
+def _along(right, below, near):
+    """The points x, y, z on the rays of pixels that are so near to the viewer."""
+    return right, 0.5 + below * SIN + near * COS, -below * COS + near * SIN
 
 
 def trace(scenes, size):
-    """Where each pixel's ray meets each object, or comes nearest to it.
+    """Where each pixel's ray meets each object, or comes nearest to it: two tensors (N, K, size, size).
 
-    Returns points, three tensors (N, K, size, size) for x, y and z; the share of the pixel that the object covers, as
-    if no other stood before it; and how near to the viewer the point is, in image sides.
+    Returns the share of the pixel that the object covers, as if no other stood before it; and how near to the viewer
+    the point is, in image sides, or minus infinity where nothing is covered.
     """
-    n, k = scenes.color.shape
-    place = (torch.arange(size, device=scenes.center.device) + 0.5) / size
-    x, down = place.expand(n, k, size, size), (place - MIDDLE)[:, None].expand(n, k, size, size)
-    along = lambda s: (x, 0.5 + down * SIN + s * COS, -down * COS + s * SIN)  # noqa: E731
-    near = torch.full_like(down, FIRST)
-    best, best_near = torch.full_like(down, torch.inf), near
+    right, below = _pixels(scenes, size)
+    x, y, z, reach, slack = _balls(scenes)
+    aside = (right - x) ** 2 + (below - (y - 0.5) * SIN + z * COS) ** 2
+    who, pixel = _listed(scenes, aside < (reach + slack * 0.51 / size) ** 2)
+    right, below = right.flatten()[pixel], below.flatten()[pixel]
+    distance, near = _distance(scenes, who), torch.full_like(right, FIRST)
+    best, best_near = torch.full_like(near, torch.inf), near
     for _ in range(STEPS):
         # To a surface half a pixel inside: so a pixel is half covered where the solid's edge runs through it.
-        gap = distances(scenes, *along(near)) + 0.5 / size
-        nearer = gap < best
-        best, best_near = torch.where(nearer, gap, best), torch.where(nearer, near, best_near)
+        gap = distance(*_along(right, below, near)) + 0.5 / size
+        best, best_near = torch.minimum(gap, best), torch.where(gap < best, near, best_near)
         near = near - gap
-    return along(best_near), (1 - best * size).clamp(0, 1), best_near
+    covers, nears = (torch.full_like(aside, rest).view(-1, size * size) for rest in (0, -torch.inf))
+    covers[who, pixel] = cover = (1 - best * size).clamp(0, 1)
+    nears[who, pixel] = torch.where(cover > 0, best_near, -torch.inf)
+    return covers.view_as(aside), nears.view_as(aside)
 
 
-def normals(scenes, points, step=1e-3):
-    """The direction in which the distance grows, at a point for each object: three tensors like the points."""
-    rises = []
+def normals(scenes, who, points, step=1e-3):
+    """The direction in which the distance to each object of a list grows, at a point: three tensors like the points."""
+    distance, rises = _distance(scenes, who), []
     for axis in range(3):
         up, down = ([part + (sign * step if k == axis else 0) for k, part in enumerate(points)] for sign in (1, -1))
-        rises.append(distances(scenes, *up) - distances(scenes, *down))
+        rises.append(distance(*up) - distance(*down))
     length = _length(*rises).clamp(min=1e-9)
     return [rise / length for rise in rises]
 
 
-def lit(scenes, points, own=None):
+def _may_dim(scenes, points):
+    """Whether an object's ball comes so near to the light's way to a point that it might dim it: (N, K, size, size)."""
+    *ball, reach, slack = _balls(scenes)
+    pairs = [(middle, part[:, None]) for middle, part in zip(ball, points, strict=True)]
+    ahead = sum((middle - part) * toward for (middle, part), toward in zip(pairs, LIGHT, strict=True))
+    aside = sum((middle - part) ** 2 for middle, part in pairs) - ahead**2
+    # What dims is nearer to the way than a share of the way from the point: a cone around the way, which a ball enters.
+    share = slack / SOFT
+    limit = reach + share * ahead
+    return (limit > 0) & (aside * (1 - share**2) < limit**2)
+
+
+def lit(scenes, points, between):
     """How much of the light comes to a point of each pixel: (N, size, size) in [0, 1], and between at a shadow's edge.
 
-    points: three (N, size, size). own: (N, size, size), the object that the point lies on; its own shadow it does not
-    feel here, since what looks away from the light is dark already.
+    points: three (N, size, size). between: (N, K, size, size), true where it is asked how much an object keeps away.
     """
-    k = scenes.color.shape[1]
-    points = [part[:, None].expand(-1, k, -1, -1) for part in points]
-    t, light = torch.full_like(points[0], 0.01), torch.ones_like(points[0])
+    who, pixel = _listed(scenes, between & _may_dim(scenes, points))
+    at = who // between.shape[1] * between[0, 0].numel() + pixel
+    start, distance = [part.flatten()[at] for part in points], _distance(scenes, who)
+    t, light = torch.full_like(start[0], 0.01), torch.ones_like(start[0])
     for _ in range(SHADOW_STEPS):
-        gap = distances(scenes, *(part + t * toward for part, toward in zip(points, LIGHT, strict=True)))
+        gap = distance(*(part + t * toward for part, toward in zip(start, LIGHT, strict=True)))
         light = torch.minimum(light, (0.5 + 0.5 * SOFT * gap / t).clamp(0, 1))
         t = t + gap.clamp(min=0.01)
-    if own is not None:
-        light = light.scatter(1, own[:, None], 1.0)
-    light = light.amin(1)
+    light = torch.ones_like(points[0]).flatten().scatter_reduce(0, at, light, "amin").view_as(points[0])
     return light * light * (3 - 2 * light)
 
 
 def visible(scenes, size):
     """The share of each pixel in which each object is seen, behind those that stand before it: (N, K, size, size)."""
-    _, cover, near = trace(scenes, size)
-    return _behind(cover, near)
+    return _behind(*trace(scenes, size))
 
 
 def _behind(cover, near):
     """What is left of the covered shares behind what is nearer."""
-    order = near.argsort(1, descending=True)
-    front_first = cover.gather(1, order)
-    free = torch.cumprod(torch.cat([torch.ones_like(cover[:, :1]), 1 - front_first[:, :-1]], 1), 1)
-    return torch.zeros_like(cover).scatter(1, order, front_first * free)
+    left = cover
+    for k in range(cover.shape[1]):
+        left = left * torch.where(near[:, k : k + 1] > near, 1 - cover[:, k : k + 1], 1)
+    return left
 
 
 def paint(scenes, size):
     """(N, 3, size, size) pictures of N scenes of solids, RGB in [0, 1]."""
-    points, cover, near = trace(scenes, size)
+    cover, near = trace(scenes, size)
     shares = _behind(cover, near)
-    front = torch.where(cover > 0, near, -torch.inf).argmax(1)
-    on_front = lit(scenes, [part.gather(1, front[:, None])[:, 0] for part in points], front)[:, None]
-    normal = normals(scenes, points)
+    ground = _ground(scenes, size, (cover < 1).all(1, keepdim=True).expand_as(cover))
+    who, pixel = _listed(scenes, cover > 0)
+    colors = _colors(scenes, size, who, pixel, cover, near) * shares.flatten(2).flatten(0, 1)[who, pixel][:, None]
+    layers = colors.new_zeros(*shares.shape, 3)
+    layers.view(-1, size * size, 3)[who, pixel] = colors
+    return (ground * (1 - shares.sum(1, keepdim=True)) + layers.sum(1).permute(0, 3, 1, 2)).clamp(0, 1)
+
+
+def _ground(scenes, size, bare):
+    """The floor with the shadows that fall on it, right where a pixel is bare of objects: (N, 3, size, size)."""
+    right, below = _pixels(scenes, size)
+    floor = [part.expand(len(scenes), size, size) for part in (right, 0.5 + below / SIN, 0 * right)]
+    slopes = scenes.slope[..., None, None].unbind(1)
+    rise = sum(slope * place - slope / 2 for slope, place in zip(slopes, (right, below + MIDDLE), strict=True))
+    return (scenes.backdrop[..., None, None] + rise[:, None]) * (1 - FADE * (1 - lit(scenes, floor, bare)))[:, None]
+
+
+def _colors(scenes, size, who, pixel, cover, near):
+    """How each object of a list looks in a pixel: (P, 3) RGB."""
+    right, below = _pixels(scenes, size)
+    # What an object's own side turns from the light is dark already, so it feels the shadows of others alone.
+    front = near.amax(1)
+    others = (near < front[:, None]) & (front > -torch.inf)[:, None]
+    light = lit(scenes, _along(right.expand_as(front), below, front), others)
+    light = light.flatten(1)[who // scenes.color.shape[1], pixel]
+    cover, near = (part.flatten(2).flatten(0, 1)[who, pixel] for part in (cover, near))
+    normal = normals(scenes, who, _along(right.flatten()[pixel], below.flatten()[pixel], near))
     middle = torch.tensor(LIGHT) + torch.tensor((0.0, COS, SIN))  # between the light and the viewer
     facing, shining = (
-        sum(part * toward for part, toward in zip(normal, direction, strict=True)).clamp(min=0) * on_front
+        sum(part * toward for part, toward in zip(normal, direction, strict=True)).clamp(min=0) * light
         for direction in (LIGHT, (middle / middle.norm()).tolist())
     )
     palette = torch.tensor([COLORS[name] for name in scenes.world.colors], device=near.device)
-    color = (palette[scenes.color] + scenes.tint).clamp(0, 1)[..., None, None]
-    solids = color * (AMBIENT + (1 - AMBIENT) * facing)[:, :, None] + SHINE * (shining**GLOSS)[:, :, None]
-    place = (torch.arange(size, device=near.device) + 0.5) / size
-    slope = scenes.slope[..., None, None] * torch.stack([place.expand(size, size), place[:, None].expand(size, size)])
-    ground = scenes.backdrop[:, :, None, None] + (slope - scenes.slope[..., None, None] / 2).sum(1, keepdim=True)
-    down = (place - MIDDLE)[:, None].expand(len(scenes), size, size)
-    floor = place.expand_as(down), 0.5 + down / SIN, torch.zeros_like(down)
-    ground = ground * (1 - FADE * (1 - lit(scenes, floor)))[:, None]
-    shares = shares[:, :, None]
+    color = (palette[scenes.color] + scenes.tint).clamp(0, 1).flatten(0, 1)[who]
+    solids = color * (AMBIENT + (1 - AMBIENT) * facing)[:, None] + SHINE * (shining**GLOSS)[:, None]
     seen = (cover > 0.99) & (normal[1] * COS + normal[2] * SIN > 0.05)
-    image = (shares * _filled(solids, seen)).sum(1) + (1 - shares.sum(1)) * ground
-    return image.clamp(0, 1)
+    return _filled(scenes, size, who, pixel, solids, seen)
 
 
-def _filled(solids, inside):
+def _filled(scenes, size, who, pixel, solids, inside):
     """What is painted inside of each object, and at its edge, where the nearest point looks away, what is beside it."""
-    known = inside[:, :, None].to(solids.dtype)
-    around, count = (avg_pool2d(part.flatten(0, 1), 3, 1, 1).unflatten(0, solids.shape[:2])
-                     for part in (solids * known, known))  # fmt: skip
-    return torch.where((known == 0) & (count > 0), around / count.clamp(min=1e-6), solids)
+    wide = size + 2
+    place = (who * wide + pixel // size + 1) * wide + pixel % size + 1
+    known = torch.cat([solids, torch.ones_like(solids[:, :1])], 1) * inside[:, None]
+    table = known.new_zeros(scenes.color.numel() * wide * wide, 4).index_copy_(0, place, known)
+    steps = torch.arange(-1, 2, device=who.device)
+    edge = (~inside).nonzero()[:, 0]
+    around = table[place[edge, None] + (steps[:, None] * wide + steps).flatten()].sum(1)
+    beside = torch.where(around[:, 3:] > 0, around[:, :3] / around[:, 3:], solids[edge])
+    return solids.index_copy(0, edge, beside)

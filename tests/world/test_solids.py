@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labclip_lib.world.scenes import World
-from labclip_lib.world.solids import COS, MIDDLE, SIN, SOLIDS, distances
+from labclip_lib.world.solids import BALLS, COS, MIDDLE, SIN, SOLIDS, distances
 
 WORLD = World(shapes=tuple(SOLIDS))
 
@@ -86,3 +86,19 @@ def test_flat_shapes_and_solids_do_not_mix(raises_saying):
 def test_the_camera_sees_the_whole_floor():
     corners = [MIDDLE + (y - 0.5) * SIN - z * COS for y, z in ((0.17, 0.52), (0.83, 0))]
     assert 0 < corners[0] < corners[1] < 1 and math.isclose(SIN**2 + COS**2, 1)
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_a_solid_lies_in_its_ball_and_its_distance_is_hardly_shorter_than_the_ball_s(name):
+    x, y, z = 6 * torch.rand(3, 50_000, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 3
+    height, reach, slack = BALLS[name]
+    to_ball = (x**2 + y**2 + (z - height) ** 2).sqrt() - reach
+    assert (to_ball <= slack * SOLIDS[name](x, y, z).clamp(min=0)).all()
+
+
+@pytest.mark.parametrize("objects", [1, 2, 4])
+def test_what_balls_leave_out_would_change_nothing(objects, monkeypatch):
+    scenes = WORLD.sample(20, objects, seed=6)
+    image = scenes.render(48)
+    monkeypatch.setattr("labclip_lib.world.solids.BALLS", dict.fromkeys(SOLIDS, (1, 20, 1)))
+    assert torch.allclose(scenes.render(48), image, atol=1e-5)
