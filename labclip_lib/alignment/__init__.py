@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = door(
         "loudness": "directions_or_loudness moves",
         "fit": "fit_labclip fit_pairs",
         "scene_task": "binding_task examine examine_groups fit_task",
-        "statement_task": "COLOURS one_reading_accuracy statement_probes statement_task swap_and_match",
+        "statement_task": "COLOURS one_reading_accuracy statement_probes swap_and_match task_of",
         "reports": "train_on_scenes train_on_tables",
     },
 )

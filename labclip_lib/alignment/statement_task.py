@@ -27,7 +27,7 @@ ORDERS = ("fixed", "random")
 
 @dataclasses.dataclass(frozen=True)
 class StatementTask:
-    """N statements of a kind and, after them, their N twins. Make one with `statement_task`.
+    """N statements of a kind and, after them, their N twins. Make one with `task_of`.
 
     images (2N, D). captions, foils: {order: 2N str}; texts, foil_texts: their embeddings, (2N, D). value, object:
     (2N, 2) what each of the two things has, and which shape it is. split: of the 2N, twins always together.
@@ -49,7 +49,7 @@ class StatementTask:
         return Pairs(self.images[rows], self.texts[order][rows], self.foil_texts[order][rows], None, *ids)
 
 
-def statement_task(backbone, kind, n=3000, seed=0, world=World()):
+def task_of(backbone, kind, n=3000, seed=0, world=World()):
     """Draw and embed n statements of a kind, out of KINDS or COLOURS, and their twins: a StatementTask."""
     if kind == COLOURS:
         scenes = world.sample(n, 2, seed)

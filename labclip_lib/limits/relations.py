@@ -8,8 +8,8 @@ from labclip_lib.alignment.statement_task import (
     COLOURS,
     one_reading_accuracy,
     statement_probes,
-    statement_task,
     swap_and_match,
+    task_of,
 )
 from labclip_lib.world.scenes import World
 from labclip_lib.world.statements import KINDS
@@ -23,7 +23,7 @@ def relations(backbone, seed=0, n=3000, world=World()):
     their twins and all that have the same words.
     """
     kinds = (COLOURS, *KINDS)
-    tasks = {kind: statement_task(backbone, kind, n, [seed, k], world) for k, kind in enumerate(kinds)}
+    tasks = {kind: task_of(backbone, kind, n, [seed, k], world) for k, kind in enumerate(kinds)}
     own = {kind: _fit([task], seed) for kind, task in tasks.items()}
     everything, few = _fit(tasks.values(), seed), _fit(tasks.values(), seed, len(tasks))
     out = {}

@@ -7,15 +7,15 @@ from labclip_lib.alignment.statement_task import (
     COLOURS,
     one_reading_accuracy,
     statement_probes,
-    statement_task,
     swap_and_match,
+    task_of,
 )
 from labclip_lib.world.statements import KINDS
 
 
 @pytest.fixture(scope="module", params=[COLOURS, "two or three", "left or right"])
 def task(tiny_teller, request):
-    return statement_task(tiny_teller, request.param, n=60, seed=1)
+    return task_of(tiny_teller, request.param, n=60, seed=1)
 
 
 def test_twins_stand_one_half_apart_and_share_a_part(task):
