@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import contextlib
+import dataclasses
 import http.server
 import importlib.util
 import json
@@ -28,7 +29,8 @@ from safetensors.torch import save_file
 from labclip_lib.base.files import sha256
 from labclip_lib.base.published_files import PINNED
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.models.pretraining import Recipe, pretrain
+from labclip_lib.models.pretraining import Recipe, Trainer, pretrain
+from labclip_lib.world.statement_policy import StatementPolicy
 
 matplotlib.use("Agg")
 # The same examples in every run: whether a test passes is never a matter of luck.
@@ -103,6 +105,16 @@ def tiny_checkpoint(tiny_recipe, tmp_path_factory):
 def tiny(tiny_checkpoint):
     """A backbone that is loaded like any checkpoint of a reader's."""
     return load_backbone(str(tiny_checkpoint), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_teller(tiny_recipe, tmp_path_factory):
+    """A backbone like `tiny`, untrained, that reads the words of `world.statements`."""
+    policy, config = StatementPolicy(), json.loads(json.dumps(TINY))
+    config["text_cfg"]["vocab_size"] += len(policy.vocabulary(tiny_recipe.world))
+    path = tmp_path_factory.mktemp("teller") / "teller.json"
+    path.write_text(json.dumps(config))
+    return Trainer(dataclasses.replace(tiny_recipe, policy=policy, config=str(path))).snapshot()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ loudness: matrices that turn CLIP's directions, or bring them to one loudness
 fit: fitting a LABCLIP: the authors' recipes, and a faster one
 checkpoint: writing and reading the state of a fit, so that an interrupted one resumes
 scene_task: the book's task for LABCLIP, and its measures
+statement_task: the same for relations, sizes, counts and negation
 reports: what the verb `train` reports
 """
 
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = door(
         "loudness": "directions_or_loudness moves",
         "fit": "fit_labclip fit_pairs",
         "scene_task": "binding_task examine examine_groups fit_task",
+        "statement_task": "COLOURS one_reading_accuracy statement_probes swap_and_match task_of",
         "reports": "train_on_scenes train_on_tables",
     },
 )

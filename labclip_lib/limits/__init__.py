@@ -1,6 +1,7 @@
 """Where one matrix stops: experiments on what LABCLIP can no longer do.
 
 trainings: one experiment on several PocketCLIPs, kept as one table
+relations: relations, sizes, counts and negation, before and after LABCLIP
 """
 
 from labclip_lib.base.doors import door

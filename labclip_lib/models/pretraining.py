@@ -66,7 +66,8 @@ class Recipe:
         return json.loads(json.dumps(dataclasses.asdict(self) | {"config": json.loads(Path(self.config).read_text())}))
 
     def vocabulary(self):
-        return (*FILLERS, *self.world.colors, *self.world.shapes)
+        more = self.policy.vocabulary(self.world) if hasattr(self.policy, "vocabulary") else ()
+        return (*FILLERS, *more, *self.world.colors, *self.world.shapes)
 
 
 class Trainer:
@@ -114,10 +115,10 @@ class Trainer:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * schedule(self.done, recipe.steps, recipe.warmup)
-        ones, twos, captions = recipe.policy.sample(recipe.world, recipe.batch_size, seed=[recipe.seed, self.done])
+        *parts, captions = recipe.policy.sample(recipe.world, recipe.batch_size, seed=[recipe.seed, self.done])
         size = self.model.visual.image_size
         size = size if isinstance(size, int) else size[0]
-        pixels = torch.cat([part.render(size, self.device) for part in (ones, twos)])
+        pixels = torch.cat([part.render(size, self.device) for part in parts])
         images = normalize(self.model.encode_image((pixels - self._mean) / self._std), dim=-1)
         texts = normalize(self._encode_text(self.tokenizer(captions).to(self.device)), dim=-1)
         texts, *negatives = texts.split(len(images))
