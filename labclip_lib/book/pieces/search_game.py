@@ -13,8 +13,8 @@ from labclip_lib.world.scenes import World
 from labclip_lib.world.shapes import COLORS, SHAPES
 
 KINDS = {
-    "conjunction": "where each other thing has its colour or its shape",
-    "feature": "where the others have its shape, and its colour is alone",
+    "conjunction": "where each other thing has the target's colour or its shape",
+    "feature": "where the others have the target's shape, and its colour is alone",
 }
 ANSWERS = ("no", "yes")
 REPEATS = 2  # of each kind of search, number of objects and right answer in a run
@@ -53,7 +53,7 @@ def search_game(curves, seed=0):
     pictures = LAYOUTS * len(counts)
     body = f"""<div class="lc-begin" hidden><p>Search yourself: is one thing there among many? You see {pictures}
     pictures. Answer as fast as you can without mistakes: <kbd>J</kbd> or its button for yes, <kbd>F</kbd> for no. A few
-    to practise come first. It takes two or three minutes, and Escape stops it. Your times stay in this browser.</p>
+    to practise come first. It takes about two minutes, and Escape stops it. Your times stay in this browser.</p>
     <p>The task is for the eye: whoever does not see the pictures can <a href="#{MARK}-models">skip it</a>.</p>
     <p><button type="button" class="lc-start">search</button>
     <button type="button" class="lc-forget" hidden>forget my times</button></p></div>
