@@ -28,7 +28,9 @@ export default [
   {
     files: ["**/pieces/js/*.js"],
     ignores: ["**/frame.js"],
-    languageOptions: {globals: readonly(["bar", "choose", "gauge", "store", "stored", "tell"])},
+    languageOptions: {globals: readonly([
+      "bar", "choose", "draw", "drawing", "gauge", "store", "stored", "tell", "performance", "requestAnimationFrame",
+    ])},
   },
   {
     files: ["**/live/js/*.js"],

@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = door(
         "text": "in_points machine spelled",
         "pieces.widgets": "caption_explorer matrix_player quiz scene_composer temperature_slider try_captions",
         "pieces.game": "blind_game",
+        "pieces.search_game": "search_game",
         "pieces.twin_table": "twin_table",
         "pieces.operator_chain": "operator_chain",
         "pieces.strength_slider": "strength_slider",

@@ -167,7 +167,7 @@ class TestThePage:
         assert {address.partition(":")[0] for address in reader.requests()} == {"file", "data"}
 
     def test_the_pieces_leave_no_names_on_it(self, reader):
-        names = ["piece", "bar", "choose", "gauge", "store", "stored", "tell"]
+        names = ["piece", "bar", "choose", "draw", "drawing", "gauge", "store", "stored", "tell"]
         assert reader(f"[{', '.join(f'typeof {name}' for name in names)}]") == ["undefined"] * len(names)
 
     def test_every_control_is_reached_by_tab_in_order_and_shows_it(self, reader):

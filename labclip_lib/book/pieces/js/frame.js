@@ -54,6 +54,17 @@ function speak(root) {
   });
 }
 
+// An element of a drawing, and a drawing.
+function draw(name, attributes, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+function drawing(width, height, label) {
+  return draw("svg", {width, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
+}
+
 // What this browser remembers. A page that is opened as a file, or in a frame of its own, may have no storage.
 function store(name, value) {
   try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* asked again next time */ }

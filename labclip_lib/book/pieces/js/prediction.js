@@ -128,17 +128,6 @@ function piece(root, data) {
   else begin();
 }
 
-function draw(name, attributes, text) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-function drawing(width, height, label) {
-  return draw("svg", {width, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
-}
-
 // The ends of the axis: those of the sliders, or farther where what was measured lies beyond.
 function ends(data, found) {
   const values = found.truth.map(one => one.value);
