@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from labclip_lib.__main__ import main
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.world.captions import CaptionPolicy
 
 

@@ -12,7 +12,7 @@ from labclip_lib.__main__ import main
 from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.measures.measure import Measure
 from labclip_lib.models.pocket import verify_weights
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.studies import acceptance, binding_share, comparison, loudness, missing_twins, other_captions
 from labclip_lib.studies.acceptance import BOUNDS
 from labclip_lib.world.captions import CaptionPolicy
