@@ -136,7 +136,7 @@ def run_loudness(args):
 
 def _measure_one(args):
     from labclip_lib.models.backbones import load_backbone
-    from labclip_lib.models.pocket import verify_weights
+    from labclip_lib.models.pocket import WEIGHTS, verify_weights
     from labclip_lib.models.recipes import RECIPES
     from labclip_lib.studies.acceptance import as_markdown, measure, summary
 
@@ -145,7 +145,7 @@ def _measure_one(args):
     table = summary([measure(backbone)])
     print(as_markdown(table))
     if args.backbone in RECIPES:
-        shipped = verify_weights(name=args.backbone)["report"]
+        shipped = verify_weights(WEIGHTS, args.backbone)["report"]
         worst = max(abs(table[metric]["mean"] - shipped[metric]["mean"]) for metric in table)
         print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
     return 0
