@@ -10,7 +10,7 @@ from labclip_lib import __version__
 from labclip_lib.cli.parser import Parser, as_options, as_typed, command
 
 # Each is a file in cli/, which imports at its top only what comes with Python: --help and `doctor` always answer.
-VERBS = ("doctor", "probe", "diagnose", "embed", "train", "get", "reproduce", "course", "pretrain", "study")
+VERBS = ("doctor", "probe", "diagnose", "embed", "train", "get", "draw", "reproduce", "course", "pretrain", "study")
 
 
 def main(argv=None):

@@ -29,7 +29,10 @@ from safetensors.torch import save_file
 from labclip_lib.base.files import sha256
 from labclip_lib.base.published_files import PINNED
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.models.pretraining import Recipe, Trainer, pretrain
+from labclip_lib.models.pretraining import Trainer, pretrain
+from labclip_lib.models.recipes import Recipe
+from labclip_lib.world.scenes import World
+from labclip_lib.world.solids import SOLIDS
 from labclip_lib.world.statement_policy import StatementPolicy
 
 matplotlib.use("Agg")
@@ -91,7 +94,7 @@ def raises_saying():
 @pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory):
     """A recipe like PocketCLIP's over a model so small that a step takes milliseconds."""
-    config = tmp_path_factory.mktemp("config") / "tiny.json"
+    config = tmp_path_factory.mktemp("config") / "pocket.json"
     config.write_text(json.dumps(TINY))
     return Recipe(steps=3, batch_size=8, warmup=2, config=str(config))
 
@@ -112,9 +115,29 @@ def tiny_teller(tiny_recipe, tmp_path_factory):
     """A backbone like `tiny`, untrained, that reads the words of `world.statements`."""
     policy, config = StatementPolicy(), json.loads(json.dumps(TINY))
     config["text_cfg"]["vocab_size"] += len(policy.vocabulary(tiny_recipe.world))
-    path = tmp_path_factory.mktemp("teller") / "teller.json"
+    path = tmp_path_factory.mktemp("teller") / "pocket-relations.json"
     path.write_text(json.dumps(config))
     return Trainer(dataclasses.replace(tiny_recipe, policy=policy, config=str(path))).snapshot()
+
+
+@pytest.fixture(scope="session")
+def tiny_3d_recipe(tmp_path_factory):
+    """As small a recipe for a PocketCLIP of solids, in a world with fewer colours than the book's."""
+    world = World(colors=("red", "yellow", "green", "blue", "pink"), shapes=tuple(SOLIDS))
+    config = tmp_path_factory.mktemp("config") / "pocket-3d.json"
+    config.write_text(json.dumps(TINY | {"text_cfg": TINY["text_cfg"] | {"vocab_size": 19}}))
+    return Recipe(steps=1, batch_size=8, world=world, config=str(config))
+
+
+@pytest.fixture(scope="session")
+def tiny_3d_checkpoint(tiny_3d_recipe, tmp_path_factory):
+    """pocket-3d.safetensors in a folder, with its config and its card beside it."""
+    return pretrain(tiny_3d_recipe, tmp_path_factory.mktemp("tiny-3d"), device="cpu", progress=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_3d(tiny_3d_checkpoint):
+    return load_backbone(str(tiny_3d_checkpoint), device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,9 @@ import torch
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.pairs import Pairs, examine_pairs, hold_out
 from labclip_lib.alignment.scene_task import binding_task, examine, examine_groups, fit_task
-from labclip_lib.world.scenes import World
 
 
-def train_on_scenes(backbone, order="fixed", world=World(), layouts=6, **how):
+def train_on_scenes(backbone, order="fixed", world=None, layouts=6, **how):
     """A LABCLIP for a backbone, on the book's scenes: (LABCLIP, {"CLIP" or "LABCLIP": measures}, a sentence)."""
     task = binding_task(backbone, world, layouts)
     labclip = fit_task(task, order, **how)

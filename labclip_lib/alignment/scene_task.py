@@ -21,7 +21,6 @@ from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, si
 from labclip_lib.probing.protocols import Split, split_by_combination
 from labclip_lib.world.captions import TEMPLATES as WORDINGS
 from labclip_lib.world.layouts import Layouts
-from labclip_lib.world.scenes import World
 
 TEMPLATES = {"another template": WORDINGS["article"], "a longer template": WORDINGS["photo"]}
 
@@ -68,8 +67,9 @@ class BindingTask:
         return Pairs(images, texts, negatives, image, caption_ids, foil_ids)
 
 
-def binding_task(backbone, world=World(), layouts=10, seed=7):
-    """Draw and embed the scenes of a world: a BindingTask, split by combination."""
+def binding_task(backbone, world=None, layouts=10, seed=7):
+    """Draw and embed the scenes of a world, by default the backbone's own: a BindingTask, split by combination."""
+    world = world or backbone.world
     every = Layouts.draw(world, layouts, seed)
     captions = {}
     for prefix, drawn in (("", every), ("twin, ", every.swapped())):

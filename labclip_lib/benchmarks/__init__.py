@@ -4,7 +4,7 @@ records: what all benchmarks are read into: an image, its true captions and its 
 results: a model's answers item by item, saved, averaged and compared
 evaluation: evaluating a backbone on records
 labelled_images: images with a label for each object, in CLEVR's and PUG's way
-toy_pictures: writing the pictures of a toy benchmark
+toy_pictures: writing the book's scenes as the pictures of a benchmark
 hard_negatives: real captions with their hard negatives, as five projects publish them
 many_models: the scores of 202 published models on many benchmarks
 blind: models of text alone: what a benchmark gives away without its pictures

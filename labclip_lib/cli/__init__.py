@@ -8,6 +8,7 @@ probe: what each side holds
 diagnose: whether it is used
 train: a LABCLIP, and CLIP beside it
 get: texts and benchmarks
+draw: scenes of the book's worlds in a benchmark's format
 reproduce: the papers' tables
 course: making, releasing and grading assignments
 parser: options that several verbs have, and mistakes in options as one sentence

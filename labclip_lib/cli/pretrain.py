@@ -1,5 +1,6 @@
 """`labclip pretrain`: a PocketCLIP from nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from labclip_lib.cli.parser import Renamed, add_device, add_verb
@@ -15,7 +16,7 @@ def add_to(verbs):
         run,
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", default=Path("runs"), help="for pocket-SEED (default: runs)"
+        "--out", type=Path, metavar="FOLDER", default=Path("runs"), help="for RECIPE-SEED (default: runs)"
     )
     parser.add_argument("--seed", type=int, nargs="+", metavar="N", default=[0], help="one training each (default: 0)")
     add_recipe(parser)
@@ -25,7 +26,10 @@ def add_to(verbs):
 
 
 def add_recipe(parser):
-    """Options that change PocketCLIP's recipe; None keeps the recipe's value."""
+    """Options that choose a recipe and change it; None keeps the recipe's value."""
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="pocket, or pocket-3d for the world of solid shapes (default: pocket)"
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps (default: the recipe's)")
     parser.add_argument(
         "--binding", type=float, metavar="SHARE", help="share of two-object captions that bind (default: the recipe's)"
@@ -44,14 +48,15 @@ def run(args):
 def train(args, seeds):
     """Train one PocketCLIP per seed, skipping finished ones; yields (seed, path of the weights) after each."""
     from labclip_lib.base.locks import one_at_a_time
-    from labclip_lib.models.pretraining import Recipe, pretrain
-    from labclip_lib.world.captions import CaptionPolicy
+    from labclip_lib.models.pretraining import pretrain
+    from labclip_lib.models.recipes import named_recipe
 
+    recipe = named_recipe(args.recipe or "pocket")
     changes = {name: value for name in ("steps", "text_lr") if (value := getattr(args, name)) is not None}
     if args.binding is not None:
-        changes["policy"] = CaptionPolicy(binding=args.binding)
-    for recipe in [Recipe(seed=seed, **changes) for seed in seeds]:  # a mistake in one is found before the first
-        out = args.out / f"pocket-{recipe.seed}"
+        changes["policy"] = replace(recipe.policy, binding=args.binding)
+    for recipe in [replace(recipe, seed=seed, **changes) for seed in seeds]:  # a mistake is found before the first
+        out = args.out / f"{recipe.name}-{recipe.seed}"
         with one_at_a_time(out, "pretrain"):
             path = pretrain(recipe, out, args.device)
         yield recipe.seed, path

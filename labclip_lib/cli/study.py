@@ -10,7 +10,7 @@ from labclip_lib.cli.pretrain import add_recipe, train
 
 SEEDS = (0, 1, 2)
 HOW_LONG = "a minute for each PocketCLIP, on one core"
-RECIPE = {"--seed": "seed", "--steps": "steps", "--binding": "binding", "--text-lr": "text_lr"}
+RECIPE = {"--recipe": "recipe", "--seed": "seed", "--steps": "steps", "--binding": "binding", "--text-lr": "text_lr"}
 
 
 def add_to(verbs):
@@ -34,7 +34,7 @@ def add_to(verbs):
         type=Path,
         metavar="FOLDER",
         default=Path("runs"),
-        help="for pocket-SEED and the table (default: runs)",
+        help="for RECIPE-SEED and the table (default: runs)",
     )
     accept.add_argument("--seed", type=int, nargs="+", metavar="N", help="one training each (default: 0 1 2)")
     add_recipe(accept)
@@ -95,7 +95,7 @@ def run_acceptance(args):
     inside = [diagnose_within(backbone) for backbone in backbones]
     within = {name: pooled([run[name] for run in inside]) for name in inside[0]}
     recipes = [card["recipe"] for card in cards]
-    write_json(args.out / "pocket-report.json", {"recipes": recipes, "table": table, "within": within})
+    write_json(args.out / f"{paths[0].stem}-report.json", {"recipes": recipes, "table": table, "within": within})
     return 0 if all(row["accepted"] for row in table.values()) else 1
 
 
@@ -136,15 +136,16 @@ def run_loudness(args):
 
 def _measure_one(args):
     from labclip_lib.models.backbones import load_backbone
-    from labclip_lib.models.pocket import verify_weights
+    from labclip_lib.models.pocket import WEIGHTS, verify_weights
+    from labclip_lib.models.recipes import RECIPES
     from labclip_lib.studies.acceptance import as_markdown, measure, summary
 
     backbone = load_backbone(args.backbone, args.device)
     announce("Measuring", None, args.backbone, HOW_LONG)
     table = summary([measure(backbone)])
     print(as_markdown(table))
-    if args.backbone == "pocket":
-        shipped = verify_weights()["report"]
+    if args.backbone in RECIPES:
+        shipped = verify_weights(WEIGHTS, args.backbone)["report"]
         worst = max(abs(table[metric]["mean"] - shipped[metric]["mean"]) for metric in table)
         print(f"\nLargest difference from the figures kept with the weights: {worst:.4f}")
     return 0
@@ -152,7 +153,7 @@ def _measure_one(args):
 
 def _add_report(path, report):
     """Write a training's own row on the card beside its weights; returns the card."""
-    card_path = path.with_name("pocket-card.json")
+    card_path = path.with_name(f"{path.stem}-card.json")
     card = json.loads(card_path.read_text()) | {"report": report}
     write_json(card_path, card)
     return card

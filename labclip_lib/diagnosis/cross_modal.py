@@ -18,7 +18,6 @@ from labclip_lib.measures.lengths import look_over
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes, similarities, tie_width
 from labclip_lib.world.layouts import Layouts
-from labclip_lib.world.scenes import World
 from labclip_lib.world.twins import number_scenes, pair_clusters, twin_rows
 
 
@@ -42,17 +41,18 @@ def twins(scenes):
     return number_scenes(scenes.color, scenes.shape)[2]
 
 
-def diagnose(backbone, world=World(), layouts=3):
+def diagnose(backbone, world=None, layouts=3):
     """All tests of chapter 3 for a backbone, over all two-object scenes of a world: {name: Measure}.
 
-    Intervals are clustered by twin pair: all questions about a scene, its twin and their layouts.
+    world: left out, the backbone's own. Intervals are clustered by twin pair: all questions about a scene, its twin
+    and their layouts.
 
     >>> world = World(colors=("red", "blue", "pink"), shapes=("circle", "square", "star"))
     >>> measures = diagnose(load_backbone("pocket", "cpu"), world, layouts=1)
     >>> measures["swap accuracy, fixed order"].bag_of_words
     0.5
     """
-    every = Layouts.draw(world, layouts)
+    every = Layouts.draw(world or backbone.world, layouts)
     images = torch.cat([embed_images(backbone, part) for part in every.parts])
     cluster = pair_clusters(every.color, every.shape)
     changed = {

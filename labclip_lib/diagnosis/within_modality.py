@@ -10,18 +10,17 @@ from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.world.captions import TEMPLATES
 from labclip_lib.world.layouts import Layouts
-from labclip_lib.world.scenes import World
 from labclip_lib.world.twins import pair_clusters
 
 
-def diagnose_within(backbone, world=World()):
+def diagnose_within(backbone, world=None):
     """The swap test within each modality, by the same cosine, and how far a caption moves when it is changed.
 
     Is an image closer to a new layout of its scene than to the twin in that layout? Is a caption closer to its
     rewording, or to itself with the objects in the other order, than to the twin's caption in the same form?
-    Returns {name: Measure} over all two-object scenes.
+    Returns {name: Measure} over all two-object scenes of a world; left out, the backbone's own.
     """
-    every = Layouts.draw(world, 2)
+    every = Layouts.draw(world or backbone.world, 2)
     scenes, other = every.parts
     swapped, cluster = scenes.swapped(), pair_clusters(scenes.color, scenes.shape).numpy()
     rng, longer = np.random.default_rng(every.seed), TEMPLATES["photo"]

@@ -24,13 +24,15 @@ from labclip_lib.models.pocket import (
     pocket_tokenizer,
     quiet,
     read_pocket,
-    read_words,
     unpadded,
     verify_weights,
 )
 from labclip_lib.models.pretrained import read_open_clip
+from labclip_lib.models.recipes import RECIPES
 from labclip_lib.models.tokenizer import WordTokenizer
-from labclip_lib.world.scenes import Scenes
+from labclip_lib.world.scenes import Scenes, World
+from labclip_lib.world.shapes import COLORS, SHAPES
+from labclip_lib.world.solids import SOLIDS
 
 
 class Backbone:
@@ -71,6 +73,13 @@ class Backbone:
     @property
     def logit_scale(self):
         return math.exp(float(self.model.logit_scale))
+
+    @property
+    def world(self):
+        """The World to ask it about: of a PocketCLIP, the colours and shapes that it has words for; else World()."""
+        words = getattr(self.tokenizer, "words", ())
+        colors, shapes = ([word for word in words if word in known] for known in (COLORS, SHAPES | SOLIDS))
+        return World(colors, shapes) if colors and shapes else World()
 
     @property
     def fingerprint(self):
@@ -182,7 +191,8 @@ class Backbone:
 def load_backbone(name="pocket", device="auto"):
     """Load a CLIP.
 
-    name: "pocket", the book's own model; an open_clip pair "MODEL/PRETRAINED" such as
+    name: "pocket", the book's own model, or another name out of `recipes.RECIPES`, such as "pocket-3d", which was
+        trained on solid shapes; an open_clip pair "MODEL/PRETRAINED" such as
         "ViT-B-32-quickgelu/openai", where PRETRAINED may also be a checkpoint file; or the path of a
         checkpoint that `python -m labclip_lib pretrain` wrote. A file does not state its activation or
         preprocessing: MODEL decides the activation (GELU, or QuickGELU in "-quickgelu"; GELU with a
@@ -196,9 +206,9 @@ def load_backbone(name="pocket", device="auto"):
     256
     """
     device = pick_device(device)
-    if name == "pocket":
-        verify_weights()
-        return Backbone(*read_pocket(WEIGHTS / "pocket.safetensors"), name, device)
+    if name in RECIPES:
+        verify_weights(WEIGHTS, name)
+        return Backbone(*read_pocket(WEIGHTS / f"{name}.safetensors"), name, device)
     named = name.partition("/")[0] in open_clip.list_models()  # true of "pocket" too, once loaded
     if Path(name).suffix == ".safetensors" and (Path(name).is_file() or not named):
         return Backbone(*read_pocket(name), name, device)
@@ -214,22 +224,22 @@ def load_backbone(name="pocket", device="auto"):
 def random_init_encoder(name="pocket", seed=0, device="auto"):
     """The same towers before any training, as a control: what a probe can read thanks to the architecture alone.
 
-    name: "pocket", an open_clip architecture, or a pair "MODEL/PRETRAINED", whose weights are not loaded.
-        Raises ValueError for an unknown name.
+    name: "pocket" or another name out of `recipes.RECIPES`, an open_clip architecture, or a pair "MODEL/PRETRAINED",
+        whose weights are not loaded. Raises ValueError for an unknown name.
     """
     device = pick_device(device)
     architecture, _, pretrained = name.partition("/")
-    if name != "pocket" and architecture not in open_clip.list_models():
+    if name not in RECIPES and architecture not in open_clip.list_models():
         raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(seed)
-        if name != "pocket":
+        if name not in RECIPES:
             config = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
             model = open_clip.create_model(architecture, force_quick_gelu=config.get("quick_gelu", False))
             return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
-        model = new_pocket(WEIGHTS / "pocket.json", position_std=verify_weights()["recipe"]["position_std"])
-    tokenizer = pocket_tokenizer(read_words(WEIGHTS / "pocket.safetensors"), WEIGHTS / "pocket.json")
-    return Backbone(model, tokenizer, "untrained pocket", device)
+        recipe = RECIPES[name]
+        model = new_pocket(recipe.config, position_std=recipe.position_std)
+    return Backbone(model, pocket_tokenizer(recipe.vocabulary(), recipe.config), f"untrained {name}", device)
 
 
 def _settings(model):

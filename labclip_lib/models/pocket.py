@@ -20,15 +20,18 @@ from labclip_lib.models.tokenizer import WordTokenizer
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def verify_weights(folder=WEIGHTS):
-    """Check PocketCLIP's weights against the checksum in its card; ValueError if they differ.
+def verify_weights(folder=WEIGHTS, name="pocket"):
+    """Check a PocketCLIP's weights against the checksum in its card; ValueError if they differ or are missing.
 
-    Returns the card: recipe, seed, checksum and report, a dict.
+    name: one out of `recipes.RECIPES`. Returns the card: recipe, seed, checksum and report, a dict.
     """
-    weights, card = Path(folder) / "pocket.safetensors", Path(folder) / "pocket-card.json"
+    weights, card = Path(folder) / f"{name}.safetensors", Path(folder) / f"{name}-card.json"
     if not weights.exists() or not card.exists():
         missing = weights if not weights.exists() else card
-        raise ValueError(f"PocketCLIP's {missing.name} is missing from {missing.parent}; install labclip_lib again.")
+        raise ValueError(
+            f"PocketCLIP's {missing.name} is missing from {missing.parent}; install labclip_lib again, or make one "
+            f"with `python -m labclip_lib pretrain --recipe {name}`."
+        )
     card = json.loads(card.read_text())
     seen = sha256(weights)
     if seen != card["sha256"]:

@@ -11,6 +11,7 @@ import torch
 from labclip_lib.base.internet import online
 from labclip_lib.base.messages import did_you_mean, first_line
 from labclip_lib.models.pocket import quiet
+from labclip_lib.models.recipes import RECIPES
 
 
 def read_open_clip(name):
@@ -18,7 +19,7 @@ def read_open_clip(name):
     architecture, _, pretrained = name.partition("/")
     known = open_clip.list_models()
     if architecture not in known:
-        hint = did_you_mean(architecture, [*known, "pocket"], "open_clip.list_models() lists the models.")
+        hint = did_you_mean(architecture, [*known, *RECIPES], "open_clip.list_models() lists the models.")
         raise ValueError(f"Unknown backbone {name!r}; {hint}")
     config = open_clip.get_pretrained_cfg(architecture, pretrained)  # a tag comes before a file of that name
     if config:

@@ -4,7 +4,6 @@ Every step draws fresh scenes and captions from the run's seed and the step's nu
 interrupted and resumed ends with the same weights as one that was not.
 """
 
-import dataclasses
 import json
 import math
 import shutil
@@ -20,54 +19,9 @@ from labclip_lib.base.files import sha256, write_atomically, write_json, write_t
 from labclip_lib.base.progress import track
 from labclip_lib.models.backbones import Backbone
 from labclip_lib.models.chunked import chunked_info_nce
-from labclip_lib.models.pocket import WEIGHTS, new_pocket, pocket_tokenizer, unpadded
-from labclip_lib.world.captions import FILLERS, CaptionPolicy
-from labclip_lib.world.scenes import World
+from labclip_lib.models.pocket import new_pocket, pocket_tokenizer, unpadded
 
 MAX_LOGIT_SCALE = 100  # as in Radford et al. (2021)
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """Everything that determines a trained PocketCLIP, except the machine.
-
-    image_lr, text_lr: peak learning rates (AdamW, linear warm-up, then cosine to 0). text_lr is for the text
-        tower's embeddings and transformer. It is far lower, because at the image tower's rate they forget
-        word order. The text tower's last norm and projection learn at the image tower's rate.
-    position_std: initial standard deviation of the text tower's positional embeddings; words start at 0.02 and
-        open_clip's positions at 0.01. A tower this small needs larger positions to carry word order at all.
-    world, policy: what scenes show and what captions say about them. config: path of the open_clip model config.
-    """
-
-    seed: int = 0
-    steps: int = 1200
-    batch_size: int = 192
-    image_lr: float = 2e-3
-    text_lr: float = 1e-5
-    position_std: float = 0.03
-    weight_decay: float = 0.05
-    betas: tuple = (0.9, 0.98)
-    warmup: int = 100
-    policy: CaptionPolicy = dataclasses.field(default_factory=CaptionPolicy)
-    world: World = dataclasses.field(default_factory=World)
-    config: str = str(WEIGHTS / "pocket.json")
-
-    def __post_init__(self):
-        if self.steps < 1:
-            raise ValueError(f"steps must be 1 or more, got {self.steps}.")
-        for name in ("image_lr", "text_lr"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {self.seed}.")
-
-    def as_dict(self):
-        """The recipe as plain data, for the card and to compare recipes; the config file by its contents."""
-        return json.loads(json.dumps(dataclasses.asdict(self) | {"config": json.loads(Path(self.config).read_text())}))
-
-    def vocabulary(self):
-        more = self.policy.vocabulary(self.world) if hasattr(self.policy, "vocabulary") else ()
-        return (*FILLERS, *more, *self.world.colors, *self.world.shapes)
 
 
 class Trainer:
@@ -166,13 +120,14 @@ def stored(state):
 def pretrain(recipe, out, device="auto", progress=True, save_every=50):
     """Train a PocketCLIP and write it to a folder; returns the path of its checkpoint.
 
-    Writes pocket.safetensors, pocket.json (open_clip config), pocket-card.json (recipe, checksum, time)
-    and pocket-log.csv (loss and logit scale, one row per step). Resumes an unfinished run of the same recipe in
-    the folder; does nothing if that run is finished.
+    Writes NAME.safetensors, NAME.json (open_clip config), NAME-card.json (recipe, checksum, time) and NAME-log.csv
+    (loss and logit scale, one row per step), where NAME is the recipe's, such as "pocket". Resumes an unfinished run of
+    the same recipe in the folder; does nothing if that run is finished.
     Raises ValueError when the folder holds another recipe's run.
     """
     out, device = Path(out), pick_device(device)
-    card_path, resume_path, weights = out / "pocket-card.json", out / "resume.pt", out / "pocket.safetensors"
+    card_path, resume_path = out / f"{recipe.name}-card.json", out / "resume.pt"
+    weights = out / f"{recipe.name}.safetensors"
     if card_path.exists():
         if json.loads(card_path.read_text())["recipe"] != recipe.as_dict():
             raise ValueError(f"{out} holds a PocketCLIP of another recipe; choose another --out folder.")
@@ -207,10 +162,10 @@ def pretrain(recipe, out, device="auto", progress=True, save_every=50):
         bar.close()
     seconds = time.perf_counter() - started
     rows = ["step,loss,logit_scale", *(f"{step},{loss:.5f},{scale:.4f}" for step, loss, scale in log)]
-    write_text(out / "pocket-log.csv", "\n".join(rows) + "\n")
+    write_text(out / f"{recipe.name}-log.csv", "\n".join(rows) + "\n")
     metadata = {"words": json.dumps(recipe.vocabulary())}  # one entry: safetensors writes several in random order
     write_atomically(weights, lambda part: save_file(stored(trainer.model.state_dict()), part, metadata))
-    write_atomically(out / "pocket.json", lambda part: shutil.copyfile(recipe.config, part))
+    write_atomically(out / f"{recipe.name}.json", lambda part: shutil.copyfile(recipe.config, part))
     card = {
         "recipe": recipe.as_dict(), "sha256": sha256(weights), "seconds": round(seconds, 1),
         "device": str(device), "threads": torch.get_num_threads(), "torch": torch.__version__,

@@ -9,15 +9,15 @@ from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.protocols import control_labels, split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes, weight_cosine
 from labclip_lib.world.layouts import Layouts
-from labclip_lib.world.scenes import World
 
 
-def probe_backbone(backbone, untrained=None, world=World(), layouts=4):
+def probe_backbone(backbone, untrained=None, world=None, layouts=4):
     """Probe both towers of a backbone on held-out combinations of two-object scenes: {name: Measure}.
 
-    untrained: the same towers before training (`backbones.random_init_encoder`), probed as a control.
+    world: left out, the backbone's own. untrained: the same towers before training (`backbones.random_init_encoder`),
+    probed as a control.
     """
-    every = Layouts.draw(world, layouts)
+    every = Layouts.draw(world or backbone.world, layouts)
     attribute, object = every.color.to(backbone.device), every.shape.to(backbone.device)
     split = split_by_combination(attribute, object)
     out, results = {}, {}

@@ -17,7 +17,6 @@ from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.world.layouts import Layouts
-from labclip_lib.world.scenes import World
 
 ORDERS = ("fixed", "random")
 # Metric -> (lowest, highest) value that is accepted.
@@ -34,12 +33,13 @@ BOUNDS = {
 }
 
 
-def measure(backbone, world=World(), layouts=10):
+def measure(backbone, world=None, layouts=10):
     """All of `BOUNDS` for one backbone: {metric: Measure} over test items.
 
-    Every composition of the world is drawn in `layouts` layouts. LABCLIP: the paper's CLEVR recipe.
+    world: left out, the backbone's own. Every composition of it is drawn in `layouts` layouts. LABCLIP: the paper's
+    CLEVR recipe.
     """
-    every = Layouts.draw(world, layouts)
+    every = Layouts.draw(world or backbone.world, layouts)
     split = split_by_combination(every.color, every.shape)
     tested, cluster = split.test.numpy(), split.cluster.numpy()
     images = torch.cat([embed_images(backbone, part) for part in every.parts])

@@ -17,7 +17,8 @@ from labclip_lib.base.progress import track
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import Estimate
-from labclip_lib.models.pretraining import Recipe, Trainer
+from labclip_lib.models.pretraining import Trainer
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.world.layouts import Layouts

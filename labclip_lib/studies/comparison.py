@@ -95,12 +95,13 @@ def compare(runs, out, device="auto", seeds=SEEDS, steps=250, progress=True, wor
         return _compare(Path(runs), Path(out), device, seeds, steps, progress, world, methods, layouts)
 
 
-def pocket_paths(runs, seeds):
-    """The weights that `study acceptance` left in the folder `runs`; ValueError when one of them is missing."""
-    paths = [Path(runs) / f"pocket-{seed}" / "pocket.safetensors" for seed in seeds]
+def pocket_paths(runs, seeds, recipe="pocket"):
+    """The weights that `study acceptance` of a recipe left in the folder `runs`; ValueError when one is missing."""
+    paths = [Path(runs) / f"{recipe}-{seed}" / f"{recipe}.safetensors" for seed in seeds]
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(
-            f"There is no {missing[0]}; make it with `python -m labclip_lib study acceptance --out {runs}`."
+            f"There is no {missing[0]}; make it with `python -m labclip_lib study acceptance --recipe {recipe} "
+            f"--out {runs}`."
         )
     return paths
 

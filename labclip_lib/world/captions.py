@@ -65,6 +65,10 @@ class CaptionPolicy:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
 
+    def vocabulary(self, world):
+        """The words of its captions beside FILLERS and the colours and shapes of the world: none."""
+        return ()
+
     def sample(self, world, n, seed=0):
         """Draw n captioned scenes: (one-object Scenes, two-object Scenes, n captions).
 

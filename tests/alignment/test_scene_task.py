@@ -314,3 +314,7 @@ def test_a_task_is_fitted_on_its_training_and_chosen_by_its_validation(task, ord
         batch_size=64, epochs=1, seed=4,
     )  # fmt: skip
     assert torch.equal(labclip.linear.weight, same.linear.weight) and len(labclip.history) == 2
+
+
+def test_left_out_the_world_is_the_backbone_s(tiny_3d):
+    assert binding_task(tiny_3d, layouts=1).layouts.scenes.world == tiny_3d.world

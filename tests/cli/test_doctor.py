@@ -12,6 +12,7 @@ from labclip_lib.__main__ import main
 from labclip_lib.base.published_files import ADDRESSES, PINNED
 from labclip_lib.cli import doctor as room
 from labclip_lib.cli.doctor import doctor, requirements
+from labclip_lib.models import pocket
 from labclip_lib.models.pocket import verify_weights
 
 
@@ -63,6 +64,16 @@ def test_damaged_weights(monkeypatch, capsys):
     monkeypatch.setattr(hashlib, "file_digest", lambda *args: hashlib.sha256(b"something else"))
     assert main(["doctor"]) == 1
     assert "damaged: SHA-256 " in (out := capsys.readouterr().out) and "; install labclip_lib again" in out
+
+
+def test_further_pocketclips(monkeypatch, tiny_3d_checkpoint, tmp_path, capsys):
+    monkeypatch.setattr(pocket, "WEIGHTS", tiny_3d_checkpoint.parent)
+    assert doctor() and "\nfurther PocketCLIPs: pocket-3d\n" in capsys.readouterr().out
+    monkeypatch.setattr(pocket, "WEIGHTS", tmp_path)
+    assert doctor() and "\nfurther PocketCLIPs: none\n" in capsys.readouterr().out  # the book runs without them
+    (tmp_path / "pocket-3d.safetensors").write_bytes(b"")
+    assert not doctor()
+    assert "a further PocketCLIP cannot be used: ValueError: " in capsys.readouterr().out
 
 
 def test_missing_library(monkeypatch, capsys):

@@ -1,10 +1,12 @@
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 from labclip_lib.__main__ import main
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models import recipes
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.world.captions import CaptionPolicy
 
 
@@ -29,6 +31,18 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
         assert recipe == want.as_dict()
 
 
+def test_another_recipe(small, tiny_3d_recipe, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(recipes.RECIPES, "pocket-3d", tiny_3d_recipe)
+    assert main([*small, "--recipe", "pocket-3d", "--seed", "1", "2", "--binding", "0.5"]) == 0
+    out = capsys.readouterr().out
+    for seed in (1, 2):
+        folder = tmp_path / f"pocket-3d-{seed}"
+        assert f"seed {seed}: {folder / 'pocket-3d.safetensors'}" in out
+        recipe = json.loads((folder / "pocket-3d-card.json").read_text())["recipe"]
+        want = dataclasses.replace(tiny_3d_recipe, seed=seed, policy=CaptionPolicy(binding=0.5))
+        assert recipe == want.as_dict()
+
+
 @pytest.mark.parametrize(
     ("more", "seen"),
     [
@@ -38,6 +52,7 @@ def test_seeds_and_what_differs_from_the_recipe(small, tmp_path):
         (["--steps", "0"], "got 0"),
         (["--text-lr", "-1"], ": --text-lr must be 0 or more, got -1.0."),
         (["--seed", "0", "-1"], ": --seed must be 0 or more, got -1."),
+        (["--recipe", "pocket3d"], "There is no recipe 'pocket3d'; did you mean 'pocket-3d'?"),
         (["--backbone", "pocket"], "it takes no '--backbone'"),
         (["--report"], "--report is `python -m labclip_lib study acceptance` now."),
         (["--report", "--backbone", "pocket"], "study acceptance"),

@@ -11,8 +11,9 @@ import torch
 from labclip_lib.__main__ import main
 from labclip_lib.diagnosis.within_modality import diagnose_within
 from labclip_lib.measures.measure import Measure
+from labclip_lib.models import backbones, pocket
 from labclip_lib.models.pocket import verify_weights
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models.recipes import RECIPES, Recipe
 from labclip_lib.studies import acceptance, binding_share, comparison, loudness, missing_twins, other_captions
 from labclip_lib.studies.acceptance import BOUNDS
 from labclip_lib.world.captions import CaptionPolicy
@@ -21,10 +22,10 @@ from labclip_lib.world.twin_world import TwinWorld
 
 def finished(folder, checkpoint, recipe):
     """A folder that holds the tiny model where the finished training of this recipe should be."""
-    folder = folder / f"pocket-{recipe.seed}"
+    folder = folder / f"{recipe.name}-{recipe.seed}"
     shutil.copytree(checkpoint.parent, folder)
-    card = json.loads((folder / "pocket-card.json").read_text())
-    (folder / "pocket-card.json").write_text(json.dumps(card | {"recipe": recipe.as_dict()}))
+    path = folder / f"{recipe.name}-card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"recipe": recipe.as_dict()}))
 
 
 @pytest.fixture
@@ -86,6 +87,18 @@ def test_acceptance_of_another_recipe(small, graded, tiny_checkpoint, tmp_path):
     assert json.loads((tmp_path / "pocket-report.json").read_text())["recipes"] == [recipe.as_dict()]
 
 
+def test_acceptance_of_a_recipe_by_its_name(small, graded, tiny_3d_checkpoint, tiny_3d, tmp_path):
+    finished(tmp_path, tiny_3d_checkpoint, RECIPES["pocket-3d"])
+    graded()
+    assert main([*small, "--recipe", "pocket-3d", "--seed", "0"]) == 0
+    report = json.loads((tmp_path / "pocket-3d-report.json").read_text())
+    assert report["recipes"] == [RECIPES["pocket-3d"].as_dict()]
+    within = {name: [measure.values.mean()] for name, measure in diagnose_within(tiny_3d).items()}
+    assert {name: row["seeds"] for name, row in report["within"].items()} == within  # in its own world
+    card = json.loads((tmp_path / "pocket-3d-0" / "pocket-3d-card.json").read_text())
+    assert list(card["report"]) == list(BOUNDS)
+
+
 def test_acceptance_trains_what_is_not_finished(small, monkeypatch, capsys, tmp_path):
     def interrupted(*args, **how):
         raise KeyboardInterrupt
@@ -108,6 +121,20 @@ def test_acceptance_of_pocket_compares_with_its_card(small, graded, capsys):
     worst = max(abs(run.values.mean() - kept[name]["mean"]) for name, run in acceptance.measure(None).items())
     assert main([*small, "--backbone", "pocket"]) == 0
     assert capsys.readouterr().out.endswith(f" the figures kept with the weights: {worst:.4f}\n")
+
+
+def test_acceptance_of_another_shipped_one_compares_with_its_own_card(
+    small, graded, tiny_3d_checkpoint, monkeypatch, tmp_path, capsys
+):
+    graded()
+    report = {name: {"mean": run.values.mean() - 0.125} for name, run in acceptance.measure(None).items()}
+    shutil.copytree(tiny_3d_checkpoint.parent, tmp_path / "weights")
+    path = tmp_path / "weights" / "pocket-3d-card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"report": report}))
+    for module in (backbones, pocket):
+        monkeypatch.setattr(module, "WEIGHTS", path.parent)
+    assert main([*small, "--backbone", "pocket-3d"]) == 0
+    assert capsys.readouterr().out.endswith(" the figures kept with the weights: 0.1250\n")
 
 
 def dial(recipe):
@@ -206,6 +233,7 @@ def test_directions_and_loudness_are_weighed(monkeypatch, capsys):
     ("words", "seen"),
     [
         (["acceptance", "--backbone", "pocke"], "did you mean 'pocket'?"),
+        (["acceptance", "--backbone", "pocket", "--recipe", "pocket-3d"], "trains nothing, and takes no --recipe;"),
         (["acceptance", "--backbone", "pocket", "--text-lr", "1"], "trains nothing, and takes no --text-lr;"),
         *(([study, "--runs", "nowhere"], "There is no nowhere/pocket-0/pocket.safetensors")
           for study in ("comparison", "loudness")),

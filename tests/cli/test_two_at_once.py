@@ -19,7 +19,7 @@ from labclip_lib.embeddings.shards import embed_source
 
 STUDY = """
 import sys
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.studies.binding_share import train_series
 recipe = Recipe(steps=2, batch_size=8, warmup=1, config=sys.argv[2])
 runs = {name: ({"name": name}, recipe) for name in "ab"}

@@ -235,3 +235,8 @@ def test_ceilings_follow_from_the_scenes():
     for k, ceiling in ((1, 1 / 6), (5, 5 / 6), (10, 1)):
         assert run[f"recall@{k} among {len(scenes):,} captions"].bag_of_words == pytest.approx(ceiling)
     assert run["wrong first choices that are the twin"].bag_of_words == pytest.approx(1 / 5)
+
+
+def test_a_backbone_is_diagnosed_in_its_own_world(tiny_3d):
+    run = diagnose(tiny_3d, layouts=1)
+    assert len(run["swap accuracy, fixed order"].values) == len(tiny_3d.world.compositions())

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from labclip_lib.models import backbones
 from labclip_lib.models.backbones import Backbone, load_backbone, random_init_encoder
-from labclip_lib.models.pretraining import Recipe, Trainer
+from labclip_lib.models.pocket import verify_weights
+from labclip_lib.models.pretraining import Trainer
+from labclip_lib.models.recipes import RECIPES, Recipe
 from labclip_lib.world.scenes import World
 
 # What goes in and what comes out
@@ -362,6 +366,7 @@ def test_use_leaves_the_fingerprint_alone(tiny_checkpoint, tiny, picture):
     ("name", "parts"),
     [
         ("pocke", ["'pocke'", "'pocket'"]),
+        ("pocket3d", ["'pocket3d'", "'pocket-3d'"]),
         ("ViT-B32/openai", ["'ViT-B32/openai'", "'ViT-B-32'"]),
         ("no such thing", ["no such thing", "list_models"]),
         ("ViT-B-32-quickgelu", ["ViT-B-32-quickgelu/TAG", "openai"]),
@@ -386,6 +391,44 @@ def test_pocket_is_verified_before_it_is_used(monkeypatch, raises_saying):
     monkeypatch.setattr(hashlib, "file_digest", lambda file, name: hashlib.new(name, file.read()[:-1]))
     with raises_saying(ValueError, "PocketCLIP's weights are damaged"):
         load_backbone("pocket", "cpu")
+
+
+# The shipped PocketCLIPs and their worlds
+
+
+@pytest.fixture
+def shelf(tiny_3d_checkpoint, monkeypatch, tmp_path):
+    """A package with the tiny model of solids in the place of the shipped one."""
+    shutil.copytree(tiny_3d_checkpoint.parent, tmp_path / "weights")
+    monkeypatch.setattr(backbones, "WEIGHTS", tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+def test_another_shipped_pocketclip_loads_by_its_name(shelf, tiny_3d):
+    clip = load_backbone("pocket-3d", "cpu")
+    assert clip.name == "pocket-3d" and clip.fingerprint == tiny_3d.fingerprint
+
+
+def test_another_shipped_pocketclip_is_verified_too(shelf, raises_saying):
+    path = shelf / "pocket-3d.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with raises_saying(ValueError, "PocketCLIP's weights are damaged"):
+        load_backbone("pocket-3d", "cpu")
+    path.unlink()
+    with raises_saying(ValueError, str(shelf), "pocket-3d.safetensors", "pretrain --recipe pocket-3d"):
+        load_backbone("pocket-3d", "cpu")
+
+
+def test_a_backbone_is_asked_about_its_own_world(pocket, tiny_3d, tiny_3d_recipe, clip_texts):
+    assert tiny_3d.world == tiny_3d_recipe.world
+    assert pocket.world == World(**verify_weights()["recipe"]["world"]) == World()
+    assert clip_texts.world == World()
+
+
+def test_the_untrained_towers_of_another_pocketclip():
+    untrained = random_init_encoder("pocket-3d", device="cpu")
+    assert untrained.name == "untrained pocket-3d" and untrained.world == RECIPES["pocket-3d"].world
+    assert untrained.encode_texts(["a blue cone"]).shape == (1, 256)
 
 
 # Untrained towers

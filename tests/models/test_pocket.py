@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.models.pocket import WEIGHTS, verify_weights
-from labclip_lib.models.pretraining import Recipe
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.studies.acceptance import BOUNDS
 from labclip_lib.world.captions import one_object
 from labclip_lib.world.scenes import World

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from labclip_lib.base.files import sha256
 from labclip_lib.models.backbones import load_backbone
-from labclip_lib.models.pretraining import Recipe, Trainer, pretrain, schedule, stored
+from labclip_lib.models.pretraining import Trainer, pretrain, schedule, stored
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.world.captions import CaptionPolicy
 from labclip_lib.world.scenes import World
 
@@ -38,6 +39,14 @@ def test_files_of_a_run(tiny_checkpoint, tiny_recipe):
     assert 0 <= card["seconds"] < 3600  # a run of three steps may round to 0.0
     head, *rows = (folder / "pocket-log.csv").read_text().splitlines()
     assert head == "step,loss,logit_scale" and [row.split(",")[0] for row in rows] == ["1", "2", "3"]
+
+
+def test_files_are_called_as_the_recipe_is(tiny_3d_checkpoint, tiny_3d_recipe):
+    names = {path.name for path in tiny_3d_checkpoint.parent.iterdir()}
+    assert names == {f"pocket-3d{end}" for end in (".safetensors", ".json", "-card.json", "-log.csv")}
+    before = tiny_3d_checkpoint.stat().st_mtime_ns
+    assert pretrain(tiny_3d_recipe, tiny_3d_checkpoint.parent, "cpu", progress=False) == tiny_3d_checkpoint
+    assert tiny_3d_checkpoint.stat().st_mtime_ns == before
 
 
 def test_matrices_are_stored_in_half_precision(tiny_checkpoint):
@@ -106,7 +115,8 @@ def test_interrupted_run_ends_as_if_it_had_not_been(strike, recipe, uninterrupte
 
 KILLED = """
 import json, os, signal, sys
-from labclip_lib.models.pretraining import Recipe, Trainer, pretrain
+from labclip_lib.models.pretraining import Trainer, pretrain
+from labclip_lib.models.recipes import Recipe
 step = Trainer.step
 def killed(trainer):
     if trainer.done == 3:
@@ -198,6 +208,17 @@ def test_every_step_of_every_seed_sees_other_captions(tiny_recipe):
         for _ in range(3):
             trainer.step()
     assert len(set(seen)) == len(seen) == 6
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_policy_gives_any_number_of_scenes(tiny_recipe, parts):
+    class Crowds(CaptionPolicy):
+        def sample(self, world, n, seed=0):
+            scenes = [world.sample(n // parts, k, seed=seed) for k in range(1, parts + 1)]
+            return *scenes, [caption for part in scenes for caption in part.captions()]
+
+    trainer = Trainer(dataclasses.replace(tiny_recipe, batch_size=6, policy=Crowds()))
+    assert 0 < float(trainer.step()) < 10
 
 
 def test_loss_falls(tiny_recipe):

@@ -112,3 +112,8 @@ def test_tables_may_be_on_the_device(device):
     )  # fmt: skip
     assert diagnose_tables(there)["wrong first choices that are the twin"].values.mean() == 1
     assert probe_tables(there)["captions probe"].values.mean() > 0.95
+
+
+def test_a_backbone_is_probed_in_its_own_world(tiny_3d):
+    run = probe_backbone(tiny_3d, layouts=1)
+    assert run["image probe"].chance == pytest.approx(1 / len(tiny_3d.world.colors))

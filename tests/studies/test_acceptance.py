@@ -112,3 +112,10 @@ def test_interval_widens_when_scenes_share_a_pair(runs):
         table = summary([run | {metric: Measure(outcomes, clusters)} for run in runs[:1]])
         widths.append(table[metric]["high"] - table[metric]["low"])
     assert widths[1] > 1.5 * widths[0]
+
+
+def test_a_backbone_is_measured_in_its_own_world(tiny_3d):
+    run = measure(tiny_3d, layouts=1)
+    scenes = tiny_3d.world.compositions()
+    tested = split_by_combination(scenes.color, scenes.shape).test
+    assert len(run["swap accuracy, fixed order"].values) == int(tested.sum())

@@ -204,6 +204,15 @@ def test_every_method_is_examined_in_both_orders(finished, pocket):
     assert set(files(out)) == kept | {"labclip-report.json", "labclip-settings.json"}
 
 
+def test_the_trainings_of_another_recipe_are_found(tmp_path, raises_saying):
+    path = tmp_path / "pocket-3d-1" / "pocket-3d.safetensors"
+    with raises_saying(ValueError, str(path), f"--recipe pocket-3d --out {tmp_path}"):
+        comparison.pocket_paths(tmp_path, (1,), "pocket-3d")
+    path.parent.mkdir()
+    path.touch()
+    assert comparison.pocket_paths(tmp_path, (1,), "pocket-3d") == [path]
+
+
 def test_seeds_are_pooled(runs, tmp_path):
     table = compared(runs, tmp_path, (0, 1), {"CLIP": None})
     backbones = (load_backbone(str(runs / f"pocket-{seed}" / "pocket.safetensors"), "cpu") for seed in (0, 1))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from synthetic import SMALL, BagOfWords, Binder
 
 from labclip_lib.kept.trainings import load_study
-from labclip_lib.models.pretraining import Recipe, Trainer
+from labclip_lib.models.pretraining import Trainer
+from labclip_lib.models.recipes import Recipe
 from labclip_lib.studies import binding_share
 from labclip_lib.studies.other_captions import CONDITIONS, OtherCaptions, SwatchWorld, measure, train_other_captions
 from labclip_lib.world.captions import parse

@@ -9,17 +9,16 @@ import labclip_lib
 from labclip_lib.alignment.fit import fit_pairs
 from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 from labclip_lib.alignment.pairs import Pairs
-from labclip_lib.base.files import digest, write_text
+from labclip_lib.base.files import digest
 from labclip_lib.base.locks import one_at_a_time
 from labclip_lib.base.progress import track
 from labclip_lib.benchmarks.evaluation import embed_records, evaluate
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, pug, sugarcrepe, valse
 from labclip_lib.benchmarks.records import Record
+from labclip_lib.benchmarks.toy_pictures import TOY, mark_toys
 from labclip_lib.embeddings.feed import text_ids
 from labclip_lib.probing.protocols import split_by_combination
 
-# A file that marks a folder as holding toys, not the published data.
-TOY = "TOY.txt"
 SCENES = {
     "CLEVR": clevr.load,
     "PUG:SPAR": lambda root: pug.load(root, "SPAR"),
@@ -65,6 +64,17 @@ class Study:
             tables = scenes.tables(images.table[rows], texts.table[true], texts.table[swapped])
             self._cache[name] = scenes, tables
         return self._cache[name]
+
+    def at_hand(self):
+        """Of SCENES, the names of those that can be read, and a sentence about each of the others."""
+        names, without = [], []
+        for name in SCENES:
+            try:
+                self.scenes(name)
+                names.append(name)
+            except ValueError as error:
+                without.append(f"{name} was not run: {error}")
+        return names, without
 
     def scene_labclip(self, name, method):
         """A LABCLIP fitted to the training combinations of a benchmark of scenes; for "CLIP" there is none to fit."""
@@ -160,4 +170,4 @@ def write_toys(root, progress=True):
     with one_at_a_time(root, "reproduce"):
         for benchmark, *which in track(steps, desc="writing toys", unit="benchmark", shows=progress):
             benchmark.write_toy(root, *which)
-        write_text(root / TOY, "Coloured shapes in the formats of the benchmarks, not the benchmarks themselves.\n")
+        mark_toys(root)

@@ -15,7 +15,7 @@ from labclip_lib.benchmarks.evaluation import ALL_FOUR, BOTH_CAPTIONS, CHOICE, P
 from labclip_lib.benchmarks.formats import aro, clevr, coco, cola, sugarcrepe, valse
 from labclip_lib.benchmarks.reproduce.names import check_names
 from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
-from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES
+from labclip_lib.benchmarks.reproduce.study import METHODS
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings
 from labclip_lib.measures.intervals import Estimate
 from labclip_lib.measures.measure import Measure
@@ -57,8 +57,8 @@ class Table(NamedTuple):
 
 def probes(study):
     """Which object has which attribute? Linear probes of images and of captions, on held-out combinations."""
-    rows = []
-    for name in SCENES:
+    (names, without), rows = study.at_hand(), []
+    for name in names:
         _, tables = study.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
@@ -73,12 +73,13 @@ def probes(study):
         for side, features in (("image", tables.embeddings["images"]), ("text", tables.embeddings["captions"])):
             measures = probe_attribute_sets(features, tables.attribute, tables.object, split)
             rows.append(_row(study, what, f"{side} probe", measures["size known"]))
+    _need_some(rows, without)
     note = (
         "With more than two objects the answer is the set of colours of all instances of a shape, and its size is "
         "given away, as in the paper. A probe far above the bag-of-words ceiling shows that the binding is *there*, "
         "not that CLIP uses it. A text probe may read it off the places of the words."
     )
-    return Table("probes", "What a linear probe finds on each side", note, rows)
+    return Table("probes", "What a linear probe finds on each side", _joined(note, *without), rows)
 
 
 def _row(study, what, method, measure, ours=None):
@@ -99,8 +100,9 @@ def _reported(what, method):
 
 def crossmodal(study):
     """Does an image choose its caption, or the one with the attributes exchanged?"""
-    rows = []
-    for name in SCENES:
+    (names, without), rows = study.at_hand(), []
+    _need_some(names, without)
+    for name in names:
         scenes, tables = study.scenes(name)
         split = split_by_combination(tables.attribute, tables.object)
         rows_to_test = split.test & scenes.swappable()
@@ -117,13 +119,15 @@ def crossmodal(study):
         "PUG:SPAR the true captions name Blue before Red and Grass before Stone. So there a caption of the other order "
         "can be told without the picture, and a preference for one order moves a model off one half."
     )
-    return Table("crossmodal", "Choosing between a caption and the same with its attributes exchanged", note, rows)
+    title = "Choosing between a caption and the same with its attributes exchanged"
+    return Table("crossmodal", title, _joined(note, *without), rows)
 
 
 def alignment(study):
     """Do the probes of images and of captions look in the same direction, before and after the matrix?"""
-    rows = []
-    for name in SCENES:
+    (names, without), rows = study.at_hand(), []
+    _need_some(names, without)
+    for name in names:
         _, tables = study.scenes(name)
         labels = tables.attribute, tables.object, split_by_combination(tables.attribute, tables.object)
         length = tables.embeddings["images"].shape[1] ** 0.5  # makes entries about one in size, as in the paper
@@ -144,7 +148,7 @@ def alignment(study):
         "Probes as the paper trains them, by SGD. The interval is over objects. A probe's weights are no picture of "
         "where things lie (chapter 2): read this as a sign that the two sides say it alike, not as a measure of it."
     )
-    return Table("alignment", "Cosine of image probes and caption probes", note, rows)
+    return Table("alignment", "Cosine of image probes and caption probes", _joined(note, *without), rows)
 
 
 CONVENTIONS = {

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -5,10 +7,11 @@ from torchvision.transforms.functional import to_tensor
 
 from labclip_lib.benchmarks.formats import clevr
 from labclip_lib.benchmarks.labelled_images import lay_out
+from labclip_lib.benchmarks.toy_pictures import TOY
 from labclip_lib.embeddings.embed import embed_texts
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.probing.protocols import split_by_combination
-from labclip_lib.world.scenes import World
+from labclip_lib.world.scenes import Scenes, World
 from labclip_lib.world.shapes import COLORS
 
 LINES = [
@@ -115,3 +118,66 @@ def test_a_finished_toy_is_left_as_it_is(tmp_path):
     (tmp_path / "clevr" / "output_2obj.csv").unlink()  # as after an interruption
     clevr.write_toy(tmp_path, (2,), copies=1, seed=1)
     assert first.read_bytes() != before and len(clevr.load(tmp_path)) == 192
+
+
+# A world of the book in CLEVR's format
+
+SOLID = World(colors=("red", "blue", "green"), shapes=("sphere", "cube", "cone"))
+
+
+def drawn(root, objects=(2, 3), scenes=40, size=16, **how):
+    clevr.draw(root, SOLID, objects, scenes, size, progress=False, **how)
+    return {path.relative_to(root): path.read_bytes() for path in Path(root).rglob("*.*") if path.name != ".lock"}
+
+
+def test_the_labels_say_what_was_drawn(tmp_path):
+    drawn(tmp_path)
+    for n in (2, 3):
+        data, scenes = clevr.load(tmp_path, n), SOLID.sample(40, n, seed=[0, n], distinct=n == 2)
+        assert data.captions() == scenes.captions() and data.swappable().all() == (n == 2)
+        for row in (0, 39):
+            assert (to_tensor(data.images[row].read()) - scenes[row].render(16)).abs().max() < 0.01
+    assert (tmp_path / TOY).is_file()  # so that no table of it stands for a paper's
+
+
+def test_interrupted_drawing_goes_on(tmp_path, monkeypatch):
+    whole, render, painted = drawn(tmp_path / "whole"), Scenes.render, []
+
+    def interrupt(scenes, *how):
+        painted.append(len(scenes))
+        if len(painted) == 2:
+            raise KeyboardInterrupt
+        return render(scenes, *how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scenes, "render", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            drawn(tmp_path / "half")
+        assert not list(tmp_path.glob("half/clevr/*.csv"))  # what is there is complete
+        assert drawn(tmp_path / "half") == whole
+        assert sum(painted) == 80 + 8  # the second time it painted no picture that was there
+        assert drawn(tmp_path / "half", (2,)) == whole and sum(painted) == 80 + 8
+    assert drawn(tmp_path / "half", (2,), seed=0) == whole
+
+
+def test_other_data_are_left_alone(tmp_path, write, raises_saying):
+    published = write(LINES)
+    with raises_saying(ValueError, str(published), "holds other data, such as clevr"):
+        drawn(published, (4,))
+    assert not (published / TOY).exists()
+    drawn(tmp_path / "mine", (2,), scenes=3)
+    for change in ({"scenes": 4}, {"size": 24}, {"seed": 1}):
+        with raises_saying(ValueError, "output_2obj.csv were drawn otherwise"):
+            drawn(tmp_path / "mine", **{"scenes": 3} | change)
+    assert len(clevr.load(tmp_path / "mine")) == 3 and not list(tmp_path.glob("mine/clevr/*3obj*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"scenes": 0}, "scenes must be 1"), ({"size": 0}, "size must be 1"), ({"seed": -1}, "got -1"),
+     ({"objects": (2, 11)}, "got 11")],
+)  # fmt: skip
+def test_numbers_that_cannot_be(tmp_path, change, said, raises_saying):
+    with raises_saying(ValueError, said):
+        drawn(tmp_path / "new", **change)
+    assert not (tmp_path / "new").exists()
