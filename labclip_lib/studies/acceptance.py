@@ -9,6 +9,7 @@ import torch
 
 from labclip_lib.alignment.fit import RECIPES, fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
+from labclip_lib.alignment.statement_task import one_reading_accuracy, statement_probes, swap_and_match, task_of
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.markdown import markdown_table
@@ -17,6 +18,7 @@ from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.world.layouts import Layouts
+from labclip_lib.world.statements import KINDS
 
 ORDERS = ("fixed", "random")
 # Metric -> (lowest, highest) value that is accepted.
@@ -31,13 +33,22 @@ BOUNDS = {
     "LABCLIP-HNB swap accuracy, fixed order": (0.92, 1.0),
     "LABCLIP-HNB swap accuracy, random order": (0.85, 1.0),
 }
+# The same for one that reads statements, of each kind.
+OF_STATEMENTS = {
+    "swap accuracy": (0.45, 0.58),
+    "right word": (0.9, 1.0),
+    "image probe": (0.9, 1.0),
+    "text probe": (0.85, 1.0),
+}
+BOUNDS |= {f"{kind}, {metric}": bound for kind in KINDS for metric, bound in OF_STATEMENTS.items()}
+BOUNDS["two or three, image probe"] = (0.8, 1.0)  # five small objects in 64 pixels
 
 
-def measure(backbone, world=None, layouts=10):
-    """All of `BOUNDS` for one backbone: {metric: Measure} over test items.
+def measure(backbone, world=None, layouts=10, statements=2000):
+    """All of `BOUNDS` that a backbone has words for: {metric: Measure} over test items.
 
     world: left out, the backbone's own. Every composition of it is drawn in `layouts` layouts. LABCLIP: the paper's
-    CLEVR recipe.
+    CLEVR recipe. statements: how many of each kind, in random order, for a backbone that reads them.
     """
     every = Layouts.draw(world or backbone.world, layouts)
     split = split_by_combination(every.color, every.shape)
@@ -64,7 +75,23 @@ def measure(backbone, world=None, layouts=10):
     for what in ("color", "shape"):  # against the captions in random order
         foil = embed_texts(backbone, every.replaced(what).captions(order))
         out[f"replace {what.replace('color', 'colour')}"] = compare(true, foil)
-    return {metric: out[metric] for metric in BOUNDS}
+    if {"left", "three", "no"} <= {*getattr(backbone.tokenizer, "words", ())}:
+        out |= _statements(backbone, world or backbone.world, statements)
+    return {metric: out[metric] for metric in BOUNDS if metric in out}
+
+
+def _statements(backbone, world, n):
+    out = {}
+    for kind in KINDS:
+        task = task_of(backbone, kind, n, world=world)
+        probes = statement_probes(task)
+        out |= {
+            f"{kind}, swap accuracy": swap_and_match(task)["swap, random order"],
+            f"{kind}, right word": one_reading_accuracy(backbone, kind, n=n, world=world),
+            f"{kind}, image probe": probes["image probe"],
+            f"{kind}, text probe": probes["text probe, random order"],
+        }
+    return out
 
 
 def summary(runs):
@@ -74,7 +101,8 @@ def summary(runs):
     Returns {metric: {"mean", "low", "high", "seeds": [...], "accepted": bool}}; accepted: each seed is within BOUNDS.
     """
     rows = {}
-    for metric, (low, high) in BOUNDS.items():
+    for metric in runs[0]:
+        low, high = BOUNDS[metric]
         row = pooled([run[metric] for run in runs])
         rows[metric] = row | {"accepted": all(low <= value <= high for value in row["seeds"])}
     return rows
