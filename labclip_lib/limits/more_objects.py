@@ -6,6 +6,7 @@ with all its re-pairings, the ways to share out these colours among these shapes
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import torch
@@ -35,11 +36,11 @@ def more_objects(backbone, seed=0, most=6, world=World(), objects=9_600, bags=48
     """Probes, swap test and retrieval for scenes of 2 to `most` objects: {measure: {method: {"2": Measure, ...}}}.
 
     "probe": which colour has this shape, from images, from captions in either order, and from images of two objects
-    that are drawn as small as those in a scene of so many; apart from the numbers of objects, this shows what size
-    alone does. "swap, ... order": an image's caption against the same with the colours of two objects exchanged.
-    "group match, ... order": a scene and such a twin, with their captions. "recall@1, ... order": the image chooses
-    among the re-pairings of its colours and shapes, all n! or, where these are more, `choices` of them. Captions of
-    one image name the objects in one order.
+    that are drawn as small as those in a scene of so many; this shows what size alone does, without the crowd.
+    "swap, ... order": an image's caption against the same with the colours of two objects exchanged. "group match, ...
+    order": a scene and such a twin, with their captions. "recall@1, ... order": the image chooses among the re-pairings
+    of its colours and shapes, all n! or, where these are more, `choices` of them. Captions that are compared name the
+    objects in the same order.
     Methods of the last three: CLIP; LABCLIP, and LABCLIP-SB, which has no hard negatives, fitted on scenes of as many
     objects; and LABCLIP fitted on two objects. What ends in "half the scenes" was fitted to half of the training: where
     it is worse, more scenes would do more, and the number is no limit of the towers.
@@ -98,13 +99,11 @@ class Crowd:
         pool = world.sample(scenes // 2, n, [seed, n, 0])
         split = split_by_combination(pool.color, pool.shape)
         rows = torch.where(split.test)[0]
-        first = np.unique(split.cluster[rows], return_index=True)[1]
-        one_of_each = pool[rows[np.sort(first)[:bags]]]
-        tested = re_pairings(one_of_each, choices, [seed, n, 1])
-        if len(tested) < choices:  # as many images of each bag, whatever the number of its re-pairings
-            tested = re_pairings(one_of_each[np.tile(np.arange(len(one_of_each)), choices // len(tested))], choices,
-                                 [seed, n, 1])  # fmt: skip
-        return cls(re_pairings(pool[~split.test], 2, [seed, n, 2]), tested, split.validation[~split.test], (seed, n))
+        one_of_each = np.sort(np.unique(split.cluster[rows], return_index=True)[1])[:bags]
+        times = choices // min(math.factorial(n), choices)  # fewer re-pairings, each in more images
+        known, tested = pool[~split.test], pool[rows[np.tile(one_of_each, times)]]
+        known, tested = re_pairings(known, 2, [seed, n, 2]), re_pairings(tested, choices, [seed, n, 1])
+        return cls(known, tested, split.validation[~split.test], (seed, n))
 
     def shrunk(self, factor):
         """The same scenes with smaller objects, in the same places."""
