@@ -1,5 +1,6 @@
 """Where one matrix stops: experiments on what LABCLIP can no longer do.
 
+more_objects: how far binding reaches when a scene holds more objects
 trainings: one experiment on several PocketCLIPs, kept as one table
 relations: relations, sizes, counts and negation, before and after LABCLIP
 """
