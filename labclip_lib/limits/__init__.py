@@ -1,6 +1,7 @@
 """Where one matrix stops: experiments on what LABCLIP can no longer do.
 
 trainings: one experiment on several PocketCLIPs, kept as one table
+search: is there a red circle among red squares and blue circles?
 """
 
 from labclip_lib.base.doors import door
@@ -9,5 +10,6 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "trainings": "over_seeds",
+        "search": "conjunctive_search search_ceilings search_scenes",
     },
 )
