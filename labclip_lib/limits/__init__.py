@@ -3,6 +3,7 @@
 more_objects: how far binding reaches when a scene holds more objects
 trainings: one experiment on several PocketCLIPs, kept as one table
 relations: relations, sizes, counts and negation, before and after LABCLIP
+search: is there a red circle among red squares and blue circles?
 """
 
 from labclip_lib.base.doors import door
@@ -11,5 +12,6 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "trainings": "over_seeds",
+        "search": "conjunctive_search search_ceilings search_scenes",
     },
 )
