@@ -43,12 +43,14 @@ def crossed_negatives(backbone, seed=0, world=World(), layouts=2, **how):
     """Fit a LABCLIP on each kind of negative and test each on all kinds, on held-out scenes.
 
     Hold-out: an unseen scene; a twin pair is never split. layouts: pictures of each scene. how: as in `fit_pairs`.
-    Returns {"fits": {fitted on: {tested on: Measure}}, "texts": {kind: {what: Measure}}}.
+    Returns {"fits": {fitted on: {tested on: Measure}}, "negatives alone": the same, "texts": {kind: {what: Measure}}}.
 
     Fitted on "CLIP as it is", "no negatives" (mode SB), each kind, and "a mix", one kind drawn for each caption.
     "swap phrases" is the control: it names the same objects in the other order, so what it makes is true, and it is not
     in the mix. Tested on a true caption against each kind, on HARD_POSITIVES, and on retrieval and zero-shot as in
     `examine`. The ceilings are those of a reader of all words but articles.
+    "negatives alone": in "fits" an image chooses among its negatives and the captions of its batch. Here it is the
+    closed form before any batch: what a caption has and its negative has not is all that the matrix hears.
     "texts": how often a kind's first draw was true of the picture, so that it was drawn again until it was false, and
     how often a negative is no English.
     """
@@ -70,6 +72,7 @@ def crossed_negatives(backbone, seed=0, world=World(), layouts=2, **how):
     fits = {"CLIP as it is": bench.examine(Unaligned())}
     fits["no negatives"] = bench.examine(bench.fit(SWAPPED, mode="SB", seed=seed, **how))
     fits |= {kind: bench.examine(bench.fit(kind, seed=seed, **how)) for kind in negatives}
+    alone = {kind: bench.examine(bench.fit(kind, seed=seed, **how | {"epochs": 0})) for kind in negatives}
     texts = {
         kind: {
             "true at first": Measure(true_first[kind], clusters),
@@ -77,7 +80,7 @@ def crossed_negatives(backbone, seed=0, world=World(), layouts=2, **how):
         }
         for kind in true_first
     }
-    return {"fits": fits, "texts": texts}
+    return {"fits": fits, "negatives alone": alone, "texts": texts}
 
 
 def make_negatives(layouts, captions, seed, rows=None):
