@@ -11,7 +11,5 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "trainings": "over_seeds",
-        "crossed_negatives": "crossed_negatives",
-        "which_tower": "which_tower",
     },
 )
