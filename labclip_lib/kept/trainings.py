@@ -14,6 +14,8 @@ MADE_BY = {
     "comparison": "study comparison",
     "loudness": "study loudness",
     "limits-search": "reproduce --table limits",
+    "limits-negatives": "reproduce --table limits",
+    "limits-towers": "reproduce --table limits",
 }
 
 
@@ -25,6 +27,8 @@ def load_study(name):
     "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
     {order: {matrix: {measure: row of `pooled`}}}. "limits-search": the tree of
     `limits.conjunctive_search`, rows of `over_seeds`.
+    {order: {matrix: {measure: row of `pooled`}}}. "limits-negatives" and "limits-towers": the trees of
+    `crossed_negatives` and `which_tower` of the wing `limits`, with rows of `pooled`.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:
