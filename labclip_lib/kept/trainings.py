@@ -13,6 +13,8 @@ MADE_BY = {
     "captions": "study captions",
     "comparison": "study comparison",
     "loudness": "study loudness",
+    "limits-pairs": "reproduce --table limits",
+    "limits-vectors": "reproduce --table limits",
 }
 
 
@@ -22,7 +24,8 @@ def load_study(name):
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
     "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space" and
     "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
-    {order: {matrix: {measure: row of `pooled`}}}.
+    {order: {matrix: {measure: row of `pooled`}}}. "limits-pairs" and "limits-vectors": the trees of
+    `limits.unseen_pairs.unseen_pairs` and `limits.object_vectors.object_vectors`, with rows of `over_seeds`.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

@@ -1,6 +1,9 @@
 """Where one matrix stops: experiments on what LABCLIP can no longer do.
 
 trainings: one experiment on several PocketCLIPs, kept as one table
+unseen_pairs: LABCLIP on new images, scenes, pairs and values, and fitted to scenes of a share of the pairs
+object_sums: is an embedding the sum of a vector for each object?
+object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
 """
 
 from labclip_lib.base.doors import door
@@ -9,5 +12,8 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "trainings": "over_seeds",
+        "unseen_pairs": "coverage hold_outs split_by_coverage",
+        "object_sums": "embed_sides sums",
+        "object_vectors": "exchange_objects from_concepts vector_tables",
     },
 )
