@@ -126,9 +126,10 @@ def from_concepts(side, tables, split, unseen):
     A told embedding is read as the scene whose mean embedding is nearest to it, by the cosine after the mean of the
     known scenes is taken off. "concepts right": the share of the two colours and two shapes that this scene has. "all
     objects right": whether it is the scene; a bag of words that knows all concepts and guesses the rest has the
-    ceiling. A told scene may be drawn to a twin of familiar pairs, or one of its objects may be known and settle the
-    other; "group match" is blind to both: whether scene and twin, both told, fit their two means in this order. "R2":
-    as of `explained`. `OWN` is there for scenes of seen pairs only, and knows nothing of a twin that has others.
+    ceiling, over scenes and twins alike. What is asked may hold a scene without its twin; then `ADDED`, which is a bag
+    of words, shows what nearness to familiar pairs is worth. "group match" is blind to that: whether scene and twin,
+    both told, fit their two means in this order. "R2": as of `explained`. `OWN` is there for scenes of seen pairs
+    only, and knows nothing of a twin that has others.
     """
     color, shape, means = side.scenes.color, side.scenes.shape, side.means
     known = split.train | split.validation
