@@ -16,6 +16,8 @@ MADE_BY = {
     "limits-search": "reproduce --table limits",
     "limits-negatives": "reproduce --table limits",
     "limits-towers": "reproduce --table limits",
+    "limits-pairs": "reproduce --table limits",
+    "limits-vectors": "reproduce --table limits",
 }
 
 
@@ -29,6 +31,8 @@ def load_study(name):
     `limits.conjunctive_search`, rows of `over_seeds`.
     {order: {matrix: {measure: row of `pooled`}}}. "limits-negatives" and "limits-towers": the trees of
     `crossed_negatives` and `which_tower` of the wing `limits`, with rows of `pooled`.
+    {order: {matrix: {measure: row of `pooled`}}}. "limits-pairs" and "limits-vectors": the trees of
+    `limits.unseen_pairs.unseen_pairs` and `limits.object_vectors.object_vectors`, with rows of `over_seeds`.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

@@ -6,6 +6,9 @@ relations: relations, sizes, counts and negation, before and after LABCLIP
 search: is there a red circle among red squares and blue circles?
 crossed_negatives: which kind of hard negative teaches which
 which_tower: which tower forgot: one tower repaired, or both
+unseen_pairs: LABCLIP on new images, scenes, pairs and values, and fitted to scenes of a share of the pairs
+object_sums: is an embedding the sum of a vector for each object?
+object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
 """
 
 from labclip_lib.base.doors import door
@@ -15,5 +18,8 @@ __getattr__, __dir__, __all__ = door(
     {
         "trainings": "over_seeds",
         "search": "conjunctive_search search_ceilings search_scenes",
+        "unseen_pairs": "coverage hold_outs split_by_coverage",
+        "object_sums": "embed_sides sums",
+        "object_vectors": "exchange_objects from_concepts vector_tables",
     },
 )
