@@ -13,11 +13,13 @@ MADE_BY = {
     "captions": "study captions",
     "comparison": "study comparison",
     "loudness": "study loudness",
-    "limits-search": "reproduce --table limits",
-    "limits-negatives": "reproduce --table limits",
-    "limits-towers": "reproduce --table limits",
-    "limits-pairs": "reproduce --table limits",
-    "limits-vectors": "reproduce --table limits",
+    **dict.fromkeys(
+        [
+            f"limits-{what}"
+            for what in ("objects", "search", "relations", "pairs", "vectors", "capacity", "negatives", "towers")
+        ],
+        "reproduce --table limits",
+    ),
 }
 
 
@@ -27,12 +29,8 @@ def load_study(name):
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
     "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space" and
     "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
-    {order: {matrix: {measure: row of `pooled`}}}. "limits-search": the tree of
-    `limits.conjunctive_search`, rows of `over_seeds`.
-    {order: {matrix: {measure: row of `pooled`}}}. "limits-negatives" and "limits-towers": the trees of
-    `crossed_negatives` and `which_tower` of the wing `limits`, with rows of `pooled`.
-    {order: {matrix: {measure: row of `pooled`}}}. "limits-pairs" and "limits-vectors": the trees of
-    `limits.unseen_pairs.unseen_pairs` and `limits.object_vectors.object_vectors`, with rows of `over_seeds`.
+    {order: {matrix: {measure: row of `pooled`}}}. "limits-...": the trees of the experiments of the wing `limits`, with
+    rows of `over_seeds` for leaves.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

@@ -1,14 +1,14 @@
 """Where one matrix stops: experiments on what LABCLIP can no longer do.
 
-more_objects: how far binding reaches when a scene holds more objects
 trainings: one experiment on several PocketCLIPs, kept as one table
-relations: relations, sizes, counts and negation, before and after LABCLIP
+more_objects: how far binding reaches when a scene holds more objects
 search: is there a red circle among red squares and blue circles?
-crossed_negatives: which kind of hard negative teaches which
-which_tower: which tower forgot: one tower repaired, or both
+relations: relations, sizes, counts and negation, before and after LABCLIP
 unseen_pairs: LABCLIP on new images, scenes, pairs and values, and fitted to scenes of a share of the pairs
 object_sums: is an embedding the sum of a vector for each object?
 object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
+crossed_negatives: which kind of hard negative teaches which
+which_tower: which tower forgot: one tower repaired, or both
 """
 
 from labclip_lib.base.doors import door
