@@ -8,6 +8,9 @@ from labclip_lib.benchmarks.reproduce.names import CONTENTS, check_names
 from labclip_lib.cli.output import can_write
 from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, as_typed, command
 
+# Not of a paper, and not of one backbone, so it is made by itself.
+LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (an hour and a half)"}
+
 
 def add_to(verbs):
     parser = add_verb(
@@ -24,8 +27,15 @@ def add_to(verbs):
         default=["all"],
         help="names out of the list below, or all (default: all)",
     )
-    tables = "\n".join(f"  {name:<12}{what}" for name, what in CONTENTS.items())
+    tables = "\n".join(f"  {name:<12}{what}" for name, what in (CONTENTS | LIMITS).items())
     parser.epilog = f"tables:\n{tables}\n\n{parser.epilog}"
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("runs"),
+        help="of the table limits: where `study acceptance` left its PocketCLIPs (default: runs)",
+    )
     add_backbone(parser)
     parser.add_argument(
         "--data",
@@ -48,6 +58,8 @@ def add_to(verbs):
 
 
 def run(args):
+    if "limits" in args.table:
+        return _run_limits(args)
     names = list(CONTENTS) if args.table == ["all"] else args.table
     check_names(names)
     can_write("--out", args.out / "report.html")
@@ -85,3 +97,14 @@ def run(args):
     print(as_markdown(tables, heading, notes))
     print(f"\nThe report with its figures: {write_report(tables, args.out, heading, notes)}")
     return 0 if any(table.rows for table in tables) else 1
+
+
+def _run_limits(args):
+    if args.table != ["limits"]:
+        others = " ".join(name for name in args.table if name != "limits")
+        raise ValueError(f"--table limits is made by itself, got {others} beside it; leave that out.")
+    from labclip_lib.limits.experiments import remake
+
+    for path in remake(args.runs, args.out / "limits", args.device):
+        print(path, flush=True)
+    return 0

@@ -9,6 +9,7 @@ object_sums: is an embedding the sum of a vector for each object?
 object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
 crossed_negatives: which kind of hard negative teaches which
 which_tower: which tower forgot: one tower repaired, or both
+experiments: all of these, and how their tables are made anew
 """
 
 from labclip_lib.base.doors import door
@@ -17,6 +18,7 @@ __getattr__, __dir__, __all__ = door(
     __name__,
     {
         "trainings": "over_seeds",
+        "experiments": "EXPERIMENTS remake",
         "search": "conjunctive_search search_ceilings search_scenes",
         "unseen_pairs": "coverage hold_outs split_by_coverage",
         "object_sums": "embed_sides sums",

@@ -24,12 +24,10 @@ def over_seeds(name, experiment, towers, out, device="auto"):
 
     experiment: (Backbone, seed) -> a tree of Measures. towers: {seed: path of a PocketCLIP's weights}. A leaf of the
     table is a row of `acceptance.pooled`, with "chance" and "bag_of_words" where they are numbers.
-    Raises ValueError when a training is missing, or the folder holds results of another one or another version.
+    Raises ValueError when the folder holds results of another training or another version.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    if missing := [path for path in towers.values() if not Path(path).is_file()]:
-        raise ValueError(f"There is no {missing[0]}; make it with `python -m labclip_lib study acceptance`.")
     with one_at_a_time(out, name):
         runs = [_run(out / f"{name}-{seed}.npz", experiment, path, seed, device) for seed, path in towers.items()]
         table = _pooled(runs)

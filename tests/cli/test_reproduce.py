@@ -40,6 +40,8 @@ def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
         (["--table", "sugarcrepe", "--data", "nowhere"], "`python -m labclip_lib get sugarcrepe --data nowhere`"),
         (["--table", "aro", "--data", "nowhere"], "get aro --data nowhere`"),
         (["--epochs", "3"], "it takes no '--epochs'"),
+        (["--table", "limits", "aro"], "--table limits is made by itself, got aro beside it"),
+        (["--table", "limits"], "There is no runs/pocket-0/pocket.safetensors"),
     ],
 )
 def test_mistakes_are_said_before_it_works(argv, seen, tmp_path, monkeypatch, mistake):

@@ -49,9 +49,3 @@ def test_results_of_another_training_are_not_taken(tmp_path, raises_saying):
     np.savez(path, **arrays | {"of": "another"})
     with raises_saying(ValueError, "another training", "choose another --out"):
         over_seeds("toy", experiment, {0: TOWER}, tmp_path, "cpu")
-
-
-def test_a_missing_training_is_named_before_anything_runs(tmp_path, raises_saying):
-    with raises_saying(ValueError, "pocket-1", "study acceptance"):
-        over_seeds("toy", experiment, {0: TOWER, 1: tmp_path / "pocket-1"}, tmp_path, "cpu")
-    assert not list(tmp_path.glob("*.npz"))
