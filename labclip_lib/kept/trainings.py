@@ -13,6 +13,7 @@ MADE_BY = {
     "captions": "study captions",
     "comparison": "study comparison",
     "loudness": "study loudness",
+    "limits-objects": "reproduce --table limits",
 }
 
 
@@ -22,7 +23,8 @@ def load_study(name):
     "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
     "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space" and
     "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
-    {order: {matrix: {measure: row of `pooled`}}}.
+    {order: {matrix: {measure: row of `pooled`}}}. "limits-objects": {measure: {method: {objects in a scene: row}}}, of
+    `limits.more_objects`.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:
