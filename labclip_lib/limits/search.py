@@ -25,7 +25,7 @@ from labclip_lib.models.backbones import Backbone
 from labclip_lib.probing.linear_probe import LinearProbe
 from labclip_lib.world.captions import TEMPLATES, one_object
 from labclip_lib.world.placement import draw_places
-from labclip_lib.world.scenes import World, fill
+from labclip_lib.world.scenes import PAPER_TEMPLATE, World, fill
 
 # An object is (colour, shape): 0 as of the target, 1 the other one.
 TARGET, SAME_COLOR, SAME_SHAPE, NEITHER = (0, 0), (0, 1), (1, 0), (1, 1)
@@ -93,8 +93,9 @@ def conjunctive_search(
     Methods: "classifier", a `LinearProbe` of the image embedding fitted to pictures of the same search; "classifier of
     two", fitted to its pictures of two objects; "classifier, middle", a probe of the mean over places of the map in the
     middle of the image tower, a ResNet; "prompt", the cosine with "a red circle"; "LABCLIP", the same with a matrix
-    fitted to scenes of two objects in random order. Prompts have no threshold, so no accuracy. Held out are new images
-    of the same target and distractors.
+    fitted to scenes of two objects in random order; "prompt, pairs" and "LABCLIP, pairs", the mean cosine with the
+    captions of the target beside any other object, such as the matrix was fitted to. Prompts have no threshold, so no
+    accuracy. Held out are new images of the same target and distractors.
 
     AUC: how often a picture with the target has the higher score of the two beside one without; a tie counts half.
     margin: the difference of the mean scores in standard deviations, d'. Besides the SEARCHES the tree has "small
@@ -106,9 +107,10 @@ def conjunctive_search(
     cluster of its pictures. train, test, examples: pictures, half of them with the target. layouts: of `binding_task`.
     """
     asked = _Asked(backbone, world, seed, _quests(world, draws, seed), test)
-    prompts = {"prompt": asked.prompts()}
+    one, pairs = asked.prompts()
     labclip = fit_task(binding_task(backbone, world, layouts), "random", seed=seed)
-    prompts["LABCLIP"] = labclip.align_texts(prompts["prompt"])
+    prompts = {"prompt": one, "LABCLIP": labclip.align_texts(one)}
+    prompts |= {"prompt, pairs": pairs.mean(1), "LABCLIP, pairs": labclip.align_texts(pairs).mean(1)}
 
     def fit(seen, pictures):
         parts = {"classifier": seen["embedding"], "classifier, middle": seen["middle"]}
@@ -152,8 +154,16 @@ class _Asked:
     test: int
 
     def prompts(self):
-        names = [([self.world.colors[c[0]]], [self.world.shapes[s[0]]]) for c, s in self.quests]
-        return embed_texts(self.backbone, [fill(one_object(TEMPLATES["article"]), *one) for one in names])
+        """Embeddings of captions of each target alone (Q, D), and beside all that differs in both (Q, P, D)."""
+        texts, world = [], self.world
+        for (color, _), (shape, _) in self.quests:
+            target = [(world.colors[color], world.shapes[shape])]
+            others = [(c, s) for c in world.colors for s in world.shapes if c != target[0][0] and s != target[0][1]]
+            pairs = [(*target, other) for other in others] + [(other, *target) for other in others]
+            texts += [fill(one_object(TEMPLATES["article"]), *zip(*target, strict=True))]
+            texts += [fill(PAPER_TEMPLATE, *zip(*pair, strict=True)) for pair in pairs]
+        rows = embed_texts(self.backbone, texts).unflatten(0, (len(self.quests), -1))
+        return rows[:, 0], rows[:, 1:]
 
     def pictures(self, kind, n, train, how=None, most=None):
         """Training and test pictures, {"embedding" or "middle": (Q, 2, pictures / 2, D)}, those with the target first.
