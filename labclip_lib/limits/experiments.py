@@ -10,7 +10,6 @@ from labclip_lib.studies.comparison import pocket_paths
 EXPERIMENTS = {
     "limits-objects": ("pocket", "more_objects", "more_objects"),
     "limits-search": ("pocket", "search", "conjunctive_search"),
-    "limits-relations": ("pocket-relations", "relations", "relations"),
     "limits-pairs": ("pocket", "unseen_pairs", "unseen_pairs"),
     "limits-vectors": ("pocket", "object_vectors", "object_vectors"),
     "limits-capacity": ("pocket", "capacity", "capacities"),

@@ -30,6 +30,7 @@ ORDERS = ("random", "fixed")  # of mention
 MODES = {"LABCLIP": "HNB", "LABCLIP-SB": "SB"}
 ON_TWO = "LABCLIP, fitted on two objects"
 HALF = "half the scenes"
+APART = 10**6  # so that the bags of one seed are not taken for those of another, where they are other bags
 
 
 def more_objects(backbone, seed=0, most=6, world=World(), objects=9_600, bags=48, choices=24, **how):
@@ -55,6 +56,7 @@ def more_objects(backbone, seed=0, most=6, world=World(), objects=9_600, bags=48
         pairs = pairs or crowd
 
         def note(measure, method, value, n=str(n)):
+            value = value._replace(clusters=np.asarray(value.clusters) + APART * seed)
             out.setdefault(measure, {}).setdefault(method, {})[n] = value
 
         images = crowd.embed(backbone)

@@ -85,8 +85,8 @@ def search_ceilings(kind, objects):
 
 
 def conjunctive_search(
-    backbone, seed=0, world=World(), objects=OBJECTS, some=SOME, draws=2, train=400, test=100,
-    examples=(100, 400, 1600), layouts=2,
+    backbone, seed=0, world=World(), objects=OBJECTS, some=SOME, draws=4, train=1000, test=200,
+    examples=(250, 1000, 4000), layouts=5,
 ):  # fmt: skip
     """How well a target is found: {search: {objects: {method: {"AUC", "accuracy" or "margin": Measure}}}}.
 
