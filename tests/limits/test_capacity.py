@@ -5,7 +5,7 @@ from torch.nn.functional import normalize
 
 from labclip_lib.alignment.labclip import LABCLIP
 from labclip_lib.alignment.scene_task import TEMPLATES, binding_task, examine, examine_groups, fit_task
-from labclip_lib.limits.capacity import HEADS, MLP, TOWERS, capacity
+from labclip_lib.limits.capacity import HEADS, MLP, TOWERS, capacities
 from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.studies.comparison import finetune
 from labclip_lib.world.scenes import World
@@ -17,7 +17,7 @@ FEW = {"CLIP": None, "LABCLIP": QUICK, "rank 8": QUICK | {"rank": 8}, "MLP": QUI
 
 @pytest.fixture(scope="module")
 def found(tiny):
-    return capacity(tiny, 3, world=WORLD, layouts=2, steps=2, batch_size=32, heads=FEW)
+    return capacities(tiny, 3, world=WORLD, layouts=2, steps=2, batch_size=32, heads=FEW)
 
 
 @pytest.fixture(scope="module")
