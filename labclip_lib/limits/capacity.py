@@ -29,7 +29,7 @@ from labclip_lib.world.scenes import World
 
 # Name -> rank or hidden units, and the arguments of `fit_labclip`; None is CLIP as it is. The MLPs' learning rates are
 # those that chose best on validation scenes of training 0 in three layouts, of 1e-3, 3e-3 and 1e-2 from the identity,
-# and of 2e-5, 5e-5 and 2e-4 from the closed form; for LABCLIP the default was best of 5e-5, 2e-4 and 1e-3.
+# and of 2e-5, 5e-5 and 2e-4 from the closed form, of equals the higher; LABCLIP's own was best of 5e-5, 2e-4 and 1e-3.
 HEADS = {
     "CLIP": None,
     "closed form": {"epochs": 0},
@@ -39,8 +39,8 @@ HEADS = {
     "MLP": {"hidden": 1024, "start": "identity", "learning_rate": 1e-3, "epochs": 20, "patience": 20},
     "MLP, from the closed form": {"hidden": 1024, "learning_rate": 5e-5},
 }
-# Name -> the towers with LoRA, None for all weights; and the learning rate. LoRA's is the better of 1e-3 and 3e-3, in 80
-# steps of 64 on the text tower; that of all weights is `finetune`'s own.
+# Name -> the towers with LoRA, None for all weights; and the learning rate. LoRA's is the better of 1e-3 and 3e-3 in
+# 80 steps of 64 on the text tower, chosen alike; that of all weights is `finetune`'s own.
 TOWERS = {
     "LoRA, text tower": (("text",), 1e-3),
     "LoRA, both towers": (("text", "image"), 1e-3),
