@@ -73,7 +73,7 @@ def fit_labclip(
 
 def fit_pairs(
     train, validation=None, *, mode="HNB", recipe="default", side="text", rank=None, seed=0, chunk=None,
-    precision="float32", checkpoint=None, progress=False, **changes,
+    precision="float32", checkpoint=None, progress=False, labclip=None, **changes,
 ):  # fmt: skip
     """Fit a LABCLIP to `Pairs`; returns it, with `.history`, one dict per epoch, and `.epoch`, the one that was kept.
 
@@ -85,6 +85,7 @@ def fit_pairs(
     recipe: a name out of RECIPES or a Recipe; changes: its fields to replace, such as epochs=10.
     side, rank: as in LABCLIP. chunk: as in `chunked_info_nce`. precision: "bfloat16" for the similarities.
     checkpoint: a file. It is written after each epoch, and a fit of the same pairs and settings goes on from there.
+    labclip: a LABCLIP, or one of its subclasses, to fit in place of a new one; side and rank are then its own.
     With several processes, each does its share of every batch and holds the whole tables.
     Raises ValueError, in one sentence, for pairs, names or settings that do not fit; OSError where the checkpoint
     cannot be written.
@@ -100,7 +101,11 @@ def fit_pairs(
         "precision": precision, "pairs": digest(train), "validation": validation and digest(validation),
     }  # fmt: skip
     device, rivals = train.texts.device, _sample_rivals(train, seed)
-    fit = _Fit(LABCLIP(train.texts.shape[1], side, rank).to(device), recipe, seed)
+    if labclip is None:
+        labclip = LABCLIP(train.texts.shape[1], side, rank)
+    else:
+        settings["labclip"] = repr(labclip)
+    fit = _Fit(labclip.to(device), recipe, seed)
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
     state = read_checkpoint(checkpoint, settings)

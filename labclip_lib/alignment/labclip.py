@@ -40,7 +40,7 @@ class LABCLIP(nn.Module):
         nn.init.eye_(self.linear.weight)
         self.t = nn.Parameter(torch.zeros(()))
         if rank is not None:
-            parametrize.register_parametrization(self.linear, "weight", _LowRank(dim, rank))
+            parametrize.register_parametrization(self.linear, "weight", LowRank(dim, dim, rank))
             self.linear.parametrizations.weight.original.requires_grad_(False)
 
     @property
@@ -109,16 +109,21 @@ class Unaligned(nn.Identity):
     align_images = align_texts = nn.Identity.forward
 
 
-class _LowRank(nn.Module):
-    """The identity plus left @ right. Left starts at zero, as in LoRA (Hu et al., 2022), so the map is the identity."""
+class LowRank(nn.Module):
+    """A weight (rows, ...) plus left @ right of a rank: LoRA (Hu et al., 2022), as a parametrisation.
 
-    def __init__(self, dim, rank):
+    Left starts at zero, so at first the weight is what it was. A weight of more axes than two is taken as a matrix of
+    rows x columns.
+    """
+
+    def __init__(self, rows, columns, rank, seed=0):
         super().__init__()
-        self.left = nn.Parameter(torch.zeros(dim, rank))
-        self.right = nn.Parameter(torch.randn(rank, dim, generator=torch.Generator().manual_seed(0)) / dim**0.5)
+        self.left = nn.Parameter(torch.zeros(rows, rank))
+        drawn = torch.randn(rank, columns, generator=torch.Generator().manual_seed(seed))
+        self.right = nn.Parameter(drawn / columns**0.5)
 
-    def forward(self, identity):
-        return identity + self.left @ self.right
+    def forward(self, weight):
+        return weight + (self.left @ self.right).view_as(weight)
 
     def set_to_nearest(self, matrix):
         change = (matrix - torch.eye(len(matrix), device=matrix.device)).double().cpu()

@@ -99,30 +99,40 @@ def examine(task, labclip=None, order="fixed"):
     order: the mention order of the training captions.
     """
     labclip, rows = labclip or Unaligned(), task.split.test
+    asked = {"swap": (f"{order} order", f"twin, {order} order")}
+    if order == "fixed":
+        asked["swap, the other order"] = ("other order", "twin, other order")
+    asked["only the true caption in the other order"] = ("other order", "twin, fixed order")
+    asked |= {f"swap, {name}": (name, f"twin, {name}") for name in TEMPLATES}
+    asked |= {f"replace {what}": ("fixed order", f"{what} replaced") for what in ("colour", "shape")}
+    out = compare_forms(task, asked, labclip)
+    with torch.no_grad():
+        images, captions = labclip.align_images(task.images), labclip.align_texts(task.texts["fixed order"][0])
+        clusters = task.split.cluster[rows].repeat(len(images)).cpu().numpy()
+        ceiling = recall_ceiling(count_alike(task.captions["fixed order"])[rows.cpu()], 1)
+        out |= _retrieval(images, captions, rows, clusters, ceiling)
+        out |= _zero_shot(task, labclip)
+    return out
+
+
+def compare_forms(task, asked, labclip=None):
+    """Whether a test image is closer to its caption in one form than to a foil in another: {name: Measure}.
+
+    asked: {name: (form of the caption, form of the foil)}, forms out of `BindingTask.texts`. Clustered by twin pair.
+    """
+    labclip, rows = labclip or Unaligned(), task.split.test
     layouts, scenes = task.images.shape[:2]
     clusters = task.split.cluster[rows].repeat(layouts).cpu().numpy()
-    captions = {name: form * (layouts * scenes // len(form)) for name, form in task.captions.items()}
     with torch.no_grad():
-        texts = {name: labclip.align_texts(table) for name, table in task.texts.items()}
-        images = labclip.align_images(task.images)
-        cosine = {name: (images[:, rows] * table[:, rows]).sum(-1).flatten() for name, table in texts.items()}
-
-        def ask(name, true, foil):
-            same = same_words(captions[true], captions[foil]).reshape(layouts, scenes)[:, rows.cpu()]
-            outcomes = pairwise_outcomes(cosine[true], cosine[foil])
-            return {name: Measure(outcomes, clusters, 0.5, pairwise_ceiling(same))}
-
-        out = ask("swap", f"{order} order", f"twin, {order} order")
-        if order == "fixed":
-            out |= ask("swap, the other order", "other order", "twin, other order")
-        out |= ask("only the true caption in the other order", "other order", "twin, fixed order")
-        for name in TEMPLATES:
-            out |= ask(f"swap, {name}", name, f"twin, {name}")
-        out |= ask("replace colour", "fixed order", "colour replaced")
-        out |= ask("replace shape", "fixed order", "shape replaced")
-        ceiling = recall_ceiling(count_alike(task.captions["fixed order"])[rows.cpu()], 1)
-        out |= _retrieval(images, texts["fixed order"][0], rows, clusters, ceiling)
-        out |= _zero_shot(task, labclip)
+        images = labclip.align_images(task.images)[:, rows]
+        forms = dict.fromkeys(form for pair in asked.values() for form in pair)
+        cosine = {name: (images * labclip.align_texts(task.texts[name])[:, rows]).sum(-1).flatten() for name in forms}
+    captions = {name: task.captions[name] * (layouts * scenes // len(task.captions[name])) for name in forms}
+    out = {}
+    for name, (true, foil) in asked.items():
+        same = same_words(captions[true], captions[foil]).reshape(layouts, scenes)[:, rows.cpu()]
+        outcomes = pairwise_outcomes(cosine[true], cosine[foil])
+        out[name] = Measure(outcomes, clusters, 0.5, pairwise_ceiling(same))
     return out
 
 

@@ -7,6 +7,8 @@ relations: relations, sizes, counts and negation, before and after LABCLIP
 unseen_pairs: LABCLIP on new images, scenes, pairs and values, and fitted to scenes of a share of the pairs
 object_sums: is an embedding the sum of a vector for each object?
 object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
+capacity: is linear enough? maps and towers that can do less or more than LABCLIP, at equal data
+lora: LoRA on the towers of a PocketCLIP
 crossed_negatives: which kind of hard negative teaches which
 which_tower: which tower forgot: one tower repaired, or both
 experiments: all of these, and how their tables are made anew
@@ -17,6 +19,7 @@ from labclip_lib.base.doors import door
 __getattr__, __dir__, __all__ = door(
     __name__,
     {
+        "capacity": "capacities",
         "trainings": "over_seeds",
         "experiments": "EXPERIMENTS remake",
         "search": "conjunctive_search search_ceilings search_scenes",

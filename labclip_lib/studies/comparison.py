@@ -46,17 +46,24 @@ METHODS = {
 FULL = "fine-tuned, all weights"
 
 
+def all_weights(model):
+    """The model with every parameter learning, in training mode."""
+    return model.requires_grad_(True).train()
+
+
 def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, steps=250, batch_size=128, rate=3e-4,
-             progress=True):  # fmt: skip
-    """A PocketCLIP fine-tuned with all its weights on the scenes and captions that LABCLIP gets: a new Backbone.
+             progress=True, unfreeze=all_weights, images=None):  # fmt: skip
+    """A PocketCLIP fine-tuned on the scenes and captions that LABCLIP gets: a new Backbone.
 
     The backbone that is passed stays unchanged. The loss is LABCLIP's, with hard negatives. AdamW, warmed up over a
     tenth of the steps, then half a cosine.
+    unfreeze: a function that is given the copy of the model, and says in it which parameters learn. images: (L, S, D),
+    the layouts' image embeddings, for an image tower that does not learn; left out, each batch is embedded anew.
     """
     every = Layouts.draw(world, layouts, seed)
     n, train = len(every.scenes), torch.where(split_by_combination(every.scenes.color, every.scenes.shape).train)[0]
     captions, foils = every.captions(order), every.swapped().captions(order)
-    model, device = copy.deepcopy(backbone.model).requires_grad_(True).train(), backbone.device
+    model, device = unfreeze(copy.deepcopy(backbone.model)), backbone.device
     encode_text = unpadded(model)
     config = model.visual.preprocess_cfg
     mean, std = (torch.tensor(config[key], device=device)[:, None, None] for key in ("mean", "std"))
@@ -68,11 +75,14 @@ def finetune(backbone, order="fixed", world=World(), layouts=LAYOUTS, seed=7, st
             group["lr"] = rate * schedule(step, steps, steps // 10)
         k = rng.integers(layouts)  # one layout per batch, so that no scene is in it twice
         rows = train[torch.from_numpy(rng.choice(len(train), batch_size, replace=False))]
-        pixels = every.parts[k][rows].render(backbone.image_size, device)
-        images = normalize(model.encode_image((pixels - mean) / std), dim=-1)
+        if images is None:
+            pixels = every.parts[k][rows].render(backbone.image_size, device)
+            pictures = normalize(model.encode_image((pixels - mean) / std), dim=-1)
+        else:
+            pictures = images[k][rows.to(images.device)]
         batch = [side[k * n + row] for side in (captions, foils) for row in rows.tolist()]
         texts, negatives = normalize(encode_text(backbone.tokenizer(batch).to(device)), dim=-1).chunk(2)
-        loss = chunked_info_nce(images, texts, negatives, model.logit_scale.exp(), len(images))
+        loss = chunked_info_nce(pictures, texts, negatives, model.logit_scale.exp(), len(pictures))
         adam.zero_grad()
         loss.backward()
         adam.step()

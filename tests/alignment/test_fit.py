@@ -145,6 +145,24 @@ def test_of_a_low_rank_it_starts_from_the_best_closed_form_of_that_rank(rank):
     assert labclip.history[0]["validation"] == max(scores.values())
 
 
+def test_a_labclip_of_ones_own_is_fitted_in_place_of_a_new_one(tmp_path, raises_saying):
+    class Shifted(LABCLIP):
+        def __init__(self, dim):
+            super().__init__(dim)
+            self.shift = torch.nn.Parameter(torch.zeros(dim))
+
+        def forward(self, embeddings):
+            return normalize(self.linear(embeddings) + self.shift, dim=-1)
+
+    pairs = small()
+    assert same(fit(pairs, labclip=LABCLIP(pairs.texts.shape[1])), fit(pairs))
+    given, path = Shifted(pairs.texts.shape[1]), tmp_path / "fit.pt"
+    assert fit(pairs, labclip=given, select=False, checkpoint=path) is given
+    assert float(given.shift.abs().min()) > 0 and not given.shift.requires_grad
+    with raises_saying(ValueError, "other settings"):
+        fit(pairs, select=False, checkpoint=path)
+
+
 @pytest.mark.parametrize("recipe", ["default", "paper"])
 def test_of_a_low_rank_the_change_is_of_that_rank(recipe):
     labclip = fit(rank=3, recipe=recipe, side="image")

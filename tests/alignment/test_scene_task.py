@@ -9,7 +9,14 @@ from torch.nn.functional import normalize
 
 from labclip_lib.alignment.fit import fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.scene_task import TEMPLATES, binding_task, examine, examine_groups, fit_task
+from labclip_lib.alignment.scene_task import (
+    TEMPLATES,
+    binding_task,
+    compare_forms,
+    examine,
+    examine_groups,
+    fit_task,
+)
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.probing.protocols import split_by_object
 from labclip_lib.world.scenes import World
@@ -318,3 +325,16 @@ def test_a_task_is_fitted_on_its_training_and_chosen_by_its_validation(task, ord
 
 def test_left_out_the_world_is_the_backbone_s(tiny_3d):
     assert binding_task(tiny_3d, layouts=1).layouts.scenes.world == tiny_3d.world
+
+
+def test_a_caption_in_one_form_stands_against_a_foil_in_another(task):
+    rows, labclip = task.split.test, LABCLIP(16)
+    labclip.set_matrix(torch.randn(16, 16, generator=torch.Generator().manual_seed(0)))
+    name, (true, foil) = "hard positive", ("a longer template", "twin, random order")
+    for head, texts in ((None, task.texts), (labclip, {form: labclip(task.texts[form]) for form in (true, foil)})):
+        measure = compare_forms(task, {name: (true, foil)}, head)[name]
+        margin = (task.images * (texts[true] - texts[foil]))[:, rows].sum(-1).flatten()
+        assert np.array_equal(measure.values, (margin > 0).numpy()) and measure.chance == 0.5
+        assert np.array_equal(measure.clusters, task.split.cluster[rows].repeat(LAYOUTS).numpy())
+        assert measure.bag_of_words == 1  # "photo" tells the two apart
+    assert compare_forms(task, {"swap": ("fixed order", "twin, fixed order")})["swap"].bag_of_words == 0.5

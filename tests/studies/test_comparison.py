@@ -10,6 +10,7 @@ from synthetic import SMALL as WORLD
 
 from labclip_lib.alignment.scene_task import binding_task, examine, fit_task
 from labclip_lib.base.files import sha256
+from labclip_lib.embeddings.embed import embed_images
 from labclip_lib.kept.trainings import load_study
 from labclip_lib.models.backbones import Backbone, load_backbone
 from labclip_lib.models.losses import hard_negative_info_nce
@@ -154,6 +155,34 @@ def test_the_loss_is_that_of_the_embeddings_that_a_reader_sees(watched, monkeypa
     texts, negatives = (watched.encode_texts(part.captions()) for part in (scenes, scenes.swapped()))
     loss = hard_negative_info_nce(watched.encode_images(scenes), texts, negatives, watched.logit_scale)
     assert f"loss={float(loss):.3f}" in capsys.readouterr().err
+
+
+def test_what_stays_frozen_does_not_learn(pocket):
+    def texts_alone(model):
+        model.requires_grad_(False).text.requires_grad_(True)
+        return model
+
+    before, after = pocket.model.state_dict(), tuned(pocket, unfreeze=texts_alone).model.state_dict()
+    changed = {name.partition(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed == {"text"}
+
+
+def test_a_frozen_image_tower_is_asked_once(pocket):
+    """Its embeddings in place of the tower give the same training, up to rounding, and no picture is seen."""
+
+    def texts_alone(model):
+        model.requires_grad_(False).text.requires_grad_(True)
+        return model
+
+    images = torch.stack([embed_images(pocket, part) for part in Layouts.draw(SMALL, 2, 7).parts])
+    seen = []
+    pocket.model.visual.register_forward_pre_hook(lambda model, inputs: seen.append(inputs))
+    embedded = tuned(pocket, 6, unfreeze=texts_alone, images=images)
+    assert not seen
+    other, captions = tuned(pocket, 6, unfreeze=texts_alone), SMALL.compositions().captions()
+    assert len(seen) == 6
+    assert torch.allclose(embedded.encode_texts(captions), other.encode_texts(captions), atol=1e-4)
+    assert not torch.allclose(embedded.encode_texts(captions), pocket.encode_texts(captions), atol=1e-2)
 
 
 # The comparison
