@@ -21,6 +21,7 @@ NEEDS = {
     "chapters/04_two_encoders": {"live piece": 2, "quiz": 1},
     "chapters/05_one_matrix": {"live piece": 1, "quiz": 1},
     "chapters/06_scoreboard": {"live piece": 2, "quiz": 1},
+    "chapters/07_where_it_stops": {"live piece": 1, "quiz": 1},
 }
 FIGURE = re.compile(r"^[`:]{3,}\{(?:glue:)?figure\}[^\n]*\n((?::\w+:[^\n]*\n)*)", re.MULTILINE)
 NAME = re.compile(r"^:name: *(\S+)", re.MULTILINE)

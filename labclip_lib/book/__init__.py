@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = door(
             "by_training_size frontier hold_outs loudness methods pairs_kept singular_values training_curves"
         ),
         "figures.chapter6": "blind_bars control_bars crossed subset_bars",
+        "figures.chapter7": "explained_bars gains_and_losses line_panels repaired_towers taught",
         "tables": "show_table",
         "values": "glue",
         "text": "in_points machine spelled",

@@ -245,6 +245,36 @@ def _try_pair_scores(answer):
     raise CheckFailed(f"{answer.__name__} returned {shares} where {(images, sentences, four)} was expected.{hint}")
 
 
+def _try_auc(answer):
+    present, absent = torch.tensor([0.9, 0.5, 0.5, 0.2]), torch.tensor([0.5, 0.1, 0.2])
+    value = float(_returned(answer, answer(present, absent), ()))
+    slips = {
+        "ties count as losses; a tie counts one half": 8 / 12,
+        "ties count as wins; a tie counts one half": 11 / 12,
+        "this is a count; divide by the number of pairs": 9.5,
+        "it is turned round; the picture with the target should score higher": 2.5 / 12,
+        "the means are compared; ask pair by pair": 1.0,
+    }
+    _compare(answer, value, 9.5 / 12, slips)
+
+
+def _try_exchange_object(answer):
+    scenes, old, new = _unit(18, 6, 8), 0.7 * _unit(19, 6, 8), 0.6 * _unit(20, 6, 8)
+    value = _returned(answer, answer(scenes.clone(), old, new), (6, 8))
+    unit = lambda x: torch.nn.functional.normalize(x, dim=-1)  # noqa: E731
+    slips = {
+        "the result is not of unit length": scenes - old + new,
+        "old and new are exchanged": unit(scenes + old - new),
+        "the old object is still there": unit(scenes + new),
+        "the new object is missing": unit(scenes - old),
+        "the vectors of objects were made of unit length; their lengths count": unit(scenes - unit(old) + unit(new)),
+    }
+    if not torch.allclose(value.double(), unit(scenes - old + new), atol=1e-5):
+        hint = next((f" It looks as if {slip}." for slip, wrong in slips.items()
+                     if torch.allclose(value.double(), wrong, atol=1e-5)), "")  # fmt: skip
+        raise CheckFailed(f"{answer.__name__} does not return what was expected.{hint}")
+
+
 EXERCISES = {
     "info_nce": _try_info_nce,
     "zero_shot": _try_zero_shot,
@@ -257,4 +287,6 @@ EXERCISES = {
     "hnb": _try_hnb,
     "macro": _try_macro,
     "pair_scores": _try_pair_scores,
+    "auc": _try_auc,
+    "exchange_object": _try_exchange_object,
 }

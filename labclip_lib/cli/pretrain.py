@@ -28,7 +28,9 @@ def add_to(verbs):
 def add_recipe(parser):
     """Options that choose a recipe and change it; None keeps the recipe's value."""
     parser.add_argument(
-        "--recipe", metavar="NAME", help="pocket, or pocket-3d for the world of solid shapes (default: pocket)"
+        "--recipe",
+        metavar="NAME",
+        help="pocket, pocket-3d for the world of solid shapes, or pocket-relations (default: pocket)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps (default: the recipe's)")
     parser.add_argument(

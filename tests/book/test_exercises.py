@@ -80,7 +80,13 @@ RIGHT = {
     "hnb": lambda u, v, n, s: sum(choices(u, v, n, s)) / 2,
     "macro": lambda values, groups: group_means(values, groups).mean(),
     "pair_scores": lambda s: pair_scores(s).double().mean(0),
+    "auc": lambda p, a: (higher(p, a) + (p[:, None] == a).double() / 2).mean(),
+    "exchange_object": lambda scenes, old, new: normalize(scenes - old + new, dim=-1),
 }
+
+
+def higher(present, absent):
+    return (present[:, None] > absent).double()
 
 
 def rows(images, texts, scale):
@@ -156,6 +162,18 @@ SLIPS = [
     ("pair_scores", lambda s: pair_scores(s).sum(0), "counts"),
     ("pair_scores", lambda s: RIGHT["pair_scores"](s) * torch.tensor([1, 1, 1.2]), "no product"),
     ("pair_scores", pair_scores, "shape (5, 3)"),
+    ("auc", lambda p, a: higher(p, a).mean(), "count as losses"),
+    ("auc", lambda p, a: (p[:, None] >= a).double().mean(), "count as wins"),
+    ("auc", lambda p, a: 12 * RIGHT["auc"](p, a), "divide"),
+    ("auc", lambda p, a: RIGHT["auc"](a, p), "turned round"),
+    ("auc", lambda p, a: float(p.mean() > a.mean()), "pair by pair"),
+    ("auc", higher, "shape (4, 3)"),
+    ("exchange_object", lambda scenes, old, new: scenes - old + new, "unit length"),
+    ("exchange_object", lambda scenes, old, new: RIGHT["exchange_object"](scenes, new, old), "exchanged"),
+    ("exchange_object", lambda scenes, old, new: normalize(scenes + new, dim=-1), "still there"),
+    ("exchange_object", lambda scenes, old, new: normalize(scenes - old, dim=-1), "missing"),
+    ("exchange_object", lambda s, o, n: RIGHT["exchange_object"](s, normalize(o), normalize(n)), "their lengths count"),
+    ("exchange_object", lambda scenes, old, new: scenes, "was expected."),
     ("hnb", lambda u, v, n, s: s * u @ torch.cat([v, n.flatten(0, 1)]).T, "shape (6, 24)"),
 ]
 

@@ -2,10 +2,12 @@ import importlib
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from labclip_lib.kept.trainings import MADE_BY
 from labclip_lib.limits.experiments import EXPERIMENTS, remake
+from labclip_lib.measures.measure import Measure
 from labclip_lib.models.recipes import RECIPES
 
 
@@ -26,17 +28,13 @@ def runs(tmp_path, tiny_checkpoint):
 def test_tables_are_remade_one_after_another(runs, tmp_path, monkeypatch):
     """With a small experiment in the place of those that take minutes."""
     small = importlib.import_module("labclip_lib.limits.which_tower")
-    monkeypatch.setattr(small, "which_tower", lambda backbone, seed: _toy(backbone, seed))
+    monkeypatch.setattr(small, "which_tower", toy)
     only = {"limits-towers": ("pocket", "which_tower", "which_tower")}
     (path,) = remake(runs, tmp_path / "out", "cpu", only, seeds=(0,))
     assert json.loads(path.read_text())["CLIP"]["seeds"] == [0.5] and path.name == "limits-towers.json"
 
 
-def _toy(backbone, seed):
-    import numpy as np
-
-    from labclip_lib.measures.measure import Measure
-
+def toy(backbone, seed):
     return {"CLIP": Measure(np.array([1.0, 0.0]), np.array([0, 1]), 0.5, 0.5)}
 
 

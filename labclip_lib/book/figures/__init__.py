@@ -9,4 +9,5 @@ chapter3: the figures of chapter 3
 chapter4: the figures of chapter 4
 chapter5: the figures of chapter 5
 chapter6: the figures of chapter 6
+chapter7: the figures of chapter 7
 """

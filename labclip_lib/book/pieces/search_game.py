@@ -100,8 +100,8 @@ def _table(rows, counts, chance):
         for name, row in rows.items()
     )
     return f"""<table class="lc-counts" id="{MARK}-models" tabindex="-1"><caption>Share right by the number
-    of objects in the picture. The models search for a conjunction, {KINDS["conjunction"]}. Chance is
-    {chance:.2f}.</caption>
+    of objects in the picture. The models search for a conjunction, {KINDS["conjunction"]}; for them it
+    is how often a picture with the thing scores higher than one without it. Chance is {chance:.2f}.</caption>
     <thead><tr><th scope="col">objects</th>{head}</tr></thead>
     <tbody>{lines}</tbody><tbody class="lc-you"></tbody></table>"""
 

@@ -97,7 +97,7 @@ def test_without_a_script_the_models_table_stands_there(piece):
     assert re.findall(r'<th scope="row">(.*?)</th>', before) == list(CURVES)
     assert re.findall(r'<th scope="col">(\d+)</th>', before) == [str(n) for n in COUNTS]
     assert before.count("<td>0.90<br><small>0.85 to 0.95</small></td>") == len(COUNTS)
-    assert before.count("<td>0.51</td>") == len(COUNTS) and "Chance is\n    0.50." in before
+    assert before.count("<td>0.51</td>") == len(COUNTS) and "Chance is 0.50." in before
     assert '<div class="lc-begin" hidden>' in before and re.search(r'class="lc-search"[^>]* hidden>', before)
 
 
