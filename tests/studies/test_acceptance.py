@@ -7,8 +7,10 @@ from torch.nn.functional import normalize
 from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.studies import acceptance
-from labclip_lib.studies.acceptance import BOUNDS, as_markdown, measure, summary
+from labclip_lib.studies.acceptance import BOUNDS, STATEMENT_BOUNDS, as_markdown, measure, summary
 from labclip_lib.world.scenes import World
+
+SMALL_TELLER = World(colors=("red", "blue", "green", "pink"), shapes=("circle", "square", "star", "ring"))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,13 @@ def test_a_real_backbone_can_be_measured(tiny):
     small = World(colors=("red", "blue", "green"), shapes=("circle", "square", "star", "ring"))
     run = measure(tiny, small, layouts=1)
     assert list(run) == list(BOUNDS) and all(0 <= found.values.mean() <= 1 for found in run.values())
+
+
+def test_one_that_reads_statements_is_asked_about_them_too(tiny_teller):
+    run = measure(tiny_teller, SMALL_TELLER, layouts=1, statements=60)
+    assert list(run) == [*BOUNDS, *STATEMENT_BOUNDS]
+    table = summary([run])
+    assert list(table) == list(run) and "| there or not, right word | at least 0.90 |" in as_markdown(table)
 
 
 def test_labclip_learns_binding_from_its_negatives():
