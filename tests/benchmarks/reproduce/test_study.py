@@ -8,9 +8,10 @@ from toys import write_small_toys
 from labclip_lib.alignment.labclip import LABCLIP, Unaligned
 from labclip_lib.alignment.pairs import Pairs
 from labclip_lib.benchmarks.evaluation import CHOICE
-from labclip_lib.benchmarks.formats import sugarcrepe
+from labclip_lib.benchmarks.formats import clevr, sugarcrepe
 from labclip_lib.benchmarks.reproduce import study as room
 from labclip_lib.benchmarks.reproduce.study import METHODS, TOY, Study, check_labclip, write_toys
+from labclip_lib.benchmarks.reproduce.tables import reproduce
 from labclip_lib.benchmarks.results import Results
 from labclip_lib.probing.protocols import split_by_combination
 
@@ -172,3 +173,13 @@ def test_all_toys_are_written_and_said_to_be_toys(tmp_path, monkeypatch):
         ("clevr",), ("pug", "SPAR"), ("pug", "SPARE"), ("coco",), ("aro",), ("sugarcrepe",), ("valse",), ("cola",),
     ]  # fmt: skip
     assert (tmp_path / "new" / TOY).is_file()
+
+
+def test_the_scenes_of_another_world_are_probed(tmp_path, tiny_3d):
+    """Of the benchmarks of scenes there is CLEVR alone, drawn by ourselves, and the table says so."""
+    clevr.draw(tmp_path / "data", tiny_3d.world, (2, 3), 200, size=16, progress=False)
+    study = Study(tiny_3d, tmp_path / "data", tmp_path / "out", progress=False, workers=0)
+    (table,) = reproduce(["probes"], study)
+    assert {row.what for row in table.rows} == {"CLEVR", "CLEVR, 3 objects"} and study.toy
+    assert not any(row.comparable for row in table.rows)
+    assert "PUG:SPAR was not run: There is no " in table.note and "PUG:SPARE was not run" in table.note

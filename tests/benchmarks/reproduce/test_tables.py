@@ -8,7 +8,7 @@ from PIL import Image
 from toys import write_small_toys
 
 from labclip_lib.benchmarks.evaluation import CHOICE
-from labclip_lib.benchmarks.formats import clevr, sugarcrepe
+from labclip_lib.benchmarks.formats import sugarcrepe
 from labclip_lib.benchmarks.reproduce import tables as room
 from labclip_lib.benchmarks.reproduce.papers import REPORTED, SAME_MODEL
 from labclip_lib.benchmarks.reproduce.study import METHODS, SCENES, Study
@@ -131,6 +131,7 @@ def test_up_to_ten_objects_are_asked_about(study, tmp_path):
     (tmp_path / "clevr").mkdir()
     (tmp_path / "clevr" / "output_10obj.csv").touch()
     like = {"root": tmp_path, "scenes": scenes, "toy": True, "backbone": study.backbone}
+    like["at_hand"] = lambda: (["CLEVR"], [])
     with pytest.raises(ValueError, match="CLEVR, 10 objects"):
         TABLES["probes"](type("Study", (), like))
 
@@ -201,16 +202,6 @@ def test_missing_data_stop_one_table_and_not_the_others(tmp_path, tiny, raises_s
         reproduce(["aro"], study)
     with raises_saying(ValueError, "'swaps'", "crossmodal"):
         reproduce(["swaps"], study)
-
-
-def test_the_scenes_of_another_world_are_probed(tmp_path, tiny_3d):
-    """Of the benchmarks of scenes there is CLEVR alone, drawn by ourselves, and the table says so."""
-    clevr.draw(tmp_path / "data", tiny_3d.world, (2, 3), 200, size=16, progress=False)
-    study = Study(tiny_3d, tmp_path / "data", tmp_path / "out", progress=False, workers=0)
-    (table,) = reproduce(["probes"], study)
-    assert {row.what for row in table.rows} == {"CLEVR", "CLEVR, 3 objects"} and study.toy
-    assert not any(row.comparable for row in table.rows)
-    assert "PUG:SPAR was not run: There is no " in table.note and "PUG:SPARE was not run" in table.note
 
 
 def test_without_any_scenes_there_is_no_table_of_them(tmp_path, tiny, raises_saying):
