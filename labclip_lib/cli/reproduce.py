@@ -9,7 +9,7 @@ from labclip_lib.cli.output import can_write
 from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, as_typed, command
 
 # Not of a paper, and not of one backbone, so it is made by itself.
-LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (an hour and a half)"}
+LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (an hour on one core)"}
 
 
 def add_to(verbs):
@@ -25,7 +25,7 @@ def add_to(verbs):
         nargs="+",
         metavar="NAME",
         default=["all"],
-        help="names out of the list below, or all (default: all)",
+        help="names out of the list below, or all, which are those of the papers (default: all)",
     )
     tables = "\n".join(f"  {name:<12}{what}" for name, what in (CONTENTS | LIMITS).items())
     parser.epilog = f"tables:\n{tables}\n\n{parser.epilog}"
@@ -103,6 +103,10 @@ def _run_limits(args):
     if args.table != ["limits"]:
         others = " ".join(name for name in args.table if name != "limits")
         raise ValueError(f"--table limits is made by itself, got {others} beside it; leave that out.")
+    given = [f"--{name}" for name in ("data", "labclip") if getattr(args, name) is not None]
+    given += ["--backbone"] if args.backbone != "pocket" else []
+    if given:
+        raise ValueError(f"--table limits is about the PocketCLIPs in --runs, and takes no {given[0]}; leave it out.")
     from labclip_lib.limits.experiments import remake
 
     for path in remake(args.runs, args.out / "limits", args.device):

@@ -4,6 +4,7 @@ An experiment is a function of a Backbone and the seed of its random draws. It r
 and Measures as leaves. Each training's tree is kept in a file of its own, so an interrupted series goes on.
 """
 
+import inspect
 import json
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def over_seeds(name, experiment, towers, out, device="auto"):
     """Run an experiment on each training, and write what all of them gave to `out`/NAME.json; returns its path.
 
     experiment: (Backbone, seed) -> a tree of Measures. towers: {seed: path of a PocketCLIP's weights}. A leaf of the
-    table is a row of `acceptance.pooled`, with "chance" and "bag_of_words" where they are numbers.
-    Raises ValueError when the folder holds results of another training or another version.
+    table is a row of `acceptance.pooled`, with "chance" and "bag_of_words" where they are numbers; what not all of the
+    trainings have is left out.
+    Raises ValueError when the folder holds results of another training, version or experiment.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,9 @@ def over_seeds(name, experiment, towers, out, device="auto"):
 
 
 def _run(kept, experiment, path, seed, device):
-    of = json.dumps({"tower": sha256(path), "seed": seed, "library": labclip_lib.__version__})
+    # The file of the experiment has its sizes, too.
+    code = sha256(inspect.getsourcefile(experiment))
+    of = json.dumps({"tower": sha256(path), "seed": seed, "library": labclip_lib.__version__, "code": code})
     if not kept.exists():
         flat = dict(_leaves(experiment(load_backbone(str(path), device), seed)))
         arrays = {f"{place}|{field}": value for place, measure in flat.items()
@@ -45,7 +49,9 @@ def _run(kept, experiment, path, seed, device):
     with np.load(kept, allow_pickle=False) as file:
         arrays = dict(file)
     if str(arrays.pop("of")) != of:
-        raise ValueError(f"{kept} holds results of another training or version; choose another --out folder.")
+        raise ValueError(
+            f"{kept} holds results of another training, version or experiment; choose another --out folder."
+        )
     tree = {}
     for place in dict.fromkeys(key.rpartition("|")[0] for key in arrays):
         *above, last = json.loads(place)
@@ -68,6 +74,8 @@ def _leaves(tree, above=()):
 def _pooled(runs):
     out = {}
     for key, first in runs[0].items():
+        if not all(key in run for run in runs):
+            continue
         each = [run[key] for run in runs]
         if isinstance(first, Measure):
             levels = {name: float(np.mean([getattr(one, name) for one in each])) for name in ("chance", "bag_of_words")}

@@ -38,6 +38,7 @@ HOLD_OUTS = {
 }
 SHARES = (0.125, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ASKED = ("two seen pairs", "one unseen pair", "two unseen pairs")
+TWIN_TOO = "two unseen pairs, and the twin's"
 FAMILIARITY = "familiarity alone"
 
 
@@ -82,7 +83,8 @@ def coverage(task, order="fixed", seeds=(0, 1), shares=SHARES, equal=70):
 
     A quarter of the twin pairs is for the test. Of the other scenes, those of two seen pairs are for the fit.
     amount: "all of them", or "{equal} scenes" of them, drawn at random, where there are so many: the same amount,
-    whatever the share. What is asked: test scenes of two, one or no seen pairs. "familiarity alone" is a control: it
+    whatever the share. What is asked: test scenes of two, one or no seen pairs; and, where there are such, those of no
+    seen pairs whose twins have none either, so that no seen pair helps to choose. "familiarity alone" is a control: it
     prefers the caption with fewer unseen pairs, and never looks. Beside what is asked stands "scenes in the fit".
     Raises ValueError where no test scene is of a kind.
     """
@@ -172,9 +174,12 @@ def _cover(task, tables, split, unseen):
     fits = {name: _fit(tables, split.repeated(layouts).to(device), how) for name, how in METHODS.items()}
     cluster = split.cluster.repeat(layouts).to(device)
     out = {"scenes in the fit": Measure(split.train.sum()[None].double().numpy(), np.zeros(1))}
-    for kind, what in enumerate(ASKED):
-        scene = torch.where(split.test & (unseen == kind))[0]
+    asked = {what: unseen == kind for kind, what in enumerate(ASKED)}
+    for what, which in (asked | {TWIN_TOO: (unseen == 2) & (unseen[twin] == 2)}).items():
+        scene = torch.where(split.test & which)[0]
         if not len(scene):
+            if what == TWIN_TOO:
+                continue
             raise ValueError(f"No scene of the test has {what}; draw another seed, or choose another share.")
         rows, other = ((at + n * torch.arange(layouts)[:, None]).flatten().to(device) for at in (scene, twin[scene]))
         out[what] = {name: _ask(fit, tables, rows, other, cluster) for name, fit in fits.items()}
@@ -193,9 +198,9 @@ def _only(split, scenes, seed):
 
 
 def _joined(trees):
-    """Trees of the same form as one, with the items of each leaf one after another."""
+    """Trees as one, with the items of each leaf one after another; of what all of them have."""
     first = trees[0]
     if isinstance(first, Measure):
         values, clusters = (np.concatenate([getattr(one, name) for one in trees]) for name in ("values", "clusters"))
         return Measure(values, clusters, first.chance, first.bag_of_words)
-    return {key: _joined([tree[key] for tree in trees]) for key in first}
+    return {key: _joined([tree[key] for tree in trees]) for key in first if all(key in tree for tree in trees)}

@@ -15,6 +15,7 @@ import torch
 from labclip_lib.alignment.closed_form import TEXT_INVERSE
 from labclip_lib.alignment.scene_task import binding_task, examine, examine_groups, fit_task
 from labclip_lib.diagnosis.cross_modal import twins
+from labclip_lib.limits.object_sums import least_squares
 from labclip_lib.measures.lengths import unit
 from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes
@@ -103,8 +104,7 @@ def codes(task):
 
 def _by_vectors(codes, tables):
     """The kept side as it is; (S, pairs) codes as sums of vectors, fitted to embeddings (L, S, D) of what they say."""
-    least = torch.linalg.lstsq(codes.double().cpu(), tables.mean(0).double().cpu(), driver="gelsd").solution
-    least = least.float().to(codes.device)
+    least = least_squares(codes.cpu(), tables.mean(0).cpu()).to(codes.device)
     return unit, lambda code: unit(code @ least)
 
 

@@ -30,7 +30,7 @@ def verify_weights(folder=WEIGHTS, name="pocket"):
         missing = weights if not weights.exists() else card
         raise ValueError(
             f"PocketCLIP's {missing.name} is missing from {missing.parent}; install labclip_lib again, or make one "
-            f"with `python -m labclip_lib pretrain --recipe {name}`."
+            f"with `python -m labclip_lib pretrain --recipe {name}` and give the path of its weights."
         )
     card = json.loads(card.read_text())
     seen = sha256(weights)

@@ -18,6 +18,7 @@ from labclip_lib.measures.outcomes import pairwise_outcomes
 from labclip_lib.probing.protocols import split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
 from labclip_lib.world.layouts import Layouts
+from labclip_lib.world.statement_policy import StatementPolicy
 from labclip_lib.world.statements import KINDS
 
 ORDERS = ("fixed", "random")
@@ -77,7 +78,7 @@ def measure(backbone, world=None, layouts=10, statements=2000):
         out[f"replace {what.replace('color', 'colour')}"] = compare(true, foil)
     out = {metric: out[metric] for metric in BOUNDS}
     words = getattr(getattr(backbone, "tokenizer", None), "words", ())
-    if {"left", "three", "no"} <= {*words}:
+    if {*StatementPolicy.words} <= {*words}:
         out |= _statements(backbone, world or backbone.world, statements)
     return out
 

@@ -68,27 +68,30 @@ class Statements:
         """The pictures, Scenes: of two things, of five where they are counted."""
         if self.kind == "two or three":
             slots = [0, 0, 1, 1, 1]
-            return self.world.place(self.color[:, slots], self.shape[:, slots], self.seed)
+            return self.world.place(self.color[:, slots], self.shape[:, slots], self._stream("layout"))
         if self.kind == "there or not":
             return self._with_another()
         if self.kind == "large or small":
-            scenes = self.world.place(self.color, self.shape, self.seed)
-            low, high = SMALL
-            small = low + (high - low) * np.random.default_rng(self.seed).random(len(self))
-            radius = torch.stack([scenes.radius[:, 0], torch.from_numpy(small.astype(np.float32))], 1)
-            return dataclasses.replace(scenes, radius=radius)
-        return stand(self.world.place(self.color, self.shape, self.seed), self.kind == "left or right", self.seed)
+            scenes = self.world.place(self.color, self.shape, self._stream("layout"))
+            small = np.tile([False, True], (len(self), 1))
+            return shrunk(scenes, small, np.random.default_rng(self._stream("sizes")))
+        scenes = self.world.place(self.color, self.shape, self._stream("layout"))
+        return stand(scenes, self.kind == "left or right", self._stream("places"))
+
+    def _stream(self, what):
+        """A seed of its own for each thing that is drawn, so that none of them hangs on another."""
+        return [*np.atleast_1d(self.seed), 1 + ("layout", "sizes", "places", "others").index(what)]
 
     def _with_another(self):
         """The first thing beside one that has neither the colour nor the shape of either."""
-        rng, others = np.random.default_rng(self.seed), []
+        rng, others = np.random.default_rng(self._stream("others")), []
         for labels, names in ((self.color, self.world.colors), (self.shape, self.world.shapes)):
             noise = rng.random((len(self), len(names)))
             np.put_along_axis(noise, labels.numpy().copy(), 2.0, axis=1)
             others.append(torch.from_numpy(noise.argmin(1)))
         pairs = [torch.stack([labels[:, 0], other], 1) for labels, other in zip(
             (self.color, self.shape), others, strict=True)]  # fmt: skip
-        return self.world.place(*pairs, self.seed)
+        return self.world.place(*pairs, self._stream("layout"))
 
     def captions(self, order="fixed", seed=0):
         """One caption per statement, a list of N str.

@@ -41,6 +41,8 @@ def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
         (["--table", "aro", "--data", "nowhere"], "get aro --data nowhere`"),
         (["--epochs", "3"], "it takes no '--epochs'"),
         (["--table", "limits", "aro"], "--table limits is made by itself, got aro beside it"),
+        (["--table", "limits", "--data", "nowhere"], "takes no --data"),
+        (["--table", "limits", "--backbone", "ViT-B-32/openai"], "takes no --backbone"),
         (["--table", "limits"], "There is no runs/pocket-0/pocket.safetensors"),
     ],
 )

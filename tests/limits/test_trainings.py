@@ -1,4 +1,5 @@
 import json
+import runpy
 
 import numpy as np
 import pytest
@@ -49,3 +50,27 @@ def test_results_of_another_training_are_not_taken(tmp_path, raises_saying):
     np.savez(path, **arrays | {"of": "another"})
     with raises_saying(ValueError, "another training", "choose another --out"):
         over_seeds("toy", experiment, {0: TOWER}, tmp_path, "cpu")
+
+
+def test_results_of_changed_code_are_not_taken(tmp_path, raises_saying):
+    """Its sizes stand in its file: with other sizes it is another experiment."""
+
+    def written(level):
+        (tmp_path / "changing.py").write_text(
+            "import numpy as np\nfrom labclip_lib.measures.measure import Measure\n"
+            f"def run(backbone, seed):\n    return {{'CLIP': Measure(np.full(2, {level}), np.arange(2), 0.5, 0.5)}}\n"
+        )
+        namespace = runpy.run_path(str(tmp_path / "changing.py"))
+        return namespace["run"]
+
+    over_seeds("toy", written(0.5), {0: TOWER}, tmp_path / "out", "cpu")
+    with raises_saying(ValueError, "or experiment", "choose another --out"):
+        over_seeds("toy", written(1.0), {0: TOWER}, tmp_path / "out", "cpu")
+
+
+def test_what_not_all_trainings_have_is_left_out(tmp_path):
+    def some(backbone, seed):
+        return {name: Measure(np.ones(2), np.arange(2), 0.5, 0.5) for name in ["all", "first"][: 2 - seed]}
+
+    path = over_seeds("toy", some, {0: TOWER, 1: TOWER}, tmp_path, "cpu")
+    assert list(json.loads(path.read_text())) == ["all"]

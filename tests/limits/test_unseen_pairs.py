@@ -3,7 +3,15 @@ import pytest
 import torch
 
 from labclip_lib.alignment.scene_task import binding_task
-from labclip_lib.limits.unseen_pairs import ASKED, FAMILIARITY, HOLD_OUTS, coverage, draw_pairs, split_by_coverage
+from labclip_lib.limits.unseen_pairs import (
+    ASKED,
+    FAMILIARITY,
+    HOLD_OUTS,
+    TWIN_TOO,
+    coverage,
+    draw_pairs,
+    split_by_coverage,
+)
 from labclip_lib.limits.unseen_pairs import unseen_pairs as experiment
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.world.scenes import World
@@ -74,3 +82,11 @@ def test_a_test_without_scenes_of_a_kind_is_refused(raises_saying):
     task = binding_task(load_backbone("pocket", "cpu"), SMALL, 1)
     with raises_saying(ValueError, "one unseen pair", "another share"):
         coverage(task, shares=(1,), equal=1000)
+
+
+def test_where_the_twin_has_no_seen_pair_either_familiarity_guesses():
+    task = binding_task(load_backbone("pocket", "cpu"), SMALL, 1)
+    found = coverage(task, "random", seeds=(3, 5), shares=(0.4,), equal=1000)["all of them"]["0.4"]
+    values = found[TWIN_TOO][FAMILIARITY]["swap"].values
+    assert len(values) and set(values) == {0.5}
+    assert len(values) < len(found["two unseen pairs"][FAMILIARITY]["swap"].values)
