@@ -22,7 +22,8 @@ __getattr__, __dir__, __all__ = door(
         "loudness": "directions_or_loudness moves",
         "fit": "fit_labclip fit_pairs",
         "scene_task": "binding_task examine examine_groups fit_task",
-        "statement_task": "COLOURS one_reading_accuracy statement_probes swap_and_match task_of",
+        "statement_task": "COLOURS choice_of_caption one_reading_accuracy one_reading_tables statement_probes "
+        "swap_and_match task_of",
         "reports": "train_on_scenes train_on_tables",
     },
 )

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from labclip_lib.alignment.labclip import Unaligned
-from labclip_lib.alignment.pairs import Pairs
+from labclip_lib.alignment.pairs import Pairs, choice_outcomes
 from labclip_lib.diagnosis.cross_modal import diagnose_embeddings, diagnose_groups
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.embeddings.feed import text_ids
-from labclip_lib.measures.bags import same_words
+from labclip_lib.measures.bags import count_alike, recall_ceiling, same_words
 from labclip_lib.measures.measure import Measure
 from labclip_lib.probing.protocols import Split, split_by_combination
 from labclip_lib.probing.scene_probes import probe_attributes
@@ -105,14 +105,38 @@ def swap_and_match(task, labclip=None):
     return out | {"group match": diagnose_groups(pictures, captions, cluster[first])["group match"]}
 
 
-def one_reading_accuracy(backbone, kind, labclip=None, n=1000, seed=0, world=World()):
-    """Does a picture choose the caption with the right word, where its place does not matter? A Measure."""
+def choice_of_caption(task, labclip=None):
+    """{"own caption": Measure}: whether a test image chooses its caption, in random order, among those of the test."""
+    rows = torch.where(task.split.test)[0]
+    values = choice_outcomes(task.pairs("test").without_negatives(), labclip).numpy()
+    captions = [task.captions["random"][row] for row in rows.tolist()]
+    ceiling = recall_ceiling(count_alike(captions), 1)
+    return {"own caption": Measure(values, task.split.cluster[rows].cpu().numpy(), 1 / len({*captions}), ceiling)}
+
+
+def one_reading_tables(backbone, kind, n=1000, seed=0, world=World()):
+    """Embeddings of `one_reading`: parts of ((N, D) images, captions, foils, and (N,) bool, same words)."""
+    return [
+        (
+            embed_images(backbone, scenes),
+            *(embed_texts(backbone, texts) for texts in (captions, foils)),
+            same_words(captions, foils),
+        )
+        for scenes, captions, foils in one_reading(world, kind, n, [seed, 5])
+    ]
+
+
+def one_reading_accuracy(tables, labclip=None):
+    """Does a picture choose the caption with the right word, where its place does not matter? A Measure.
+
+    tables: of `one_reading_tables`.
+    """
     labclip, values, same = labclip or Unaligned(), [], []
-    for scenes, captions, foils in one_reading(world, kind, n, [seed, 5]):
+    for pictures, captions, foils, alike in tables:
         with torch.no_grad():
-            images = labclip.align_images(embed_images(backbone, scenes))
-            true, foil = (labclip.align_texts(embed_texts(backbone, texts)) for texts in (captions, foils))
-        right = diagnose_embeddings(images, true, foil, range(len(images)), same_words(captions, foils))["accuracy"]
+            images = labclip.align_images(pictures)
+            true, foil = (labclip.align_texts(texts) for texts in (captions, foils))
+        right = diagnose_embeddings(images, true, foil, range(len(images)), alike)["accuracy"]
         values.append(right.values)
         same.append(right.bag_of_words)
     values = np.concatenate(values)

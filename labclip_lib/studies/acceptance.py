@@ -9,7 +9,13 @@ import torch
 
 from labclip_lib.alignment.fit import RECIPES, fit_labclip
 from labclip_lib.alignment.labclip import LABCLIP
-from labclip_lib.alignment.statement_task import one_reading_accuracy, statement_probes, swap_and_match, task_of
+from labclip_lib.alignment.statement_task import (
+    one_reading_accuracy,
+    one_reading_tables,
+    statement_probes,
+    swap_and_match,
+    task_of,
+)
 from labclip_lib.embeddings.embed import embed_images, embed_texts
 from labclip_lib.measures.intervals import estimate
 from labclip_lib.measures.markdown import markdown_table
@@ -90,7 +96,7 @@ def _statements(backbone, world, n):
         probes = statement_probes(task)
         out |= {
             f"{kind}, swap accuracy": swap_and_match(task)["swap, random order"],
-            f"{kind}, right word": one_reading_accuracy(backbone, kind, n=n, world=world),
+            f"{kind}, right word": one_reading_accuracy(one_reading_tables(backbone, kind, n, world=world)),
             f"{kind}, image probe": probes["image probe"],
             f"{kind}, text probe": probes["text probe, random order"],
         }

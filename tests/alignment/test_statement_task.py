@@ -5,7 +5,9 @@ import torch
 
 from labclip_lib.alignment.statement_task import (
     COLOURS,
+    choice_of_caption,
     one_reading_accuracy,
+    one_reading_tables,
     statement_probes,
     swap_and_match,
     task_of,
@@ -35,11 +37,15 @@ def test_an_oracle_is_always_right_and_a_bag_of_words_guesses(task):
     both = {"fixed": codes, "random": codes}
     knows = dataclasses.replace(task, images=codes, texts=both, foil_texts={order: foils for order in both})
     assert {m.values.mean() for m in swap_and_match(knows).values()} == {1.0}
+    chosen = choice_of_caption(knows)["own caption"]
+    assert chosen.values.mean() == 1.0 and len(chosen.values) == int(task.split.test.sum())
     bag = torch.cat([codes[:n], codes[:n]])
     same = {"fixed": bag, "random": bag}
-    guesses = dataclasses.replace(task, images=codes, texts=same, foil_texts=same)
+    guesses = dataclasses.replace(task, images=bag, texts=same, foil_texts=same)
     measures = swap_and_match(guesses).values()
     assert {m.values.mean() for m in measures} == {0.5} == {m.bag_of_words for m in measures}
+    chosen = choice_of_caption(guesses)["own caption"]
+    assert chosen.values.mean() == chosen.bag_of_words <= 0.5 and 0 < chosen.chance < 0.5
 
 
 def test_probes_have_the_levels_of_their_question(task):
@@ -57,5 +63,5 @@ def test_pairs_are_of_their_part(task):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_reading_is_no_matter_of_order(tiny_teller, kind):
-    measure = one_reading_accuracy(tiny_teller, kind, n=20)
+    measure = one_reading_accuracy(one_reading_tables(tiny_teller, kind, n=20))
     assert len(measure.values) == 20 and measure.chance == 0.5 and measure.bag_of_words == 1.0
