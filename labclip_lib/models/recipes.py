@@ -66,7 +66,7 @@ class Recipe:
 RECIPES = {
     "pocket": Recipe(),
     "pocket-3d": Recipe(world=World(shapes=tuple(SOLIDS)), config=str(WEIGHTS / "pocket-3d.json")),
-    "pocket-relations": Recipe(steps=1800, policy=StatementPolicy(), config=str(WEIGHTS / "pocket-relations.json")),
+    "pocket-relations": Recipe(steps=2400, policy=StatementPolicy(), config=str(WEIGHTS / "pocket-relations.json")),
 }
 
 

@@ -21,7 +21,7 @@ class StatementPolicy(CaptionPolicy):
     like PocketCLIP's.
     """
 
-    shares: tuple = (0.12, 0.14, 0.14, 0.16, 0.1)
+    shares: tuple = (0.14, 0.18, 0.10, 0.16, 0.08)
 
     words = (
         "left", "right", "above", "below", "on", "at", "top", "bottom", "one", "other", "large", "small", "larger",
