@@ -106,12 +106,20 @@ def swap_and_match(task, labclip=None):
 
 
 def choice_of_caption(task, labclip=None):
-    """{"own caption": Measure}: whether a test image chooses its caption, in random order, among those of the test."""
-    rows = torch.where(task.split.test)[0]
-    values = choice_outcomes(task.pairs("test").without_negatives(), labclip).numpy()
-    captions = [task.captions["random"][row] for row in rows.tolist()]
-    ceiling = recall_ceiling(count_alike(captions), 1)
-    return {"own caption": Measure(values, task.split.cluster[rows].cpu().numpy(), 1 / len({*captions}), ceiling)}
+    """{"own caption": Measure}: whether a test image chooses its caption among those of the test and the training.
+
+    All in random order, each text once. It is the question by which `fit_pairs` chooses, asked of the test.
+    """
+    rows, train = torch.where(task.split.test)[0], task.pairs("train")
+    values = choice_outcomes(
+        task.pairs("test").without_negatives(), labclip, train.texts, rival_ids=train.text_ids
+    ).numpy()
+    own, others = ([task.captions["random"][row] for row in torch.where(part)[0].tolist()]
+                   for part in (task.split.test, task.split.train))  # fmt: skip
+    texts = [*dict.fromkeys(own + others)]
+    alike = dict(zip(texts, count_alike(texts), strict=True))
+    ceiling = recall_ceiling([alike[caption] for caption in own], 1)
+    return {"own caption": Measure(values, task.split.cluster[rows].cpu().numpy(), 1 / len(texts), ceiling)}
 
 
 def one_reading_tables(backbone, kind, n=1000, seed=0, world=World()):

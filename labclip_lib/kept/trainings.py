@@ -14,7 +14,20 @@ MADE_BY = {
     "comparison": "study comparison",
     "loudness": "study loudness",
     **dict.fromkeys(
-        [f"limits-{what}" for what in ("objects", "search", "pairs", "vectors", "capacity", "negatives", "towers")],
+        [
+            f"limits-{what}"
+            for what in (
+                "objects",
+                "search",
+                "relations",
+                "pairs",
+                "vectors",
+                "capacity",
+                "negatives",
+                "towers",
+                "world",
+            )
+        ],
         "reproduce --table limits",
     ),
 }

@@ -11,6 +11,7 @@ capacity: is linear enough? maps and towers that can do less or more than LABCLI
 lora: LoRA on the towers of a PocketCLIP
 crossed_negatives: which kind of hard negative teaches which
 which_tower: which tower forgot: one tower repaired, or both
+second_world: what chapter 5 found, in a world of solids
 experiments: all of these, and how their tables are made anew
 """
 

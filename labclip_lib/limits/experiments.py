@@ -10,11 +10,13 @@ from labclip_lib.studies.comparison import pocket_paths
 EXPERIMENTS = {
     "limits-objects": ("pocket", "more_objects", "more_objects"),
     "limits-search": ("pocket", "search", "conjunctive_search"),
+    "limits-relations": ("pocket-relations", "relations", "relations"),
     "limits-pairs": ("pocket", "unseen_pairs", "unseen_pairs"),
     "limits-vectors": ("pocket", "object_vectors", "object_vectors"),
     "limits-capacity": ("pocket", "capacity", "capacities"),
     "limits-negatives": ("pocket", "crossed_negatives", "crossed_negatives"),
     "limits-towers": ("pocket", "which_tower", "which_tower"),
+    "limits-world": ("pocket-3d", "second_world", "second_world"),
 }
 
 
