@@ -46,7 +46,7 @@ def doctor():
         if wanting:
             print(f"  for {purpose}: pip install {' '.join(wanting)}")
         sound = sound and not (wanting and needed)
-    sound = all([sound, _print_finding(_device), _print_finding(_weights), _print_finding(_others)])
+    sound = all([sound, _print_finding(_device), _print_finding(_weights)])
     for line in (*_texts(), _benchmarks()):
         print(line)
     return sound
@@ -117,20 +117,14 @@ def _device():
 
 
 def _weights():
-    """PocketCLIP"""
+    """a PocketCLIP"""
     from labclip_lib.models.pocket import verify_weights
-
-    card = verify_weights()
-    return f"PocketCLIP's weights: SHA-256 {card['sha256'][:12]}... as expected, seed {card['recipe']['seed']}"
-
-
-def _others():
-    """a further PocketCLIP"""
-    from labclip_lib.models.pocket import WEIGHTS, verify_weights
     from labclip_lib.models.recipes import RECIPES
 
-    there = [name for name in RECIPES if name != "pocket" and Path(WEIGHTS, f"{name}.safetensors").exists()]
-    return f"further PocketCLIPs: {', '.join(name for name in there if verify_weights(WEIGHTS, name)) or 'none'}"
+    return "\n".join(
+        f"{name}'s weights: SHA-256 {card['sha256'][:12]}... as expected, seed {card['recipe']['seed']}"
+        for name, card in ((name, verify_weights(name=name)) for name in RECIPES)
+    )
 
 
 def _texts():

@@ -12,7 +12,7 @@ from labclip_lib.__main__ import main
 from labclip_lib.base.published_files import ADDRESSES, PINNED
 from labclip_lib.cli import doctor as room
 from labclip_lib.cli.doctor import doctor, requirements
-from labclip_lib.models import pocket
+from labclip_lib.models import pocket, recipes
 from labclip_lib.models.pocket import verify_weights
 
 
@@ -47,13 +47,14 @@ def with_versions(monkeypatch, **versions):
 
 def test_sound_installation(capsys, to_download):
     assert main(["doctor"]) == 0
-    out, card = capsys.readouterr().out, verify_weights()
+    out, cards = capsys.readouterr().out, {name: verify_weights(name=name) for name in recipes.RECIPES}
+    weights = [f"{name}'s weights: SHA-256 {card['sha256'][:12]}" for name, card in cards.items()]
     for part in (
         "Python 3.",
         "torch 99.1\n",
         "device: ",
-        card["sha256"][:12],
-        f"seed {card['recipe']['seed']}",
+        *weights,
+        f"seed {cards['pocket']['recipe']['seed']}",
         str(to_download),
     ):
         assert part in out
@@ -66,14 +67,18 @@ def test_damaged_weights(monkeypatch, capsys):
     assert "damaged: SHA-256 " in (out := capsys.readouterr().out) and "; install labclip_lib again" in out
 
 
-def test_further_pocketclips(monkeypatch, tiny_3d_checkpoint, tmp_path, capsys):
-    monkeypatch.setattr(pocket, "WEIGHTS", tiny_3d_checkpoint.parent)
-    assert doctor() and "\nfurther PocketCLIPs: pocket-3d\n" in capsys.readouterr().out
-    monkeypatch.setattr(pocket, "WEIGHTS", tmp_path)
-    assert doctor() and "\nfurther PocketCLIPs: none\n" in capsys.readouterr().out  # the book runs without them
-    (tmp_path / "pocket-3d.safetensors").write_bytes(b"")
+def test_every_pocketclip_of_the_package_is_looked_at(monkeypatch, tiny_3d_checkpoint, capsys):
+    folder = tiny_3d_checkpoint.parent  # of one alone, and it is not the book's own
+    seen = verify_weights(folder, "pocket-3d")["sha256"][:12]
+    monkeypatch.setattr(pocket.verify_weights, "__defaults__", (folder, "pocket"))
+    monkeypatch.setattr(recipes, "RECIPES", {"pocket-3d": recipes.RECIPES["pocket-3d"]})
+    assert doctor() and f"\npocket-3d's weights: SHA-256 {seen}" in capsys.readouterr().out
+    monkeypatch.undo()
+    monkeypatch.setattr(pocket.verify_weights, "__defaults__", (folder, "pocket"))
     assert not doctor()
-    assert "a further PocketCLIP cannot be used: ValueError: " in capsys.readouterr().out
+    assert (
+        "a PocketCLIP cannot be used: ValueError: PocketCLIP's pocket.safetensors is missing" in capsys.readouterr().out
+    )
 
 
 def test_missing_library(monkeypatch, capsys):
