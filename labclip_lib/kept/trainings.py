@@ -7,6 +7,8 @@ FOLDER = Path(__file__).parent / "studies"
 # Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which of its files is kept.
 MADE_BY = {
     "pocket": "study acceptance",
+    "pocket-3d": "study acceptance --recipe pocket-3d",
+    "pocket-relations": "study acceptance --recipe pocket-relations",
     "dial": "study dial",
     "support": "study twins",
     "image-space": "study image-space",
@@ -36,11 +38,11 @@ MADE_BY = {
 def load_study(name):
     """The results of a long training, as its study wrote them: dicts and lists of plain numbers.
 
-    "pocket": three seeds of the shipped recipe, {"table": rows of `acceptance.summary`, "within": rows of `pooled`}.
-    "dial": {"rows"} of `binding_share`. "support": {"rows"} of `missing_twins`. "image-space" and
-    "captions": {"rows"} of `other_captions`. "comparison": {order: {method: {measure: row of `pooled`}}}. "loudness":
-    {order: {matrix: {measure: row of `pooled`}}}. "limits-...": the trees of the experiments of the wing `limits`, with
-    rows of `over_seeds` for leaves.
+    "pocket", "pocket-3d", "pocket-relations": three seeds of a shipped recipe, {"table": rows of
+    `acceptance.summary`, "within": rows of `pooled`}. "dial": {"rows"} of `binding_share`. "support": {"rows"} of
+    `missing_twins`. "image-space" and "captions": {"rows"} of `other_captions`. "comparison": {order: {method:
+    {measure: row of `pooled`}}}. "loudness": {order: {matrix: {measure: row of `pooled`}}}. "limits-...": the trees of
+    the experiments of the wing `limits`, with rows of `over_seeds` for leaves.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:
