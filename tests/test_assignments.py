@@ -21,7 +21,7 @@ from labclip_lib.course.notebooks import products
 
 pytestmark = pytest.mark.slow
 
-ASSIGNMENTS = ["1-infonce", "2-fair-probe", "3-operators", "4-labclip", "5-capstone"]
+ASSIGNMENTS = ["1-infonce", "2-fair-probe", "3-operators", "4-labclip", "5-capstone", "6-limits"]
 WRITTEN = ["5-capstone"]  # marked by hand as a whole
 
 

@@ -108,7 +108,9 @@ def reasons(page):
             "120": LIMITS["test_seconds"],
             "35": most_seconds(10, {}) / 60,
             "400": "as tests/book/test_phone.py has it",
-            **dict.fromkeys(("10", "12", "88", "90", "95", "100"), "points, as tests/test_assignments.py has them"),
+            **dict.fromkeys(
+                ("10", "12", "20", "80", "88", "90", "95", "100"), "points, as tests/test_assignments.py has them"
+            ),
             **dict.fromkeys(("10 %", "30 %", "40 %", "50 %", "60 %"), "a suggestion"),
         },
     }.get(page, {})
