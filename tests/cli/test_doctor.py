@@ -139,7 +139,7 @@ def test_a_folder_that_is_neither_installed_nor_a_clone(elsewhere, monkeypatch, 
     monkeypatch.setattr(importlib.metadata, "requires", requires)
     assert elsewhere.doctor() is False
     out = capsys.readouterr().out
-    assert "not known here: run `pip install .` in a clone of the book" in out and "PocketCLIP's weights" in out
+    assert "not known here: run `pip install .` in a clone of the book" in out and "pocket's weights" in out
 
 
 # The data
