@@ -121,9 +121,10 @@ def _weights():
     from labclip_lib.models.pocket import verify_weights
     from labclip_lib.models.recipes import RECIPES
 
+    cards = {name: verify_weights(name=name) for name in RECIPES}
     return "\n".join(
         f"{name}'s weights: SHA-256 {card['sha256'][:12]}... as expected, seed {card['recipe']['seed']}"
-        for name, card in ((name, verify_weights(name=name)) for name in RECIPES)
+        for name, card in cards.items()
     )
 
 

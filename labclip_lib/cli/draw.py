@@ -39,6 +39,6 @@ def run(args):
     from labclip_lib.models.recipes import named_recipe
 
     draw(args.out, named_recipe(args.recipe).world, args.objects, args.scenes, args.size, args.seed)
-    tables = f"{command()} reproduce --table probes --backbone MODEL --data {shlex.quote(str(args.out))}"
-    print(f"The scenes are in {args.out / 'clevr'}; `{tables}` reads them, for a MODEL of this world.")
+    tables = f"{command()} reproduce --table probes --backbone {args.recipe} --data {shlex.quote(str(args.out))}"
+    print(f"The scenes are in {args.out / 'clevr'}; `{tables}` reads them.")
     return 0

@@ -118,7 +118,8 @@ def add_backbone(parser, more=""):
         "--backbone",
         metavar="MODEL",
         default="pocket",
-        help=f"'pocket' (default), 'pocket-3d', an open_clip pair as ViT-B-32-quickgelu/openai, or a checkpoint{more}",
+        help="'pocket', 'pocket-3d', an open_clip pair such as ViT-B-32-quickgelu/openai, or a checkpoint"
+        f"{more} (default: pocket)",
     )
 
 

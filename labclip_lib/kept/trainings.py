@@ -16,20 +16,10 @@ MADE_BY = {
     "comparison": "study comparison",
     "loudness": "study loudness",
     **dict.fromkeys(
-        [
-            f"limits-{what}"
-            for what in (
-                "objects",
-                "search",
-                "relations",
-                "pairs",
-                "vectors",
-                "capacity",
-                "negatives",
-                "towers",
-                "world",
-            )
-        ],
+        map(
+            "limits-{}".format,
+            ["objects", "search", "relations", "pairs", "vectors", "capacity", "negatives", "towers", "world"],
+        ),
         "reproduce --table limits",
     ),
 }

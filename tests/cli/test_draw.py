@@ -17,7 +17,7 @@ def test_scenes_of_a_recipe_s_world(more, recipe, shapes, tmp_path, capsys):
         data = clevr.load(out, n)
         assert len(data) == 30 and set(data.objects) <= set(shapes)
     assert Image.open(out / "clevr" / "images_4obj" / "000029.png").size == (16, 16)
-    assert f"reproduce --table probes --backbone MODEL --data '{out}'` reads them" in capsys.readouterr().out
+    assert f"reproduce --table probes --backbone {recipe} --data '{out}'` reads them" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
