@@ -24,6 +24,15 @@ def complaints(browser):
             yield str(what)[:600]
 
 
+def squeezed(browser):
+    """Pictures that do not have their own shape on the page."""
+    browser("document.querySelectorAll('article img').forEach(one => { one.loading = 'eager'; })")
+    browser.wait_until("[...document.querySelectorAll('article img')].every(one => one.complete)")
+    return browser("""[...document.querySelectorAll("article img")].filter(one => one.width && one.naturalWidth)
+        .filter(one => Math.abs(one.width * one.naturalHeight / (one.height * one.naturalWidth) - 1) > 0.03)
+        .map(one => `${one.alt.slice(0, 60)}: ${one.width} x ${one.height}`)""")
+
+
 @pytest.mark.parametrize("page", [*PAGES, *MADE])
 def test_a_first_visit(browser, address, sent, loads, page):
     load = first_load(browser, address, page, sent)
@@ -32,6 +41,7 @@ def test_a_first_visit(browser, address, sent, loads, page):
     elsewhere = [url for url in browser.requests() if not url.startswith((f"{address}/", "data:", "blob:"))]
     assert elsewhere == []
     assert load.transfer < ENOUGH, sorted({path.name for path in sent})
+    assert squeezed(browser) == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, *MADE])
@@ -43,6 +53,7 @@ def test_it_fits_a_narrow_phone(browser, address, sent, page):
     wide = browser("""[...document.querySelectorAll("article *")].filter(one => one.getBoundingClientRect().right > 321)
         .map(one => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 40)}`).slice(0, 5)""")
     assert browser("document.documentElement.scrollWidth") <= 320, wide
+    assert squeezed(browser) == []
     browser.send("Emulation.clearDeviceMetricsOverride")
 
 
