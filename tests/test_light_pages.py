@@ -82,10 +82,16 @@ def test_a_picture_has_its_size_and_all_but_the_first_wait(light, app, tmp_path)
     for name, dpi in (("one", 110), ("two", 220)):
         Image.new("RGB", (300, 200)).save(tmp_path / f"{name}.png", dpi=(dpi, dpi))
         app.builder.images[f"{name}.png"] = f"{name}.png"
-    shown = ["../_images/one.png", "../_images/two.png", "x.png"]
-    context = {"body": "".join(f'<img src="{file}" />' for file in shown)}
+    shown = [
+        '../_images/one.png"',
+        '../_images/two.png"',
+        '../_images/two.png" style="width: 90px; height: 60px;"',
+        'x.png"',
+    ]
+    context = {"body": "".join(f'<img src="{file} />' for file in shown)}
     light.lazy_pictures(app, "a", "page.html", context, None)
-    first, second, other = re.findall("<img[^>]*>", context["body"])
+    first, second, styled, other = re.findall("<img[^>]*>", context["body"])
     assert 'width="300" height="200"' in first and "loading" not in first
     assert 'width="150" height="100"' in second and "loading=lazy" in second and 'decoding="async"' in second
+    assert 'width="90" height="60"' in styled and "style" not in styled
     assert other == '<img src="x.png" />'

@@ -20,6 +20,8 @@ FACES = {  # file: (family, weight)
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
 PICTURE = re.compile(r'<img ([^>]*?\bsrc="[^"]*?_images/([^"/]+)"[^>]*?) ?/?>')
+STYLED = re.compile(r' style="width: (\d+)px; height: (\d+)px;"')  # as an output's picture has it
+SIZE = r' width="\1" height="\2"'
 DENSITY = 110  # dots an inch, at which a figure of book/figures/style.py is as wide as it is meant to be
 
 
@@ -37,13 +39,17 @@ def _said(file):
 
 
 def lazy_pictures(app, pagename, templatename, context, doctree):
-    """Give each picture its size, so that nothing jumps, and let all but the page's first wait until they are near."""
+    """Give each picture its size, so that nothing jumps, and let all but the page's first wait until they are near.
+
+    The size is given as attributes: from them a browser knows the shape of a picture that has not come yet, also where
+    it has to be narrower. From a style it does not.
+    """
     if "body" in context:
         files = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
         first = PICTURE.search(context["body"])
         context["body"] = PICTURE.sub(
             lambda match: (
-                f"<img {match[1]}{_size(match, files)}"
+                f"<img {STYLED.sub(SIZE, match[1])}{_size(match, files)}"
                 f'{"" if match.start() == first.start() else " loading=lazy"} decoding="async" />'
             ),
             context["body"],
@@ -55,8 +61,7 @@ def _size(match, files):
         return ""
     with Image.open(files[match[2]]) as picture:
         scale = DENSITY / picture.info.get("dpi", (DENSITY, DENSITY))[0]
-        width, height = (round(scale * side) for side in picture.size)
-    return f' width="{width}" height="{height}"'
+        return ' width="{}" height="{}"'.format(*(round(scale * side) for side in picture.size))
 
 
 def icons(pages, style, scripts):

@@ -33,6 +33,12 @@ def squeezed(browser):
         .map(one => `${one.alt.slice(0, 60)}: ${one.width} x ${one.height}`)""")
 
 
+def without_room(browser):
+    """Pictures that have not come yet, and whose place on the page has no height, so that the page will jump."""
+    return browser("""[...document.querySelectorAll("article img")].filter(one => !one.complete && one.height < 9)
+        .map(one => one.src)""")
+
+
 @pytest.mark.parametrize("page", [*PAGES, *MADE])
 def test_a_first_visit(browser, address, sent, loads, page):
     load = first_load(browser, address, page, sent)
@@ -40,6 +46,7 @@ def test_a_first_visit(browser, address, sent, loads, page):
     assert list(complaints(browser)) == []
     elsewhere = [url for url in browser.requests() if not url.startswith((f"{address}/", "data:", "blob:"))]
     assert elsewhere == []
+    assert without_room(browser) == []
     assert load.transfer < ENOUGH, sorted({path.name for path in sent})
     assert squeezed(browser) == []
 
