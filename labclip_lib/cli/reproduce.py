@@ -9,7 +9,7 @@ from labclip_lib.cli.output import can_write
 from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, as_typed, command
 
 # Not of a paper, and not of one backbone, so it is made by itself.
-LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (75 minutes on one core)"}
+LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (two hours on two cores)"}
 
 
 def add_to(verbs):

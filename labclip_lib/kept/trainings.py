@@ -18,7 +18,7 @@ MADE_BY = {
     **dict.fromkeys(
         map(
             "limits-{}".format,
-            ["objects", "search", "relations", "pairs", "vectors", "capacity", "negatives", "towers", "world"],
+            ["objects", "search", "relations", "pairs", "vectors", "capacity", "negatives", "towers", "world", "unmet"],
         ),
         "reproduce --table limits",
     ),
@@ -31,8 +31,9 @@ def load_study(name):
     "pocket", "pocket-3d", "pocket-relations": three seeds of a shipped recipe, {"table": rows of
     `acceptance.summary`, "within": rows of `pooled`}. "dial": {"rows"} of `binding_share`. "support": {"rows"} of
     `missing_twins`. "image-space" and "captions": {"rows"} of `other_captions`. "comparison": {order: {method:
-    {measure: row of `pooled`}}}. "loudness": {order: {matrix: {measure: row of `pooled`}}}. "limits-...": the trees of
-    the experiments of the wing `limits`, with rows of `over_seeds` for leaves.
+    {measure: row of `pooled`}}}. "loudness": {order: {matrix: {measure: row of `pooled`}}}. "limits-unmet": {"rows"} of
+    `unmet_pairs`. The other "limits-...": the trees of the experiments of the wing `limits`, with rows of `over_seeds`
+    for leaves.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

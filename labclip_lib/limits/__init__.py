@@ -5,6 +5,7 @@ more_objects: how far binding reaches when a scene holds more objects
 search: is there a red circle among red squares and blue circles?
 relations: relations, sizes, counts and negation, before and after LABCLIP
 unseen_pairs: LABCLIP on new images, scenes, pairs and values, and fitted to scenes of a share of the pairs
+unmet_pairs: towers that never met some pairs, with captions that bind or do not
 object_sums: is an embedding the sum of a vector for each object?
 object_vectors: arithmetic with objects, and ways from a colour and a shape to a vector
 capacity: is linear enough? maps and towers that can do less or more than LABCLIP, at equal data

@@ -6,7 +6,7 @@ from pathlib import Path
 from labclip_lib.limits.trainings import SEEDS, over_seeds
 from labclip_lib.studies.comparison import pocket_paths
 
-# Table -> (recipe of the PocketCLIPs it is about, module of this wing, its function).
+# Table -> (recipe of the PocketCLIPs it is about, or None where it trains its own; module of this wing, its function).
 EXPERIMENTS = {
     "limits-objects": ("pocket", "more_objects", "more_objects"),
     "limits-search": ("pocket", "search", "conjunctive_search"),
@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "limits-negatives": ("pocket", "crossed_negatives", "crossed_negatives"),
     "limits-towers": ("pocket", "which_tower", "which_tower"),
     "limits-world": ("pocket-3d", "second_world", "second_world"),
+    "limits-unmet": (None, "unmet_pairs", "train_without_pairs"),
 }
 
 
@@ -29,8 +30,8 @@ def remake(runs, out, device="auto", experiments=None, seeds=SEEDS):
     """
     experiments = experiments or EXPERIMENTS
     towers = {}
-    for recipe in dict.fromkeys(recipe for recipe, _, _ in experiments.values()):
+    for recipe in dict.fromkeys(recipe for recipe, _, _ in experiments.values() if recipe):
         towers[recipe] = dict(zip(seeds, pocket_paths(runs, seeds, recipe), strict=True))
     for name, (recipe, module, function) in experiments.items():
         experiment = getattr(importlib.import_module(f"labclip_lib.limits.{module}"), function)
-        yield over_seeds(name, experiment, towers[recipe], Path(out), device)
+        yield over_seeds(name, experiment, towers[recipe], Path(out), device) if recipe else experiment(out, device)

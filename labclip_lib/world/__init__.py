@@ -11,6 +11,7 @@ statement_policy: what the pretraining captions of PocketCLIP-relations say
 twins: which scenes hold the same colours and shapes
 layouts: every scene in several layouts, captioned and changed together
 twin_world: a world in which one of two twins may never occur
+pair_world: a world in which some colours never wear some of the shapes
 """
 
 from labclip_lib.base.doors import door
@@ -24,5 +25,6 @@ __getattr__, __dir__, __all__ = door(
         "twins": "pair_clusters",
         "layouts": "Layouts",
         "twin_world": "TwinWorld",
+        "pair_world": "PairWorld",
     },
 )

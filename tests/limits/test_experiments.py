@@ -14,7 +14,7 @@ from labclip_lib.models.recipes import RECIPES
 def test_every_table_has_an_experiment_and_a_recipe():
     assert [*EXPERIMENTS] == [name for name, made_by in MADE_BY.items() if made_by == "reproduce --table limits"]
     for recipe, module, function in EXPERIMENTS.values():
-        assert recipe in RECIPES
+        assert recipe is None or recipe in RECIPES
         assert callable(getattr(importlib.import_module(f"labclip_lib.limits.{module}"), function))
 
 
@@ -32,6 +32,13 @@ def test_tables_are_remade_one_after_another(runs, tmp_path, monkeypatch):
     only = {"limits-towers": ("pocket", "which_tower", "which_tower")}
     (path,) = remake(runs, tmp_path / "out", "cpu", only, seeds=(0,))
     assert json.loads(path.read_text())["CLIP"]["seeds"] == [0.5] and path.name == "limits-towers.json"
+
+
+def test_what_trains_its_own_needs_no_runs(tmp_path, monkeypatch):
+    trains = importlib.import_module("labclip_lib.limits.unmet_pairs")
+    monkeypatch.setattr(trains, "train_without_pairs", lambda out, device: out / f"trained-on-{device}.json")
+    only = {"limits-unmet": EXPERIMENTS["limits-unmet"]}
+    assert [*remake(tmp_path / "none", tmp_path / "out", "cpu", only)] == [tmp_path / "out" / "trained-on-cpu.json"]
 
 
 def toy(backbone, seed):

@@ -20,19 +20,24 @@ def line_panels(panels, xlabel, ylabel="accuracy", lowest=0.0, log=False):
     """Accuracies along an axis, one panel beside the other, as `accuracy_lines` draws them, with a common legend.
 
     panels: {title: (T positions, lines)}, lines of (label, kind, T rows), kind a key of PALETTE; up to three of a kind.
-    Chance and ceiling are those of a panel's first line, at each position. lowest: where the accuracies begin.
-    log: whether equal steps to the right are equal factors. Returns the figure.
+    Chance and ceiling are those of a panel's first line, at each position; a line whose ceiling is another has its own,
+    as thin dashes of its colour. lowest: where the accuracies begin. log: whether equal steps to the right are equal
+    factors. Returns the figure.
     """
     fig, axes = plt.subplots(1, len(panels), figsize=(7.4, 3.9), sharey=True, squeeze=False)
     for ax, (title, (x, lines)) in zip(axes[0], panels.items(), strict=True):
         levels = {what: [row[what] for row in lines[0][2]] for what, _ in LEVELS.values()}
         accuracy_lines(x, lines, levels["chance"], levels["bag_of_words"], ax)
         _tell_apart(ax)
+        for _, kind, rows in lines[1:]:
+            ceiling = [row["bag_of_words"] for row in rows]
+            if not np.allclose(ceiling, levels["bag_of_words"]):
+                ax.plot(x, ceiling, ls=(0, (2, 2)), lw=1.2, color=PALETTE[kind], zorder=2)
         ax.get_legend().remove()
         if log:
             ax.set_xscale("log", base=2)
             ax.minorticks_off()
-        ax.set_xticks(x, [f"{at:g}".removeprefix("0") for at in x], fontsize=10)
+        ax.set_xticks(x, [f"{at:g}".removeprefix("0") or "0" for at in x], fontsize=10)
         ax.set(title=title, xlabel=xlabel, ylabel="", ylim=(lowest, 1.04))
     axes[0, 0].set_ylabel(ylabel)
     _common_legend(fig)
@@ -51,7 +56,7 @@ def _tell_apart(ax):
 
 def _common_legend(fig):
     """One legend below all panels, each label once, the levels last."""
-    drawn = {line.get_label(): line for ax in fig.axes for line in ax.lines}
+    drawn = {line.get_label(): line for ax in fig.axes for line in ax.lines if not line.get_label().startswith("_")}
     labels = sorted(drawn, key=lambda label: label in LEVELS)
     handles = [drawn[label] for label in labels]
     fig.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=10, handlelength=3)

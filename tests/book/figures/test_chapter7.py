@@ -50,6 +50,15 @@ def test_line_panels_share_an_axis_and_a_legend_and_each_has_its_own_levels():
     assert not any(ax.get_legend() for ax in fig.axes)
 
 
+def test_a_line_whose_ceiling_is_another_has_its_own():
+    lines = [("twin", "LABCLIP", [row(0.6)] * 2), ("word", "text", [row(0.9)] * 2)]
+    lines.append(("own", "image", [row(0.2, 0.0, 0.3), row(0.2, 0.0, 0.4)]))
+    fig = line_panels({"left": ([1, 2], lines)}, "strength")
+    (thin,) = (line for line in fig.axes[0].lines if line.get_label().startswith("_"))
+    assert thin.get_ydata() == pytest.approx([0.3, 0.4]) and is_of(thin.get_color(), "image")
+    assert labels_below(fig) == ["twin", "word", "own", "bag-of-words ceiling", "chance"]
+
+
 def test_line_panels_begin_where_they_are_told_to():
     (ax,) = line_panels({"conjunction": ([2, 35], [("prompt", "cross-modal", [row(0.9)] * 2)])}, "n", "AUC", 0.4).axes
     assert ax.get_ylim()[0] == 0.4 and ax.get_ylabel() == "AUC" and ax.get_xscale() == "linear"

@@ -1,0 +1,51 @@
+"""A world in which some colours never wear some of the shapes."""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from labclip_lib.world.scenes import World
+
+
+@dataclasses.dataclass(frozen=True)
+class PairWorld(World):
+    """A world in which no scene holds a pair out of one block: `block` colours, and as many shapes.
+
+    Every colour and every shape still occurs, so an unmet pair is never an unmet word. block: 0 for none. coin: seed of
+    which colours and shapes they are. met: whether the block's pairs occur all the same; then it only says what is
+    asked about. Raises ValueError for a block as large as all colours or all shapes.
+    """
+
+    block: int = 4
+    coin: int = 0
+    met: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        least = min(len(self.colors), len(self.shapes))
+        if not 0 <= self.block < least:
+            raise ValueError(f"PairWorld needs a block from 0 to {least - 1} in this world, got {self.block}.")
+
+    def sample(self, n, objects=2, seed=0, distinct=True):
+        if self.met:
+            return super().sample(n, objects, seed, distinct)
+        if not distinct:
+            raise ValueError("PairWorld draws scenes whose objects differ in colour and in shape; leave distinct=True.")
+        more = n
+        while True:
+            more = 2 * more + 16
+            scenes = super().sample(more, objects, seed)
+            rows = torch.where(~self.in_block(scenes.color, scenes.shape).any(1))[0][:n]
+            if len(rows) == n:
+                return scenes[rows]
+
+    def in_block(self, color, shape):
+        """Whether each of these pairs is of the block. color, shape: label numbers of one form; returns bool of it."""
+        rng = np.random.default_rng(self.coin)
+        inside = []
+        for labels, names in ((color, self.colors), (shape, self.shapes)):
+            of_block = torch.zeros(len(names), dtype=torch.bool, device=labels.device)
+            of_block[rng.permutation(len(names))[: self.block]] = True
+            inside.append(of_block[labels])
+        return inside[0] & inside[1]
