@@ -32,7 +32,8 @@ TRAININGS = {
 }
 # Asked about -> (pairs of the scene that are of the block, pairs of its twin that are).
 ASKED = {"no pair": (0, 0), "all four": (2, 2), "one each": (1, 1), "the scene's": (1, 0), "the twin's": (0, 1)}
-ALIKE = ("no pair", "all four", "one each")  # here a preference for familiar captions does not help
+RARE = "no pair, rare words"  # a control: of each object the colour or the shape is of the block
+ALIKE = ("no pair", RARE, "all four", "one each")  # here a preference for familiar captions does not help
 METHODS = ("CLIP", "matrix of the rest", "matrix of all pairs")
 
 
@@ -60,13 +61,16 @@ def measure(backbone, world, layouts=4):
     """{metric: {"mean", "low", "high", "chance", "bag_of_words"}} of a backbone, for a `PairWorld`.
 
     Asked are the two-object scenes of half of the twin pairs, drawn at random. "ORDER order, METHOD, ASKED": swap
-    accuracy, where ASKED says how many pairs of the scene and of its twin are of the block; with " / match" behind it
-    the group match, of those in ALIKE. A matrix is the W of the closed form with random foils, alone, so no strength is
-    chosen: "of the rest" is fitted to scenes without a pair of the block, "of all pairs" to as many of all scenes.
+    accuracy, where ASKED says how many pairs of the scene and of its twin are of the block, or ASKED is RARE; with
+    " / match" behind it the group match, of those in ALIKE. A matrix is the W of the closed form with random foils,
+    alone, so no strength is chosen: "of the rest" is fitted to scenes without a pair of the block, "of all pairs" to as
+    many of all scenes.
     "image probe, WHICH", "text probe, ORDER order, WHICH": the colour that a shape has, by a probe fitted to all kinds
     of scenes, where the pair asked about is of the "block" or of the "rest". "zero-shot, WHICH": one object, among the
     captions of all pairs; "zero-shot, colour, WHICH", "zero-shot, shape, WHICH": whether that word is right in the
-    caption it chooses; "zero-shot, of its kind, WHICH": among the captions of the block, or of the rest, alone.
+    caption it chooses; "zero-shot, of its kind, WHICH": among the captions of the block, or of the rest, alone;
+    "zero-shot, another kind, WHICH": whether it chooses a caption of the others, out of all. "zero-shot, rare words":
+    of those of the rest that have a colour or a shape of the block.
     Raises ValueError in a world too small for one of ASKED.
     """
     task = binding_task(backbone, World(world.colors, world.shapes), layouts)
@@ -90,14 +94,17 @@ def _wider(split, seed=0):
 def _alignments(task, world, order):
     scenes, split, device = task.layouts.scenes, task.split, task.images.device
     twin, inside = twins(scenes).to(device), world.in_block(scenes.color, scenes.shape).sum(1).to(device)
+    kinds = {name: (inside == own) & (inside[twin] == other) for name, (own, other) in ASKED.items()}
+    color, shape = world.words_of_block(scenes.color, scenes.shape)
+    kinds[RARE] = kinds["no pair"] & (color | shape).all(1).to(device)
     out = {}
     for method, labclip in zip(METHODS, [Unaligned(), *_fits(task, inside == 0, order)], strict=True):
         with torch.no_grad():
             images = labclip.align_images(task.images)
             forms = (task.texts[f"{prefix}{order} order"] for prefix in ("", "twin, "))
             true, foil = (labclip.align_texts(form).expand_as(images) for form in forms)
-        for name, (own, other) in ASKED.items():
-            rows = torch.where(split.test & (inside == own) & (inside[twin] == other))[0]
+        for name, kind in kinds.items():
+            rows = torch.where(split.test & kind)[0]
             if not len(rows):
                 raise ValueError(f"No test scene is of {name!r} in a world of so few scenes; choose a larger one.")
             asked = (table[:, rows].flatten(0, 1) for table in (images, true, foil))
@@ -145,6 +152,7 @@ def _zero_shot(task, world):
     similarity, pair = similarities(images, captions), torch.arange(len(captions), device=labels.device)
     color, shape = pair // len(world.shapes), pair % len(world.shapes)
     of_block, out = world.in_block(color, shape), {}
+    rare = torch.stack(world.words_of_block(color, shape)).any(0) & ~of_block
     for which, candidates in (("block", of_block), ("rest", ~of_block)):
         rows = torch.where(candidates[labels])[0]
         own, every = labels[rows], torch.ones_like(candidates)
@@ -153,10 +161,14 @@ def _zero_shot(task, world):
             ("colour, ", color == color[own][:, None], every),
             ("shape, ", shape == shape[own][:, None], every),
             ("of its kind, ", pair == own[:, None], candidates),
+            ("another kind, ", ~candidates.expand(len(rows), -1), every),
         ):
             columns = torch.where(right)[1].view(len(rows), -1)
             outcomes = recall(similarity[rows].masked_fill(~among, -2), columns, [1])[1]
-            # Words name one object without a rest, so a bag of them can do all of it.
-            levels = columns.shape[1] / int(among.sum()), 1.0
+            # Words name one object without a rest: a bag of them can be right each time.
+            levels = columns.shape[1] / int(among.sum()), float(what != "another kind, ")
             out[f"zero-shot, {what}{which}"] = Measure(outcomes, rows.cpu().numpy(), *levels)
+            if what == "" and which == "rest":
+                few = rare[own].cpu().numpy()
+                out["zero-shot, rare words"] = Measure(outcomes[few], rows.cpu().numpy()[few], *levels)
     return out

@@ -42,10 +42,14 @@ class PairWorld(World):
 
     def in_block(self, color, shape):
         """Whether each of these pairs is of the block. color, shape: label numbers of one form; returns bool of it."""
-        rng = np.random.default_rng(self.coin)
-        inside = []
+        color, shape = self.words_of_block(color, shape)
+        return color & shape
+
+    def words_of_block(self, color, shape):
+        """Whether these colours, and these shapes, are of the block, and so rarer than others: two bool tensors."""
+        rng, out = np.random.default_rng(self.coin), []
         for labels, names in ((color, self.colors), (shape, self.shapes)):
             of_block = torch.zeros(len(names), dtype=torch.bool, device=labels.device)
             of_block[rng.permutation(len(names))[: self.block]] = True
-            inside.append(of_block[labels])
-        return inside[0] & inside[1]
+            out.append(of_block[labels])
+        return out

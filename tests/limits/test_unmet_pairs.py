@@ -9,7 +9,7 @@ from synthetic import SMALL, BagOfWords, Binder
 from torch.nn.functional import normalize
 
 from labclip_lib.kept.trainings import load_study
-from labclip_lib.limits.unmet_pairs import ALIKE, ASKED, METHODS, SEEDS, TRAININGS, measure, train_without_pairs
+from labclip_lib.limits.unmet_pairs import ALIKE, ASKED, METHODS, RARE, SEEDS, TRAININGS, measure, train_without_pairs
 from labclip_lib.models.pretraining import Trainer
 from labclip_lib.studies.acceptance import ORDERS
 from labclip_lib.studies.binding_share import RECIPE
@@ -18,11 +18,11 @@ from labclip_lib.world.pair_world import PairWorld
 from labclip_lib.world.scenes import World
 
 WORLD = PairWorld(SMALL.colors, SMALL.shapes, block=2, coin=1)
-ONE = ("zero-shot", "zero-shot, colour", "zero-shot, shape", "zero-shot, of its kind")
+ONE = ("zero-shot", *(f"zero-shot, {what}" for what in ("colour", "shape", "of its kind", "another kind")))
 SIDES = ("image probe", *(f"text probe, {order} order" for order in ORDERS), *ONE)
-METRICS = {f"{side}, {which}" for side in SIDES for which in ("block", "rest")} | {
+METRICS = {"zero-shot, rare words", *(f"{side}, {which}" for side in SIDES for which in ("block", "rest"))} | {
     f"{order} order, {method}, {asked}{match}"
-    for order in ORDERS for method in METHODS for asked in ASKED
+    for order in ORDERS for method in METHODS for asked in (*ASKED, RARE)
     for match in ["", *([" / match"] if asked in ALIKE else [])]
 }  # fmt: skip
 
@@ -137,7 +137,7 @@ def means(encoder):
 def test_an_encoder_that_binds_is_right_about_everything():
     found = means(Reader())
     assert all(found[f"{order} order, CLIP, {asked}"] == 1 for order in ORDERS for asked in ASKED)
-    assert all(found[f"{what}, {which}"] == 1 for what in ONE for which in ("block", "rest"))
+    assert all(found[f"{what}, {which}"] == (what != ONE[-1]) for what in ONE for which in ("block", "rest"))
 
 
 def test_a_bag_of_words_guesses_whatever_is_asked():
@@ -179,9 +179,10 @@ class OtherShape(Reader):
 
 def test_what_a_single_object_is_taken_for():
     found = measure(OtherShape(), WORLD, layouts=2)
-    one = {what: found[f"zero-shot, {what}block"] for what in ("", "colour, ", "shape, ", "of its kind, ")}
-    assert [row["mean"] for row in one.values()] == pytest.approx([0, 1, 0, 0.5])  # of its kind, the two of its colour tie
-    assert [row["chance"] for row in one.values()] == pytest.approx([1 / 25, 1 / 5, 1 / 5, 1 / 4])
+    one = [found[f"{what}, block"] for what in ONE]
+    assert [row["mean"] for row in one] == pytest.approx([0, 1, 0, 0.5, 1])  # of its kind, the two of its colour tie
+    assert [row["chance"] for row in one] == pytest.approx([1 / 25, 1 / 5, 1 / 5, 1 / 4, 21 / 25])
+    assert [row["bag_of_words"] for row in one] == [1, 1, 1, 1, 0]
     assert found["zero-shot, rest"]["mean"] == 1 and found["zero-shot, of its kind, rest"]["chance"] == 1 / 21
 
 

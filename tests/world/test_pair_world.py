@@ -41,6 +41,16 @@ def test_no_scene_holds_a_pair_of_the_block(world, objects, n, seed):
     assert torch.equal(scenes.center, world.sample(n, objects, seed).center)
 
 
+@given(worlds)
+def test_a_pair_is_of_the_block_if_both_its_words_are(world):
+    scenes = world.sample(50, seed=1)
+    for part in (scenes, World(world.colors, world.shapes).sample(50, seed=1)):
+        color, shape = world.words_of_block(part.color, part.shape)
+        assert torch.equal(color & shape, world.in_block(part.color, part.shape))
+    colors, _ = world.words_of_block(torch.arange(len(world.colors)), torch.arange(len(world.shapes)))
+    assert int(colors.sum()) == world.block
+
+
 def test_everything_else_occurs_and_so_does_every_colour_and_shape():
     world = PairWorld()
     for objects in (1, 2, 4):
