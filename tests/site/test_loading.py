@@ -8,6 +8,12 @@ LOUD = {"warning", "error", "assert"}
 
 
 @pytest.fixture(scope="module")
+def options():
+    """A line like most. Chromium loads pictures further ahead on a slow one, for which it takes a busy machine."""
+    return ["--force-effective-connection-type=4G"]
+
+
+@pytest.fixture(scope="module")
 def loads():
     """What the first loads took, for a table."""
     loads = []
