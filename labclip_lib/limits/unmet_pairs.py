@@ -151,24 +151,25 @@ def _zero_shot(task, world):
     images, labels, captions = task.singles
     similarity, pair = similarities(images, captions), torch.arange(len(captions), device=labels.device)
     color, shape = pair // len(world.shapes), pair % len(world.shapes)
-    of_block, out = world.in_block(color, shape), {}
+    of_block, every = world.in_block(color, shape), torch.ones_like(pair, dtype=torch.bool)
+
+    def read(rows, right, among, bag_of_words=1.0):
+        """Whether the picture's first choice among some captions is a right one; words name one object fully."""
+        columns = torch.where(right)[1].view(len(rows), -1)
+        outcomes = recall(similarity[rows].masked_fill(~among, -2), columns, [1])[1]
+        return Measure(outcomes, rows.cpu().numpy(), columns.shape[1] / int(among.sum()), bag_of_words)
+
     rare = torch.stack(world.words_of_block(color, shape)).any(0) & ~of_block
+    rows = torch.where(rare[labels])[0]
+    out = {"zero-shot, rare words": read(rows, pair == labels[rows, None], every)}
     for which, candidates in (("block", of_block), ("rest", ~of_block)):
         rows = torch.where(candidates[labels])[0]
-        own, every = labels[rows], torch.ones_like(candidates)
-        for what, right, among in (
-            ("", pair == own[:, None], every),
-            ("colour, ", color == color[own][:, None], every),
-            ("shape, ", shape == shape[own][:, None], every),
-            ("of its kind, ", pair == own[:, None], candidates),
-            ("another kind, ", ~candidates.expand(len(rows), -1), every),
-        ):
-            columns = torch.where(right)[1].view(len(rows), -1)
-            outcomes = recall(similarity[rows].masked_fill(~among, -2), columns, [1])[1]
-            # Words name one object without a rest: a bag of them can be right each time.
-            levels = columns.shape[1] / int(among.sum()), float(what != "another kind, ")
-            out[f"zero-shot, {what}{which}"] = Measure(outcomes, rows.cpu().numpy(), *levels)
-            if what == "" and which == "rest":
-                few = rare[own].cpu().numpy()
-                out["zero-shot, rare words"] = Measure(outcomes[few], rows.cpu().numpy()[few], *levels)
+        own = labels[rows, None]
+        out |= {
+            f"zero-shot, {which}": read(rows, pair == own, every),
+            f"zero-shot, colour, {which}": read(rows, color == color[own], every),
+            f"zero-shot, shape, {which}": read(rows, shape == shape[own], every),
+            f"zero-shot, of its kind, {which}": read(rows, pair == own, candidates),
+            f"zero-shot, another kind, {which}": read(rows, ~candidates.expand(len(rows), -1), every, 0.0),
+        }
     return out

@@ -32,13 +32,7 @@ class PairWorld(World):
             return super().sample(n, objects, seed, distinct)
         if not distinct:
             raise ValueError("PairWorld draws scenes whose objects differ in colour and in shape; leave distinct=True.")
-        more = n
-        while True:
-            more = 2 * more + 16
-            scenes = super().sample(more, objects, seed)
-            rows = torch.where(~self.in_block(scenes.color, scenes.shape).any(1))[0][:n]
-            if len(rows) == n:
-                return scenes[rows]
+        return self._sample_where(lambda scenes: ~self.in_block(scenes.color, scenes.shape).any(1), n, objects, seed)
 
     def in_block(self, color, shape):
         """Whether each of these pairs is of the block. color, shape: label numbers of one form; returns bool of it."""

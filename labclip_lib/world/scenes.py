@@ -84,6 +84,16 @@ class World:
             shape = rng.integers(0, len(self.shapes), (n, objects))
         return self._lay_out(color, shape, rng)
 
+    def _sample_where(self, wanted, n, objects, seed):
+        """The first n scenes of `sample` for which wanted, a function of Scenes that gives (N,) bool, holds."""
+        more = n
+        while True:
+            more = 2 * more + 16
+            scenes = World.sample(self, more, objects, seed)
+            rows = torch.where(wanted(scenes))[0][:n]
+            if len(rows) == n:
+                return scenes[rows]
+
     def compositions(self, objects=2, seed=0):
         """Every possible scene once, in a random layout.
 

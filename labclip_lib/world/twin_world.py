@@ -39,14 +39,7 @@ class TwinWorld(World):
     def sample(self, n, objects=2, seed=0, distinct=True):
         if objects != 2 or not distinct:
             return super().sample(n, objects, seed, distinct)
-        more = n
-        while True:
-            more = 2 * more + 16
-            scenes = super().sample(more, objects, seed)
-            rows = torch.where(~self.group(scenes)["held out"])[0][:n]
-            if len(rows) == n:
-                break
-        scenes = scenes[rows]
+        scenes = self._sample_where(lambda scenes: ~self.group(scenes)["held out"], n, objects, seed)
         # A twin that must not occur is replaced by the one that may, so all pairs stay equally frequent.
         if self.twins == "both":
             return scenes

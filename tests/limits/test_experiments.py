@@ -36,9 +36,9 @@ def test_tables_are_remade_one_after_another(runs, tmp_path, monkeypatch):
 
 def test_what_trains_its_own_needs_no_runs(tmp_path, monkeypatch):
     trains = importlib.import_module("labclip_lib.limits.unmet_pairs")
-    monkeypatch.setattr(trains, "train_without_pairs", lambda out, device: out / f"trained-on-{device}.json")
+    monkeypatch.setattr(trains, "train_without_pairs", lambda out, device, seeds: f"{out}: {seeds} on {device}")
     only = {"limits-unmet": EXPERIMENTS["limits-unmet"]}
-    assert [*remake(tmp_path / "none", tmp_path / "out", "cpu", only)] == [tmp_path / "out" / "trained-on-cpu.json"]
+    assert [*remake(tmp_path / "none", "out", "cpu", only, seeds=(0, 4))] == ["out: (0, 4) on cpu"]
 
 
 def toy(backbone, seed):

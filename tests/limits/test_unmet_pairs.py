@@ -92,10 +92,14 @@ def test_a_world_of_few_scenes_is_refused(raises_saying):
 # The measurement
 
 
-def inside(color, shape):
-    """Whether a pair, by its words, is of the block."""
+def rare(color, shape):
+    """Whether a colour and a shape are of the block: (bool, bool)."""
     labels = (torch.tensor([names.index(word)]) for names, word in ((SMALL.colors, color), (SMALL.shapes, shape)))
-    return bool(WORLD.in_block(*labels))
+    return tuple(map(bool, WORLD.words_of_block(*labels)))
+
+
+def inside(color, shape):
+    return all(rare(color, shape))
 
 
 class Reader(Binder):
@@ -157,6 +161,21 @@ def test_what_is_read_of_the_rest_alone_shows():
         name = f"{order} order, CLIP"
         assert found[f"{name}, no pair"] == 1 and found[f"{name}, all four"] == 0.5
         assert found[f"{name}, all four / match"] == 0.5 and found[f"{name}, one each"] == 1
+
+
+class FewWords(Reader):
+    """Does not bind an object that has a word of the block."""
+
+    def of(self, caption):
+        pairs = [pair for pair in parse(caption, SMALL) if not any(rare(*pair))]
+        bound = sum((super(Reader, self).of(" ".join(pair)) for pair in pairs), torch.zeros(25))
+        return torch.cat([bound, BagOfWords.of(self, caption)])
+
+
+def test_rare_words_are_asked_about_by_themselves():
+    found = means(FewWords())
+    for order in ORDERS:
+        assert found[f"{order} order, CLIP, {RARE}"] == 0.5 < found[f"{order} order, CLIP, no pair"]
 
 
 def test_a_liking_shows_in_one_sided_questions_and_cancels_in_the_others():
