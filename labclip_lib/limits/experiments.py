@@ -34,8 +34,7 @@ def remake(runs, out, device="auto", experiments=None, seeds=SEEDS):
         towers[recipe] = dict(zip(seeds, pocket_paths(runs, seeds, recipe), strict=True))
     for name, (recipe, module, function) in experiments.items():
         experiment = getattr(importlib.import_module(f"labclip_lib.limits.{module}"), function)
-        yield (
-            over_seeds(name, experiment, towers[recipe], Path(out), device)
-            if recipe
-            else experiment(out, device, seeds=seeds)
-        )
+        if recipe:
+            yield over_seeds(name, experiment, towers[recipe], Path(out), device)
+        else:
+            yield experiment(out, device, seeds=seeds)
