@@ -24,11 +24,12 @@ from labclip_lib.models.pocket import (
     pocket_tokenizer,
     quiet,
     read_pocket,
+    read_words,
     unpadded,
     verify_weights,
 )
 from labclip_lib.models.pretrained import read_open_clip
-from labclip_lib.models.recipes import RECIPES
+from labclip_lib.models.recipes import RECIPES, Recipe
 from labclip_lib.models.tokenizer import WordTokenizer
 from labclip_lib.world.scenes import Scenes, World
 from labclip_lib.world.shapes import COLORS, SHAPES
@@ -224,22 +225,27 @@ def load_backbone(name="pocket", device="auto"):
 def random_init_encoder(name="pocket", seed=0, device="auto"):
     """The same towers before any training, as a control: what a probe can read thanks to the architecture alone.
 
-    name: "pocket" or another name out of `recipes.RECIPES`, an open_clip architecture, or a pair "MODEL/PRETRAINED",
-        whose weights are not loaded. Raises ValueError for an unknown name.
+    name: "pocket" or another name out of `recipes.RECIPES`, the path of a PocketCLIP's checkpoint, an open_clip
+        architecture, or a pair "MODEL/PRETRAINED"; weights are not loaded. Raises ValueError for an unknown name.
     """
     device = pick_device(device)
     architecture, _, pretrained = name.partition("/")
-    if name not in RECIPES and architecture not in open_clip.list_models():
+    checkpoint = Path(name) if Path(name).suffix == ".safetensors" and Path(name).is_file() else None
+    pocket = name in RECIPES or checkpoint is not None
+    if not pocket and architecture not in open_clip.list_models():
         raise ValueError(f"There is no open_clip architecture {architecture!r} to start anew; name one, or 'pocket'.")
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(seed)
-        if name not in RECIPES:
+        if not pocket:
             config = open_clip.get_pretrained_cfg(architecture, pretrained) or {}
             model = open_clip.create_model(architecture, force_quick_gelu=config.get("quick_gelu", False))
             return Backbone(model, open_clip.get_tokenizer(architecture), f"untrained {architecture}", device)
-        recipe = RECIPES[name]
-        model = new_pocket(recipe.config, position_std=recipe.position_std)
-    return Backbone(model, pocket_tokenizer(recipe.vocabulary(), recipe.config), f"untrained {name}", device)
+        if checkpoint is None:
+            config, words, std = RECIPES[name].config, RECIPES[name].vocabulary(), RECIPES[name].position_std
+        else:
+            config, words, std = checkpoint.with_suffix(".json"), read_words(checkpoint), Recipe.position_std
+        model = new_pocket(config, position_std=std)
+    return Backbone(model, pocket_tokenizer(words, config), f"untrained {name}", device)
 
 
 def _settings(model):

@@ -477,6 +477,16 @@ class TestUntrained:
         assert one.fingerprint == again.fingerprint and one.name == "untrained tiny-clip" and one.dim == 16
         assert one.encode_texts(["Bill & Ted"]).shape == (1, 16)
 
+    def test_a_readers_own_checkpoint_too(self, tiny_checkpoint, tiny):
+        """Its config and its words, and the weights that its recipe begins with."""
+        one = random_init_encoder(str(tiny_checkpoint), device="cpu")
+        shapes = [{k: v.shape for k, v in b.model.state_dict().items()} for b in (one, tiny)]
+        assert shapes[0] == shapes[1] and one.tokenizer.words == tiny.tokenizer.words
+        assert one.fingerprint != tiny.fingerprint and one.name == f"untrained {tiny_checkpoint}"
+        recipe = json.loads(tiny_checkpoint.with_name("pocket-card.json").read_text())["recipe"]
+        spread = float(one.model.text.positional_embedding.std())
+        assert spread == pytest.approx(recipe["position_std"], rel=0.3)
+
     @pytest.mark.parametrize("name", ["pocke", "ViT-B32/openai", "runs/pocket-0/pocket.safetensors"])
     def test_unknown_architectures_are_refused(self, name, raises_saying):
         with raises_saying(ValueError, repr(name.partition("/")[0]), "'pocket'"):
