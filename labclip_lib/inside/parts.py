@@ -8,10 +8,11 @@ from labclip_lib.embeddings.embed import embed_images, embed_texts
 FINER = 2  # a crop is taken from a picture so many times as wide as what the tower sees
 
 
-def crops_of(scenes, size, wide=2.0):
+def crops_of(scenes, size, wide):
     """A square crop around each object of the scenes, its place known: (N, K, 3, size, size) in [0, 1].
 
-    wide: half its side, in radii of the object. Beyond the frame the picture's edge goes on.
+    wide: half its side, in radii of the object; from about 1.5 on, a crop often shows a piece of another object. Beyond
+    the frame the picture's edge goes on.
     """
     half = scenes.radius * wide
     return torch.stack([_cut(scenes, scenes.center[:, k], half[:, k], size) for k in range(scenes.center.shape[1])], 1)

@@ -3,6 +3,8 @@
 Two things are cut, the picture and the caption, each or both. Nothing is fitted but LABCLIP.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -17,13 +19,15 @@ from labclip_lib.measures.measure import Measure
 from labclip_lib.measures.outcomes import pairwise_outcomes, recall_outcomes
 
 MODES = {"LABCLIP-SB": "SB", "LABCLIP": "HNB"}
+BOXES = {"tight boxes": 1.2, "loose boxes": 2.0}  # half a crop's side, in radii of its object
 
 
 def wholes_and_parts(backbone, seed=0, layouts=5):
     """Measures on held-out combinations: {method: {measure: Measure}}.
 
     Methods are named by what is compared. Of the picture "whole", "windows", nine that know nothing of the objects, or
-    "boxes", a crop around each object whose place is known; with the "caption" or its "phrases", as in `part_scores`.
+    BOXES, a crop around each object whose place is known; with the "caption" or its "phrases", as in `part_scores`. In
+    loose boxes there is often a piece of the other object.
     "LABCLIP" and "LABCLIP-SB", without made negatives, compare wholes.
     Measures: "swap", a picture's caption against its twin's, "group match", a scene and its twin with both captions,
     both in random order; "another order", the true caption in the other order against the twin's in the usual one; and
@@ -34,7 +38,7 @@ def wholes_and_parts(backbone, seed=0, layouts=5):
     ways = {name: ("whole", "caption", fit_task(task, "random", mode=mode, seed=seed)) for name, mode in MODES.items()}
     ways = {
         f"{picture}, {text}": (picture, text, Unaligned())
-        for picture in ("whole", "windows", "boxes")
+        for picture in ("whole", "windows", *BOXES)
         for text in ("caption", "phrases")
     } | ways
     pictures, phrases = _pictures(backbone, task, rows), {}
@@ -83,7 +87,7 @@ def wholes_and_parts(backbone, seed=0, layouts=5):
 def _pictures(backbone, task, rows):
     """{how a picture is cut: embeddings of the test scenes' parts, one (N, P, D) a layout}."""
     parts = [part[rows.cpu()] for part in task.layouts.parts]
-    cut = {"windows": windows_of, "boxes": crops_of}
+    cut = {"windows": windows_of} | {name: partial(crops_of, wide=wide) for name, wide in BOXES.items()}
     return {"whole": list(task.images[:, rows, None])} | {
         name: [embed_parts(backbone, how(part, backbone.image_size)) for part in parts] for name, how in cut.items()
     }

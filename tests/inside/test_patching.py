@@ -1,6 +1,9 @@
+import copy
+
 import pytest
 import torch
 
+from labclip_lib.inside.attention import image_attention
 from labclip_lib.inside.patching import outputs_exchanged, pattern_exchanged, share_of_twin
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.world.scenes import World
@@ -112,3 +115,20 @@ def test_mistakes_are_named(pocket, raises_saying):
         pocket.encode_images(SCENES[:3])
     with raises_saying(ValueError, "got a Linear"), pattern_exchanged(torch.nn.Linear(2, 2)):
         pass
+
+
+def test_the_weights_come_from_the_twin_and_the_values_do_not(pocket):
+    """The pool's output, computed anew in float64."""
+    pool, seen = pocket.model.visual.attnpool, {}
+    images = pixels(pocket, SCENES, SCENES.swapped())
+    weights = image_attention(pocket, images)["attnpool"].double().roll(4, 0)
+    handle = pool.register_forward_pre_hook(lambda module, args: seen.update(x=args[0]))
+    with pattern_exchanged(pool):
+        patched = pocket.encode_images(images, normalize=False)
+    handle.remove()
+    double, places = copy.deepcopy(pool).double(), seen["x"].double().flatten(2).transpose(1, 2)
+    tokens = torch.cat([places.mean(1, keepdim=True), places], 1) + double.positional_embedding
+    values = double.v_proj(tokens).unflatten(-1, (double.num_heads, -1)).transpose(1, 2)
+    expected = double.c_proj((weights @ values).transpose(1, 2).flatten(2))[:, 0]
+    assert patched.numpy() == pytest.approx(expected.detach().numpy(), abs=1e-4)
+    assert float((patched - pocket.encode_images(images, normalize=False)).abs().max()) > 0.01
