@@ -102,6 +102,7 @@ def reasons(page):
             **dict.fromkeys(("62 %", "78 %", ".78"), "of an exercise"),
             "371": "the names of models in a published file",
         },
+        "08_looking_inside": {"784": len(World().compositions()) / 2},
         "teaching": {
             "60": LIMITS["step_seconds"],
             "300": LIMITS["seconds"],

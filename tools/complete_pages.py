@@ -22,6 +22,7 @@ NEEDS = {
     "chapters/05_one_matrix": {"live piece": 1, "quiz": 1},
     "chapters/06_scoreboard": {"live piece": 2, "quiz": 1},
     "chapters/07_where_it_stops": {"live piece": 1, "quiz": 1},
+    "chapters/08_looking_inside": {"live piece": 1, "quiz": 1},
 }
 FIGURE = re.compile(r"^[`:]{3,}\{(?:glue:)?figure\}[^\n]*\n((?::\w+:[^\n]*\n)*)", re.MULTILINE)
 NAME = re.compile(r"^:name: *(\S+)", re.MULTILINE)

@@ -275,6 +275,37 @@ def _try_exchange_object(answer):
         raise CheckFailed(f"{answer.__name__} does not return what was expected.{hint}")
 
 
+def _try_part_score(answer):
+    parts, phrases = _unit(21, 5, 8), _unit(22, 3, 8)
+    value = float(_returned(answer, answer(parts, phrases), ()))
+    cosines = parts @ phrases.T
+    slips = {
+        "the phrases are added; take their mean": float(cosines.amax(0).sum()),
+        "each part takes its best phrase; each phrase should take its best part": float(cosines.amax(1).mean()),
+        "each phrase takes the mean of the parts; it should take the best": float(cosines.mean()),
+        "only the best phrase counts; take the mean over all": float(cosines.max()),
+    }
+    _compare(answer, value, float(cosines.amax(0).mean()), slips)
+
+
+def _try_share_of_way(answer):
+    own, twin, aside = _unit(23, 8), 0.8 * _unit(24, 8), _unit(25, 8)
+    way = twin - own
+    aside = aside - way * (aside @ way) / (way @ way)
+    patched = own + 0.3 * way + 0.5 * aside
+    value = float(_returned(answer, answer(patched, own, twin), ()))
+    step = patched - own
+    slips = {
+        "steps to the side are counted, too; only the part in the twin's direction goes there": float(
+            step.norm() / way.norm()
+        ),
+        "divide by the square of the length of the way": float(step @ way / way.norm()),
+        "this is the cosine of the step with the way": float(step @ way / way.norm() / step.norm()),
+        "it is counted from the twin; 0 is where the picture stayed": 0.7,
+    }
+    _compare(answer, value, 0.3, slips)
+
+
 EXERCISES = {
     "info_nce": _try_info_nce,
     "zero_shot": _try_zero_shot,
@@ -289,4 +320,6 @@ EXERCISES = {
     "pair_scores": _try_pair_scores,
     "auc": _try_auc,
     "exchange_object": _try_exchange_object,
+    "part_score": _try_part_score,
+    "share_of_way": _try_share_of_way,
 }

@@ -30,7 +30,8 @@ def add_recipe(parser):
     parser.add_argument(
         "--recipe",
         metavar="NAME",
-        help="pocket, pocket-3d for the world of solid shapes, or pocket-relations (default: pocket)",
+        help="pocket, pocket-128 for pictures twice as wide, pocket-3d for the world of solid shapes, or "
+        "pocket-relations (default: pocket)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="optimiser steps (default: the recipe's)")
     parser.add_argument(

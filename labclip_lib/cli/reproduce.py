@@ -8,8 +8,11 @@ from labclip_lib.benchmarks.reproduce.names import CONTENTS, check_names
 from labclip_lib.cli.output import can_write
 from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_verb, as_typed, command
 
-# Not of a paper, and not of one backbone, so it is made by itself.
-LIMITS = {"limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (two hours on two cores)"}
+# Not of a paper, and of several PocketCLIPs, so each is made by itself.
+OWN = {
+    "limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (two hours on two cores)",
+    "inside": "what chapter 8 keeps, of attention and of parts; or that of one --backbone (an hour on one core)",
+}
 
 
 def add_to(verbs):
@@ -27,14 +30,14 @@ def add_to(verbs):
         default=["all"],
         help="names out of the list below, or all, which are those of the papers (default: all)",
     )
-    tables = "\n".join(f"  {name:<12}{what}" for name, what in (CONTENTS | LIMITS).items())
+    tables = "\n".join(f"  {name:<12}{what}" for name, what in (CONTENTS | OWN).items())
     parser.epilog = f"tables:\n{tables}\n\n{parser.epilog}"
     parser.add_argument(
         "--runs",
         type=Path,
         metavar="FOLDER",
         default=Path("runs"),
-        help="of the table limits: where `study acceptance` left its PocketCLIPs (default: runs)",
+        help="of limits and inside: where `study acceptance` left its PocketCLIPs (default: runs)",
     )
     add_backbone(parser)
     parser.add_argument(
@@ -58,8 +61,8 @@ def add_to(verbs):
 
 
 def run(args):
-    if "limits" in args.table:
-        return _run_limits(args)
+    if own := [name for name in args.table if name in OWN]:
+        return _run_own(own[0], args)
     names = list(CONTENTS) if args.table == ["all"] else args.table
     check_names(names)
     can_write("--out", args.out / "report.html")
@@ -99,16 +102,20 @@ def run(args):
     return 0 if any(table.rows for table in tables) else 1
 
 
-def _run_limits(args):
-    if args.table != ["limits"]:
-        others = " ".join(name for name in args.table if name != "limits")
-        raise ValueError(f"--table limits is made by itself, got {others} beside it; leave that out.")
-    given = [f"--{name}" for name in ("data", "labclip") if getattr(args, name) is not None]
-    given += ["--backbone"] if args.backbone != "pocket" else []
+def _run_own(name, args):
+    if args.table != [name]:
+        others = " ".join(other for other in args.table if other != name)
+        raise ValueError(f"--table {name} is made by itself, got {others} beside it; leave that out.")
+    backbone = args.backbone if args.backbone != "pocket" else None
+    given = [f"--{option}" for option in ("data", "labclip") if getattr(args, option) is not None]
+    given += ["--backbone"] if backbone and name == "limits" else []
     if given:
-        raise ValueError(f"--table limits is about the PocketCLIPs in --runs, and takes no {given[0]}; leave it out.")
+        raise ValueError(f"--table {name} is about the PocketCLIPs in --runs, and takes no {given[0]}; leave it out.")
+    from importlib import import_module
+
     from labclip_lib.limits.experiments import remake
 
-    for path in remake(args.runs, args.out / "limits", args.device):
+    experiments = import_module(f"labclip_lib.{name}.experiments").EXPERIMENTS
+    for path in remake(args.runs, args.out / name, args.device, experiments, backbone=backbone):
         print(path, flush=True)
     return 0

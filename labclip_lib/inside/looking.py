@@ -31,7 +31,9 @@ def where_it_looks(backbone, seed=0, world=None):
     "objects", {"on both", "by area"}: the share of an image head's attention to places that falls on the two objects,
     and the share of the picture that these cover, which is what a head that looks everywhere alike would give them.
     "changes": how much the attention differs, in total variation, from that on the same scene "as the twin", "in two
-    other colours", and "in another layout".
+    other colours", and "in another layout". What ends in "untrained" is of towers before any training.
+    "paired": differences within each scene, means over all heads: "twin less other colours" of the changes, "objects
+    less area" of the shares, and "own less other colour" of the words, trained and "untrained".
     "choice": correlation by rank, over the scenes, of what a head does with how well the scene and its twin are matched
     with their captions: with the image heads' "share on objects" and "change to the twin", and the text heads'
     "own colour, less the other" and "change to the twin". "largest of these": of their absolute values {"seen", "by
@@ -41,32 +43,59 @@ def where_it_looks(backbone, seed=0, world=None):
     "untrained words": the same of towers before any training.
     "read": how well a probe tells who has what from the attention weights of all heads, and from the embeddings,
     combinations held out; {"image" or "text": {"attention", "attention, untrained", "embedding"}}.
-    Every cluster is a twin pair. world: the scenes', left out, the backbone's own. For PocketCLIPs, whose tokens are
-    words.
+    Every cluster is a twin pair. world: the scenes', left out, `world_of_tokens`. Raises ValueError as
+    `image_attention`, and where a word is more than one token.
     """
-    world = world or backbone.world
+    world = world or world_of_tokens(backbone)
     every = world.compositions(seed=[7, seed])
+    check_words(backbone, every.captions())
     twin = number_scenes(every.color, every.shape)[2]
     scenes = every[torch.arange(len(every)) < twin]
     clusters = pair_clusters(scenes.color, scenes.shape).numpy()
-    forms = {"scene": scenes, "twin": scenes.swapped(), "recoloured": _recoloured(scenes, seed)}
+    forms = {"scene": scenes, "twin": scenes.swapped(), "recoloured": recoloured(scenes, seed)}
     forms["moved"] = world.place(scenes.color, scenes.shape, [seed, 8])
     looks = {name: _pooled(backbone, part) for name, part in forms.items()}
     untrained = random_init_encoder(backbone.name, seed, backbone.device)
+    born = {name: _pooled(untrained, forms[name]) for name in ("scene", "twin")}
     out = {"objects": _on_objects(looks["scene"], scenes, clusters)}
+    out["objects"]["on both, untrained"] = _by_head(_share(born["scene"], scenes)[0], clusters)
     out["changes"] = {
         name: _by_head(_variation(looks["scene"], looks[form]), clusters)
         for name, form in (
             ("as the twin", "twin"), ("in two other colours", "recoloured"), ("in another layout", "moved"),
         )
     }  # fmt: skip
+    out["changes"]["as the twin, untrained"] = _by_head(_variation(born["scene"], born["twin"]), clusters)
     captions = {name: forms[name].captions("random", [seed, 9]) for name in ("scene", "twin")}
     words = {name: _of_words(backbone, texts) for name, texts in captions.items()}
     out["words"] = _words(words["scene"], clusters)
-    out["untrained words"] = _words(_of_words(untrained, captions["scene"]), clusters)
+    words["untrained"] = _of_words(untrained, captions["scene"])
+    out["untrained words"] = _words(words["untrained"], clusters)
+    out["paired"] = _paired(looks, words, scenes, clusters)
     out["choice"] = _choices(backbone, forms, captions, looks, words, scenes, clusters, seed)
     out["read"] = _read(backbone, untrained, world)
     return out
+
+
+def world_of_tokens(backbone):
+    """The backbone's own World, without the colours and shapes whose names are more than one token to it."""
+
+    def kept(names):
+        return [name for name in names if int(backbone.tokenize([name])[0].argmax()) == 2]  # after the start of text
+
+    world = backbone.world
+    return dataclasses.replace(world, colors=kept(world.colors), shapes=kept(world.shapes))
+
+
+def check_words(backbone, captions):
+    """Raise ValueError unless each word of captions, all of five words, is one token."""
+    ends = backbone.tokenize(captions)[0].argmax(1)
+    if not bool((ends == END).all()):
+        first = captions[int((ends != END).nonzero()[0])]
+        raise ValueError(
+            f"{backbone.name!r} reads {first!r} in other tokens than its words, so words cannot be told from tokens; "
+            "leave out the world, or give one of words that are one token each."
+        )
 
 
 def _pooled(backbone, images):
@@ -82,8 +111,8 @@ def _of_words(backbone, captions):
     return table[..., : END + 1, : END + 1]
 
 
-def _recoloured(scenes, seed):
-    """The scenes with both colours exchanged for two that they do not have."""
+def recoloured(scenes, seed):
+    """The scenes, in their layout, with two other colours than they have, drawn by the seed: Scenes."""
     rest = np.random.default_rng([seed, 10]).random((len(scenes), len(scenes.world.colors)))
     np.put_along_axis(rest, scenes.color.numpy(), 2.0, 1)
     new = torch.from_numpy(rest.argsort(1)[:, :2])
@@ -121,17 +150,32 @@ def _words(weights, clusters):
     }
 
 
+def _paired(looks, words, scenes, clusters):
+    share, area = _share(looks["scene"], scenes)
+    found = {
+        "twin less other colours": _variation(looks["scene"], looks["twin"])
+        - _variation(looks["scene"], looks["recoloured"]),
+        "objects less area": share - area[:, None],
+        "own less other colour": _own_less_other(words["scene"]),
+        "own less other colour, untrained": _own_less_other(words["untrained"]),
+    }
+    return {name: Measure(values.mean(1).cpu().double().numpy(), clusters) for name, values in found.items()}
+
+
+def _own_less_other(weights):
+    return weights[:, :, SECOND_SHAPE, SECOND_COLOR] - weights[:, :, SECOND_SHAPE, COLOR]
+
+
 def _choices(backbone, forms, captions, looks, words, scenes, clusters, seed):
     u, v = (
         [embed(backbone, each[name]) for name in ("scene", "twin")]
         for embed, each in ((embed_images, forms), (embed_texts, captions))
     )
     match = ((u[0] - u[1]) * (v[0] - v[1])).sum(1).cpu().double().numpy()
-    own = words["scene"][:, :, SECOND_SHAPE, SECOND_COLOR] - words["scene"][:, :, SECOND_SHAPE, COLOR]
     heads = {
         "image, share on objects": _share(looks["scene"], scenes)[0],
         "image, change to the twin": _variation(looks["scene"], looks["twin"]),
-        "text, own colour, less the other": own,
+        "text, own colour, less the other": _own_less_other(words["scene"]),
         "text, change to the twin": _variation(words["scene"][:, :, END], words["twin"][:, :, END]),
     }
     out, target = {}, _standard(match)

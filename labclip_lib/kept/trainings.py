@@ -7,6 +7,7 @@ FOLDER = Path(__file__).parent / "studies"
 # Name of a table -> the verb that trains and measures; CONTRIBUTING.md says which of its files is kept.
 MADE_BY = {
     "pocket": "study acceptance",
+    "pocket-128": "study acceptance --recipe pocket-128",
     "pocket-3d": "study acceptance --recipe pocket-3d",
     "pocket-relations": "study acceptance --recipe pocket-relations",
     "dial": "study dial",
@@ -22,18 +23,19 @@ MADE_BY = {
         ),
         "reproduce --table limits",
     ),
+    **dict.fromkeys(map("inside-{}".format, ["looks", "lives", "parts", "more"]), "reproduce --table inside"),
 }
 
 
 def load_study(name):
     """The results of a long training, as its study wrote them: dicts and lists of plain numbers.
 
-    "pocket", "pocket-3d", "pocket-relations": three seeds of a shipped recipe, {"table": rows of
+    "pocket", "pocket-128", "pocket-3d", "pocket-relations": three seeds of a shipped recipe, {"table": rows of
     `acceptance.summary`, "within": rows of `pooled`}. "dial": {"rows"} of `binding_share`. "support": {"rows"} of
     `missing_twins`. "image-space" and "captions": {"rows"} of `other_captions`. "comparison": {order: {method:
     {measure: row of `pooled`}}}. "loudness": {order: {matrix: {measure: row of `pooled`}}}. "limits-unmet": {"rows"} of
-    `unmet_pairs`. The other "limits-...": the trees of the experiments of the wing `limits`, with rows of `over_seeds`
-    for leaves.
+    `unmet_pairs`. The other "limits-..." and "inside-...": the trees of the experiments of the wings `limits` and
+    `inside`, with rows of `over_seeds` for leaves.
     Raises ValueError for another name.
     """
     if name not in MADE_BY:

@@ -23,9 +23,9 @@ SEEDS = (0, 1, 2)
 def over_seeds(name, experiment, towers, out, device="auto"):
     """Run an experiment on each training, and write what all of them gave to `out`/NAME.json; returns its path.
 
-    experiment: (Backbone, seed) -> a tree of Measures. towers: {seed: path of a PocketCLIP's weights}. A leaf of the
-    table is a row of `acceptance.pooled`, with "chance" and "bag_of_words" where they are numbers; what not all of the
-    trainings have is left out.
+    experiment: (Backbone, seed) -> a tree of Measures. towers: {seed: path of a PocketCLIP's weights, or another name
+    for `load_backbone`}. A leaf of the table is a row of `acceptance.pooled`, with "chance" and "bag_of_words" where
+    they are numbers; what not all of the trainings have is left out.
     Raises ValueError when the folder holds results of another training, version or experiment.
     """
     out = Path(out)
@@ -40,7 +40,8 @@ def over_seeds(name, experiment, towers, out, device="auto"):
 def _run(kept, experiment, path, seed, device):
     # The file of the experiment has its sizes, too.
     code = sha256(inspect.getsourcefile(experiment))
-    of = json.dumps({"tower": sha256(path), "seed": seed, "library": labclip_lib.__version__, "code": code})
+    tower = sha256(path) if Path(path).is_file() else load_backbone(str(path), device).fingerprint
+    of = json.dumps({"tower": tower, "seed": seed, "library": labclip_lib.__version__, "code": code})
     if not kept.exists():
         flat = dict(_leaves(experiment(load_backbone(str(path), device), seed)))
         arrays = {f"{place}|{field}": value for place, measure in flat.items()

@@ -65,6 +65,8 @@ class Recipe:
 # Name -> recipe. `load_backbone` knows their weights by the same names.
 RECIPES = {
     "pocket": Recipe(),
+    # Its pool sees 4 x 4 places in place of 2 x 2: enough to look at where it looks.
+    "pocket-128": Recipe(config=str(WEIGHTS / "pocket-128.json")),
     "pocket-3d": Recipe(world=World(shapes=tuple(SOLIDS)), config=str(WEIGHTS / "pocket-3d.json")),
     "pocket-relations": Recipe(steps=2400, policy=StatementPolicy(), config=str(WEIGHTS / "pocket-relations.json")),
 }

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from labclip_lib.book.checks import check_exercise
 from labclip_lib.book.exercises import EXERCISES, CheckFailed
@@ -82,6 +82,8 @@ RIGHT = {
     "pair_scores": lambda s: pair_scores(s).double().mean(0),
     "auc": lambda p, a: (higher(p, a) + (p[:, None] == a).double() / 2).mean(),
     "exchange_object": lambda scenes, old, new: normalize(scenes - old + new, dim=-1),
+    "part_score": lambda parts, phrases: (parts @ phrases.T).amax(0).mean(),
+    "share_of_way": lambda patched, own, twin: (patched - own) @ (twin - own) / (twin - own).square().sum(),
 }
 
 
@@ -174,6 +176,16 @@ SLIPS = [
     ("exchange_object", lambda scenes, old, new: normalize(scenes - old, dim=-1), "missing"),
     ("exchange_object", lambda s, o, n: RIGHT["exchange_object"](s, normalize(o), normalize(n)), "their lengths count"),
     ("exchange_object", lambda scenes, old, new: scenes, "was expected."),
+    ("part_score", lambda parts, phrases: (parts @ phrases.T).amax(0).sum(), "take their mean"),
+    ("part_score", lambda parts, phrases: (parts @ phrases.T).amax(1).mean(), "its best part"),
+    ("part_score", lambda parts, phrases: (parts @ phrases.T).mean(), "should take the best"),
+    ("part_score", lambda parts, phrases: (parts @ phrases.T).max(), "over all"),
+    ("part_score", lambda parts, phrases: parts @ phrases.T, "shape (5, 3)"),
+    ("share_of_way", lambda patched, own, twin: (patched - own).norm() / (twin - own).norm(), "to the side"),
+    ("share_of_way", lambda p, own, twin: (p - own) @ (twin - own) / (twin - own).norm(), "square"),
+    ("share_of_way", lambda p, own, twin: cosine_similarity(p - own, twin - own, dim=0), "this is the cosine"),
+    ("share_of_way", lambda p, own, twin: RIGHT["share_of_way"](p, twin, own), "from the twin"),
+    ("share_of_way", lambda patched, own, twin: patched - own, "shape (8,)"),
     ("hnb", lambda u, v, n, s: s * u @ torch.cat([v, n.flatten(0, 1)]).T, "shape (6, 24)"),
 ]
 

@@ -44,6 +44,10 @@ def test_it_runs_in_one_process(tmp_path, monkeypatch, mistake):
         (["--table", "limits", "--data", "nowhere"], "takes no --data"),
         (["--table", "limits", "--backbone", "ViT-B-32/openai"], "takes no --backbone"),
         (["--table", "limits"], "There is no runs/pocket-0/pocket.safetensors"),
+        (["--table", "inside", "limits"], "--table inside is made by itself, got limits beside it"),
+        (["--table", "inside", "--labclip", "W.safetensors"], "--table inside is about the PocketCLIPs"),
+        (["--table", "inside", "--backbone", "ViT-B-23/openai"], "ViT-B-23"),
+        (["--table", "inside"], "There is no runs/pocket-128-0/pocket-128.safetensors"),
     ],
 )
 def test_mistakes_are_said_before_it_works(argv, seen, tmp_path, monkeypatch, mistake):

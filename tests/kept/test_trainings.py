@@ -26,7 +26,7 @@ def test_contributors_are_told_the_command_and_where_its_table_goes(root):
 
 
 def test_a_name_that_is_none_is_refused(raises_saying):
-    with raises_saying(ValueError, "'pockets'", "pocket, pocket-3d, pocket-relations, dial, support"):
+    with raises_saying(ValueError, "'pockets'", "pocket, pocket-128, pocket-3d, pocket-relations, dial, support"):
         load_study("pockets")
 
 

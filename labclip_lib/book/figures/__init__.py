@@ -10,4 +10,5 @@ chapter4: the figures of chapter 4
 chapter5: the figures of chapter 5
 chapter6: the figures of chapter 6
 chapter7: the figures of chapter 7
+chapter8: the figures of chapter 8
 """

@@ -9,6 +9,7 @@ search_game: visual search of the reader's, timed, beside models that search
 twin_table: a finite world, whose scenes are ticked in and out of training
 operator_chain: a caption to type, and SWAP, REPLACE and ADD to press
 strength_slider: a matrix by its strength, what it gains and what it costs
+glances: twins under one caption, whose words show what is near to them
 scatter: many models by their ranks on two scores
 predictions: predictions that wait, and the answers they get
 """
