@@ -17,7 +17,7 @@ from labclip_lib.alignment.scene_task import binding_task, fit_task
 from labclip_lib.diagnosis.cross_modal import twins
 from labclip_lib.inside.cross_scorer import fit_cross_scorer
 from labclip_lib.inside.late_interaction import part_scores
-from labclip_lib.inside.parts import crops_of, embed_parts, embed_phrases, windows_of
+from labclip_lib.inside.parts import crops_of, embed_parts, embed_phrases, phrases_of, windows_of
 from labclip_lib.inside.tokens import caption_tokens, patch_tokens
 from labclip_lib.measures.bags import count_alike, pairwise_ceiling, recall_ceiling
 from labclip_lib.measures.groups import group_match_outcomes, guessed_group_match
@@ -46,8 +46,8 @@ def wholes_and_parts(backbone, seed=0, layouts=3, most=78, steps=400, world=None
     Measures: "swap", a picture's caption against its twin's, "group match", a scene and its twin with both captions,
     both in random order; "another order", the true caption in the other order against the twin's in the usual one; and
     "recall@1", one of all scenes' captions. The test scenes are at most `most` pairs, the same for all methods.
-    "pointing", {"own object"}: how often the place that a phrase takes shows more of its object than of the other;
-    chance is a place at random.
+    "pointing", {"phrase", "word"}: how often the place that a phrase takes, or the shape's word within the caption,
+    shows more of its object than of the other; chance is a place at random.
     "cost": {what is kept of a picture: {"KiB", "passes", "seconds"}}, the float32 vectors that are stored, passes of
     the image tower that make them, and seconds for these passes on the device at hand.
     steps: of fitting the cross-scorer. world: the scenes', left out, the backbone's own.
@@ -73,7 +73,12 @@ def wholes_and_parts(backbone, seed=0, layouts=3, most=78, steps=400, world=None
         mine = {kind: [table[place[rows[name]]] for table in tables] for kind, tables in parts.items()}
         ways = _unfitted(mine, task.texts, phrases) | _fitted(held, mine, patches, tokens, phrases, seed, steps)
         out[name] = {way: _measures(held, score, rows[name]) for way, score in ways.items()}
-    return out | {"pointing": _pointing(task, parts["patch tokens"], phrases["random order"], every), "cost": cost}
+    shapes = _shape_tokens(backbone, task.captions["random order"], *tokens["random order"])
+    pointing = {
+        name: _pointing(task, parts["patch tokens"], table, every)
+        for name, table in (("phrase", phrases["random order"]), ("word", shapes))
+    }
+    return out | {"pointing": pointing, "cost": cost}
 
 
 def _some(split, most, seed):
@@ -170,8 +175,20 @@ def _measures(task, score, rows):
     }
 
 
+def _shape_tokens(backbone, captions, table, present):
+    """The tokens of the two shapes' words within captions: (L, S, 2, D). table: (L, S, T, D); present: (S, T)."""
+    firsts = [phrases[0] for phrases in phrases_of(captions)]
+    first = (backbone.tokenize(firsts)[0].argmax(1) - 2).view(table.shape[:2]).to(table.device)  # start and end of text
+    last = (present.sum(1) - 2).expand(table.shape[:2])
+    places = torch.stack([first, last], 2)[..., None].expand(-1, -1, -1, table.shape[3])
+    return table.gather(2, places)
+
+
 def _pointing(task, patches, phrases, rows):
-    """Whether the place that a phrase takes shows more of its object than of the other."""
+    """Whether the place that is nearest to each of two vectors (L, S, 2, D) shows more of its object than of the other.
+
+    The first vector is of the object that the caption in random order names first.
+    """
     found, levels = [], []
     for layout, (scenes, places) in enumerate(zip(task.layouts.parts, patches, strict=True)):
         side = math.isqrt(places.shape[1])
@@ -186,7 +203,7 @@ def _pointing(task, patches, phrases, rows):
         levels.append(named.double().mean())
     clusters = task.split.cluster[rows].repeat_interleave(2).repeat(len(found)).cpu().numpy()
     values = torch.cat([one.flatten() for one in found]).cpu().numpy()
-    return {"own object": Measure(values, clusters, float(torch.stack(levels).mean()))}
+    return Measure(values, clusters, float(torch.stack(levels).mean()))
 
 
 def _first_named(scenes, caption, row):

@@ -1,6 +1,8 @@
 import pytest
+import torch
 
-from labclip_lib.inside.parts_or_wholes import BOXES, PICTURES, wholes_and_parts
+from labclip_lib.inside.parts_or_wholes import BOXES, PICTURES, _shape_tokens, wholes_and_parts
+from labclip_lib.inside.tokens import caption_tokens
 from labclip_lib.models.backbones import load_backbone
 from labclip_lib.world.scenes import World
 
@@ -50,9 +52,20 @@ def test_it_is_the_best_place_that_binds_and_not_the_mean_of_all(tree):
     assert mean(table, "CLIP and patch tokens", "recall@1") > mean(table, "whole, caption", "recall@1")
 
 
-def test_a_phrase_takes_a_place_of_its_object(tree):
-    pointing = tree["pointing"]["own object"]
-    assert 0.1 < pointing.chance < 0.6 and pointing.values.mean() > pointing.chance + 0.2
+def test_a_phrase_takes_a_place_of_its_object_and_a_word_of_the_caption_need_not(tree):
+    phrase, word = (tree["pointing"][name] for name in ("phrase", "word"))
+    assert 0.1 < phrase.chance == word.chance < 0.6
+    assert phrase.values.mean() > 0.8 > 0.7 > word.values.mean()
+
+
+def test_shapes_are_found_in_captions_of_several_tokens_a_word(tiny_clip):
+    """To CLIP "cyan" is two tokens; the vector of a caption's last word but one knows the words up to it."""
+    clip = load_backbone(f"tiny-clip/{tiny_clip[1]}", "cpu")
+    captions = ["cyan ring and red star", "red star and cyan ring"]
+    table, present = caption_tokens(clip, captions)
+    shapes = _shape_tokens(clip, captions, table[None], present)
+    for row, (first, last) in enumerate([(3, 6), (2, 6)]):  # without the start of text: cy an ring and red star
+        assert torch.equal(shapes[0, row], table[row, [first - 1, last - 1]])
 
 
 def test_the_order_of_the_phrases_changes_nothing(tree):

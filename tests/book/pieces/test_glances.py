@@ -9,6 +9,7 @@ SCENES = World().sample(2, seed=0)
 CAPTIONS = ["red circle and blue square", "pink star and green ring"]
 PICTURES = torch.stack([SCENES.render(32), SCENES.swapped().render(32)], 1)
 PLACES = torch.arange(2 * 2 * 6 * 4).view(2, 2, 6, 4) / 96
+PHRASES = torch.arange(2 * 2 * 2 * 4).view(2, 2, 2, 4) / 40
 WORDS = {
     "layer 1": torch.tril(torch.ones(2, 6, 6)) / torch.arange(1, 7)[:, None],
     "layer 2": torch.eye(6).repeat(2, 1, 1),
@@ -17,7 +18,7 @@ WORDS = {
 
 @pytest.fixture(scope="module")
 def piece():
-    return glances(PICTURES, CAPTIONS, PLACES, WORDS)
+    return glances(PICTURES, CAPTIONS, PLACES, PHRASES, WORDS)
 
 
 def test_without_a_script_both_pictures_stand_there_with_what_they_show(piece):
@@ -30,12 +31,12 @@ def test_without_a_script_both_pictures_stand_there_with_what_they_show(piece):
 
 def test_captions_of_other_lengths_are_refused(raises_saying):
     with raises_saying(ValueError, "captions of 5 words", "got 3, 5"):
-        glances(PICTURES, [CAPTIONS[0], "a red circle"], PLACES, WORDS)
+        glances(PICTURES, [CAPTIONS[0], "a red circle"], PLACES, PHRASES, WORDS)
 
 
 def test_what_it_carries_is_what_it_was_given(piece):
     data = data_of(piece.data)
-    assert torch.tensor(data["places"]).numpy() == pytest.approx(PLACES.numpy(), abs=1e-3)
+    assert torch.tensor(data["places"]).numpy() == pytest.approx(torch.cat([PLACES, PHRASES], 2).numpy(), abs=1e-3)
     assert len(data["words"]) == 2 and data["names"][1] == ["pink star and green ring", "green star and pink ring"]
 
 
@@ -61,9 +62,18 @@ class TestInABrowser:
         assert sorted(left, reverse=True) == left  # the nearest is the lightest
         assert reader(f"document.querySelector('{word}').getAttribute('aria-pressed')") == "true"
 
+    def test_a_phrase_is_asked_by_itself(self, reader, root):
+        reader.click(f"{root} .lc-said-words:nth-of-type(3) button:nth-child(2)")
+        highest = [f"{PHRASES[0, which, 1].max():.2f}" for which in (0, 1)]
+        assert text(reader, f"{root} .lc-note") == (
+            f'"blue square", by itself: the nearest place has a cosine of {highest[0]} on the left and {highest[1]} in '
+            "the twin."
+        )
+        assert reader(f"[...document.querySelectorAll('{root} button')].every(word => !word.style.boxShadow)")
+
     def test_another_layer_and_another_scene(self, reader, root):
-        reader.click(f"{root} .lc-said-words button:nth-child(6)")
         select_next(reader, f"{root} select[aria-label='text layer']", "keyboard")
+        reader.click(f"{root} .lc-said-words button:nth-child(6)")
         assert 'In layer 2 it takes most from "the whole caption" 1.00' in text(reader, f"{root} .lc-note")
         select_next(reader, f"{root} select[aria-label='scene']", "keyboard")
         assert texts(reader, f"{root} figcaption") == ["pink star and green ring", "green star and pink ring"]
@@ -72,7 +82,12 @@ class TestInABrowser:
     def test_controls_are_named(self, reader, root):
         nodes = [node for node in reader.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
         named = {(node["role"]["value"], node["name"]["value"]) for node in nodes}
-        assert named >= {("combobox", "scene"), ("combobox", "text layer"), ("group", "words of the caption")}
+        assert named >= {
+            ("combobox", "scene"),
+            ("combobox", "text layer"),
+            ("group", "words of the caption"),
+            ("group", "phrases, each by itself"),
+        }
         assert ("image", "red circle and blue square") in named
 
     def test_it_fits_a_phone(self, reader, root):
