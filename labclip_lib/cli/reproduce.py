@@ -11,7 +11,7 @@ from labclip_lib.cli.parser import add_backbone, add_device, add_reading, add_ve
 # Not of a paper, and of several PocketCLIPs, so each is made by itself.
 OWN = {
     "limits": "the book's own: what chapter 7 keeps of its experiments on PocketCLIPs (two hours on two cores)",
-    "inside": "what chapter 8 keeps, of attention and of parts; or that of one --backbone (an hour and a half on one core)",
+    "inside": "what chapter 8 keeps of attention and parts; or that of one --backbone (an hour and a half on one core)",
 }
 
 
