@@ -254,9 +254,13 @@ class TestRetrieval:
         cosines = by_hand(tiny, pictures, [text for record in retrieval for text in record.captions])
         for k in (1, 5, 10):
             found = [any(owner[j] == i for j in row.topk(k).indices.tolist()) for i, row in enumerate(cosines)]
-            assert answers[f"image to text, recall@{k}"].outcomes.tolist() == [float(value) for value in found]
             back = [owner[j] in column.topk(k).indices.tolist() for j, column in enumerate(cosines.T)]
-            assert answers[f"text to image, recall@{k}"].outcomes.tolist() == [float(value) for value in back]
+            for question, expected, rows in (("image to text", found, cosines), ("text to image", back, cosines.T)):
+                # Where the last that is looked at and the next one differ by no more than rounding, either is right.
+                last, following = rows.topk(k + 1).values[:, k - 1 :].T
+                sure = (last - following > 1e-5).numpy()
+                outcomes = answers[f"{question}, recall@{k}"].outcomes
+                assert sure.mean() > 0.8 and (outcomes == np.array(expected, float))[sure].all()
         assert answers["text to image, recall@1"].chance == pytest.approx(1 / 12)
         assert answers["text to image, recall@1"].clusters.tolist() == [str(i // 2) for i in owner]
         assert (
