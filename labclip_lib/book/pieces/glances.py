@@ -27,8 +27,8 @@ def glances(pictures, captions, places, phrases, words):
     tokens += captions[0].split(" and ")
     made = [f'<button type="button" aria-pressed="false">{html.escape(token)}</button>' for token in tokens]
     shown = "".join(
-        f'<figure><img width="160" height="160" alt="{who}" src="{_address(picture)}"><span class="lc-shade"></span>'
-        f"<figcaption>{who}</figcaption></figure>"
+        f'<div class="lc-glance"><img width="160" height="160" alt="{who}" src="{_address(picture)}">'
+        f'<span class="lc-shade"></span><p class="lc-under">{who}</p></div>'
         for picture, who in zip(pictures[0], _names(captions[0]), strict=True)
     )
     body = f"""<div class="lc-glances"><p class="lc-menus" hidden><label>scene: {menu("scene", captions)}</label>

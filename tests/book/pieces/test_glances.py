@@ -24,7 +24,7 @@ def piece():
 def test_without_a_script_both_pictures_stand_there_with_what_they_show(piece):
     before = piece.data.partition("<script>")[0]
     for name in ("red circle and blue square", "blue circle and red square"):
-        assert f'alt="{name}"' in before and f"<figcaption>{name}</figcaption>" in before
+        assert f'alt="{name}"' in before and f'<p class="lc-under">{name}</p>' in before
     assert before.count("data:image/png;base64,") == 2 and 'class="lc-menus" hidden' in before
     assert "Its twin has the same words" in before
 
@@ -76,7 +76,7 @@ class TestInABrowser:
         reader.click(f"{root} .lc-said-words button:nth-child(6)")
         assert 'In layer 2 it takes most from "the whole caption" 1.00' in text(reader, f"{root} .lc-note")
         select_next(reader, f"{root} select[aria-label='scene']", "keyboard")
-        assert texts(reader, f"{root} figcaption") == ["pink star and green ring", "green star and pink ring"]
+        assert texts(reader, f"{root} .lc-under") == ["pink star and green ring", "green star and pink ring"]
         assert texts(reader, f"{root} .lc-said-words button")[0] == "pink"
 
     def test_controls_are_named(self, reader, root):

@@ -4,7 +4,7 @@
 function piece(root, data) {
   const [scene, layer] = root.querySelectorAll("select"), words = [...root.querySelectorAll(".lc-said-words button")];
   const images = root.querySelectorAll("img"), shades = root.querySelectorAll(".lc-shade");
-  const legends = root.querySelectorAll("figcaption"), note = root.querySelector(".lc-note");
+  const legends = root.querySelectorAll(".lc-under"), note = root.querySelector(".lc-note");
   const rest = note.textContent;
   let token = null;
 
